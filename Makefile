@@ -1,0 +1,94 @@
+# Creneau's targets. `make` alone lists them. GNU make 4.3 or newer.
+
+CRENEAU_CACHE ?= $(HOME)/.cache/creneau
+export CRENEAU_CACHE
+
+# --locked: Cargo.lock is part of the source. While changing dependencies: make ... LOCKED=
+LOCKED ?= --locked
+ARGS ?=
+BENCH_ARGS ?=
+SEEDS ?= 100
+SEED ?=
+
+# Sourced first in every recipe: the compiler, libclang and the target directory, which lies outside
+# the checkout so that a fresh clone does not compile RocksDB again.
+env = . "$(CRENEAU_CACHE)/env.sh" &&
+
+# Builds with other RUSTFLAGS get a target directory of their own: in the main one a change of
+# flags would compile RocksDB again. They are built for a few runs, not to be fast: without LTO.
+quick = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+loom = RUSTFLAGS="--cfg creneau_loom" CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/loom" $(quick)
+sim = RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/sim" $(quick)
+fuzz = CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/fuzz"
+
+# $(call step,NAME,COMMAND): says the time since make started, the name and the command; runs it.
+# No comma and no single quote in a command.
+START := $(shell date +%s)
+clock = t=$$(( $$(date +%s) - $(START) )); printf '[%d:%02d] ' $$((t / 60)) $$((t % 60))
+step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(clock); echo '$(1): FAILED'; exit $$rc; }; }
+
+.DEFAULT_GOAL := help
+# The steps of `test` run in their order; cargo has its own parallelism, and its own jobserver.
+.NOTPARALLEL:
+unexport MAKEFLAGS MFLAGS
+
+.PHONY: help setup demo build test bench simulate lint doc \
+	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup: ## Find or fetch what the build needs. Every target does this first.
+	@.ci/setup
+
+demo: setup ## Build and start the demonstration. ARGS="..." goes to it.
+	@$(env) exec cargo run --release -p creneau-server --bin creneau $(LOCKED) -- demo $(ARGS)
+
+build: setup ## Build the server.
+	@$(env) cargo build --release -p creneau-server --bin creneau $(LOCKED)
+	@$(env) echo "$$CARGO_TARGET_DIR/release/creneau"
+
+test: setup fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench ## All checks, in order, up to the first that fails.
+	@$(clock); echo 'test: passed'
+
+bench: setup ## Measure. BENCH_ARGS="..." goes to cargo bench.
+	@$(env) cargo bench -p creneau-benches $(LOCKED) $(BENCH_ARGS)
+# Hook: what else `make bench` measures or writes goes here, one recipe line each.
+
+simulate: setup ## Run SEEDS=100 simulations, or one of them again: SEEDS=1 SEED=n.
+	@$(env) $(sim) cargo run --release -p creneau --no-default-features --features testing $(LOCKED) --example simulate -- --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+lint: fmt clippy ## Formatting and clippy.
+
+doc: setup ## Build the documentation of the code.
+	@$(env) cargo doc --workspace --no-deps $(LOCKED)
+	@$(env) echo "$$CARGO_TARGET_DIR/doc/creneau/index.html"
+
+# The steps of `test`; each can be run alone.
+
+fmt: setup ## Step of test: formatting.
+	$(call step,fmt,cargo fmt --all --check)
+
+clippy: setup ## Step of test: clippy.
+	$(call step,clippy,cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings)
+
+test-core: setup ## Step of test: the engine without RocksDB.
+	$(call step,test-core,cargo test -p creneau --no-default-features --features testing $(LOCKED))
+
+test-all: setup ## Step of test: all packages.
+	$(call step,test-all,cargo test --workspace $(LOCKED))
+
+doc-check: setup ## Step of test: the documentation builds without a warning.
+	$(call step,doc-check,RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(LOCKED))
+
+test-loom: setup ## Step of test: interleavings, exhaustively.
+	$(call step,test-loom,$(loom) cargo test -p creneau --no-default-features --lib --release $(LOCKED) loom_)
+
+test-sim: setup ## Step of test: some simulations.
+	$(call step,test-sim,$(sim) cargo test -p creneau --no-default-features --features testing --release $(LOCKED) --test simulation)
+
+test-fuzz: setup ## Step of test: the fuzz targets, on a few inputs.
+	$(call step,test-fuzz,$(fuzz) cargo test --manifest-path fuzz/Cargo.toml $(LOCKED))
+
+test-bench: setup ## Step of test: each benchmark, once.
+	$(call step,test-bench,cargo bench -p creneau-benches $(LOCKED) -- --test)

@@ -1,0 +1,69 @@
+//! What a hold and the appointment that it becomes have in common.
+
+use rkyv::{Archive, Deserialize, Serialize};
+
+use crate::ids::{CalendarId, HoldId, PersonId, ReasonId};
+use crate::time::Timestamp;
+
+/// Where and when a booking lies.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The lane, counted from 0.
+    pub lane: u16,
+    /// When it starts.
+    pub start: Timestamp,
+    /// When it ends for the patient.
+    pub end: Timestamp,
+    /// When the lane is free again: the end and the buffer after it.
+    pub occupied_until: Timestamp,
+}
+
+/// A reason as it was when the booking was made.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct ReasonRef {
+    /// Its name within the calendar.
+    pub id: ReasonId,
+    /// The calendar's version at which it had last changed.
+    pub version: u32,
+}
+
+/// A slot of a calendar that is a person's: by a hold, or by the appointment that the hold became.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Booking {
+    /// The hold; the appointment has the same bits.
+    pub id: HoldId,
+    /// The calendar on which it lies now.
+    pub calendar: CalendarId,
+    /// Whose it is.
+    pub person: PersonId,
+    /// Why.
+    pub reason: ReasonRef,
+    /// Where and when.
+    pub span: Span,
+}
+
+/// How far a person guard reaches.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GuardScope {
+    /// One live hold of the kind in each calendar.
+    Calendar,
+    /// One live hold of the kind in the whole engine.
+    Engine,
+}
+
+/// A rule that keeps one person to one live hold of a kind. What counts as a kind is data.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Guard {
+    /// The kind, by name: holds of the same kind exclude each other.
+    pub kind: String,
+    /// How far it reaches.
+    pub scope: GuardScope,
+}
+
+impl Guard {
+    /// The rule unless configured otherwise: one live hold per person and calendar.
+    #[must_use]
+    pub fn per_calendar() -> Self {
+        Self { kind: "hold".to_owned(), scope: GuardScope::Calendar }
+    }
+}

@@ -1,0 +1,385 @@
+//! A calendar's state, and how an event changes it.
+//!
+//! Live processing and recovery go through the same [`Calendar::apply`]; it cannot fail. The
+//! state holds what decisions need: what is set, what is live, and what ended so recently that
+//! its end may not be durable yet. Older ends are found in the index.
+
+#![expect(missing_docs, reason = "rkyv derives helpers with undocumented fields")]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rkyv::{Archive, Deserialize, Serialize};
+
+use super::booking::{Booking, Guard, Span};
+use super::definition::Definition;
+use super::event::Event;
+use super::rejection::Rejection;
+use super::schedule::Schedule;
+use crate::ids::{CalendarId, HoldId, PersonId};
+use crate::limits;
+use crate::time::Timestamp;
+
+/// What a live booking is.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Held until its deadline.
+    Held {
+        /// When it ends by itself.
+        deadline: Timestamp,
+        /// The person guards that it claims.
+        guards: Vec<Guard>,
+    },
+    /// An appointment.
+    Booked,
+}
+
+/// A booking that occupies its lane.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Whose, where and when.
+    pub booking: Booking,
+    /// Held or booked.
+    pub status: Status,
+}
+
+impl Live {
+    /// When it ends by itself; none for an appointment.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Held { deadline, .. } => Some(deadline),
+            Status::Booked => None,
+        }
+    }
+}
+
+/// How a booking came to occupy its lane no more.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// A hold was given back.
+    Released,
+    /// A hold's time ran out.
+    Expired,
+    /// An appointment was cancelled.
+    Cancelled,
+    /// An appointment was moved to another calendar.
+    MovedAway,
+}
+
+/// The state of one calendar.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    id: CalendarId,
+    schedule: Schedule,
+    version: u32,
+    last: Timestamp,
+    live: BTreeMap<HoldId, Live>,
+    /// What occupies each lane: start to (occupied until, whose).
+    lanes: BTreeMap<(u16, Timestamp), (Timestamp, HoldId)>,
+    deadlines: BTreeSet<(Timestamp, HoldId)>,
+    holds_of: BTreeMap<PersonId, BTreeSet<HoldId>>,
+    by_end: BTreeSet<(Timestamp, HoldId)>,
+    ended: BTreeMap<HoldId, Ending>,
+    ended_order: VecDeque<HoldId>,
+}
+
+/// A calendar's state as it is kept in a snapshot. Derived, so a new form needs no upcast: an old
+/// one is dropped and rebuilt from the journal.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct CalendarSnapshot {
+    id: CalendarId,
+    definition: Definition,
+    version: u32,
+    last: Timestamp,
+    live: Vec<Live>,
+    ended: Vec<(HoldId, Ending)>,
+}
+
+impl Calendar {
+    /// The event that creates a calendar.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Invalid`] with the field and the rule.
+    pub fn create(
+        calendar: CalendarId,
+        mut definition: Definition,
+        now: Timestamp,
+    ) -> Result<Event, Rejection> {
+        for reason in &mut definition.reasons {
+            reason.version = 1;
+        }
+        let definition = definition.checked()?;
+        Ok(Event::CalendarCreated { calendar, at: now, definition })
+    }
+
+    /// The calendar that an event creates; none for any other event.
+    #[must_use]
+    pub fn created(event: &Event) -> Option<Self> {
+        let Event::CalendarCreated { calendar, at, definition } = event else { return None };
+        Self::empty(*calendar, definition.clone(), 1, *at)
+    }
+
+    /// None when the zone is no longer known, which a zone database that grows only cannot cause.
+    fn empty(
+        id: CalendarId,
+        definition: Definition,
+        version: u32,
+        last: Timestamp,
+    ) -> Option<Self> {
+        Some(Self {
+            id,
+            schedule: Schedule::new(definition).ok()?,
+            version,
+            last,
+            live: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            holds_of: BTreeMap::new(),
+            by_end: BTreeSet::new(),
+            ended: BTreeMap::new(),
+            ended_order: VecDeque::new(),
+        })
+    }
+
+    /// The state, to be kept.
+    #[must_use]
+    pub fn snapshot(&self) -> CalendarSnapshot {
+        let ended = |id: &HoldId| self.ended.get(id).map(|ending| (*id, *ending));
+        CalendarSnapshot {
+            id: self.id,
+            definition: self.schedule.definition().clone(),
+            version: self.version,
+            last: self.last,
+            live: self.live.values().cloned().collect(),
+            ended: self.ended_order.iter().filter_map(ended).collect(),
+        }
+    }
+
+    /// The calendar that was kept; none when its zone is not known.
+    #[must_use]
+    pub fn restored(snapshot: CalendarSnapshot) -> Option<Self> {
+        let CalendarSnapshot { id, definition, version, last, live, ended } = snapshot;
+        let mut calendar = Self::empty(id, definition, version, last)?;
+        for Live { booking, status } in live {
+            calendar.occupy(booking, status);
+        }
+        for (hold, ending) in ended {
+            calendar.remember(hold, ending);
+        }
+        Some(calendar)
+    }
+
+    /// Its identifier.
+    #[must_use]
+    pub fn id(&self) -> CalendarId {
+        self.id
+    }
+
+    /// Its hours, reasons and lanes.
+    #[must_use]
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// How often it was changed, from 1.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The instant of the last event.
+    #[must_use]
+    pub fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// Everything that occupies a lane, by identifier.
+    pub fn live(&self) -> impl Iterator<Item = &Live> {
+        self.live.values()
+    }
+
+    /// A booking that occupies a lane.
+    #[must_use]
+    pub fn live_booking(&self, id: HoldId) -> Option<&Live> {
+        self.live.get(&id)
+    }
+
+    /// How a booking ended, while the calendar itself remembers it.
+    #[must_use]
+    pub fn ending(&self, id: HoldId) -> Option<Ending> {
+        self.ended.get(&id).copied()
+    }
+
+    /// How many ends the calendar itself remembers.
+    #[must_use]
+    pub fn ended_len(&self) -> usize {
+        self.ended_order.len()
+    }
+
+    /// The live holds of a person, by identifier.
+    pub fn holds_of(&self, person: &PersonId) -> impl Iterator<Item = &Live> {
+        let holds = self.holds_of.get(person).into_iter().flatten();
+        holds.filter_map(|hold| self.live.get(hold))
+    }
+
+    /// The earliest deadline of a live hold.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// The holds whose deadline is `now` or earlier, in order, as many as one entry ends.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Live> {
+        let due = self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now);
+        due.take(limits::EXPIRIES_PER_ENTRY_MAX).filter_map(|(_, hold)| self.live.get(hold))
+    }
+
+    /// Whether a lane is free from `start` until `until`, `except` left aside.
+    #[must_use]
+    pub fn is_free(
+        &self,
+        lane: u16,
+        start: Timestamp,
+        until: Timestamp,
+        except: Option<HoldId>,
+    ) -> bool {
+        let before = (lane, Timestamp::from_millis(i64::MIN))..(lane, until);
+        // What lies in a lane is disjoint, so the search ends at the first that is over in time.
+        let mut overlapping =
+            self.lanes.range(before).rev().take_while(|(_, (taken_until, _))| start < *taken_until);
+        overlapping.all(|(_, (_, hold))| Some(*hold) == except)
+    }
+
+    /// Live bookings of now and later that do not lie within the hours, by their start.
+    #[must_use]
+    pub fn outside(&self, now: Timestamp) -> Vec<&Live> {
+        let coming = || self.live.values().filter(|live| now < live.booking.span.occupied_until);
+        let first = coming().map(|live| live.booking.span.start).min();
+        let last = coming().map(|live| live.booking.span.occupied_until).max();
+        let (Some(first), Some(last)) = (first, last) else { return Vec::new() };
+        let date = |instant| self.schedule.date_at(instant);
+        let later = super::schedule::later;
+        let open = self.schedule.open_steps(later(date(first), -1), later(date(last), 1));
+        let lies_within = |span: &Span| {
+            let range = self.schedule.grid().covering(span.start, span.occupied_until);
+            let place = open.partition_point(|&(_, end)| end < range.end().0);
+            open.get(place).is_some_and(|&(start, _)| start <= range.first.0)
+        };
+        let mut outside: Vec<_> =
+            coming().filter(|live| !lies_within(&live.booking.span)).collect();
+        outside.sort_by_key(|live| (live.booking.span.start, live.booking.id));
+        outside
+    }
+
+    /// Takes in what has happened. Events of other calendars change nothing.
+    pub fn apply(&mut self, event: &Event) {
+        if !event.calendars().any(|calendar| calendar == self.id) {
+            return;
+        }
+        debug_assert!(self.last <= event.at(), "instants never decrease");
+        self.last = self.last.max(event.at());
+        match event {
+            Event::CalendarCreated { .. } => {}
+            Event::CalendarChanged { version, definition, .. } => {
+                if let Ok(schedule) = Schedule::new(definition.clone()) {
+                    self.schedule = schedule;
+                }
+                self.version = *version;
+            }
+            Event::Held { booking, deadline, guards, .. } => {
+                let status = Status::Held { deadline: *deadline, guards: guards.clone() };
+                self.occupy(booking.clone(), status);
+            }
+            Event::Confirmed { booking, .. } => {
+                self.free(booking.id);
+                self.occupy(booking.clone(), Status::Booked);
+            }
+            Event::Released { booking, .. } => self.end(booking.id, Ending::Released),
+            Event::Expired { booking, .. } => self.end(booking.id, Ending::Expired),
+            Event::Cancelled { booking, .. } => self.end(booking.id, Ending::Cancelled),
+            Event::Moved { booking, from_calendar, .. } => {
+                if *from_calendar == self.id {
+                    self.free(booking.id);
+                }
+                if booking.calendar == self.id {
+                    self.forget_ending(booking.id);
+                    self.occupy(booking.clone(), Status::Booked);
+                } else {
+                    self.remember(booking.id, Ending::MovedAway);
+                }
+            }
+        }
+        self.forget_past();
+    }
+
+    fn occupy(&mut self, booking: Booking, status: Status) {
+        let (id, span) = (booking.id, booking.span);
+        debug_assert!(self.is_free(span.lane, span.start, span.occupied_until, None));
+        self.lanes.insert((span.lane, span.start), (span.occupied_until, id));
+        match &status {
+            Status::Held { deadline, .. } => {
+                self.deadlines.insert((*deadline, id));
+                self.holds_of.entry(booking.person.clone()).or_default().insert(id);
+            }
+            Status::Booked => {
+                self.by_end.insert((span.occupied_until, id));
+            }
+        }
+        self.live.insert(id, Live { booking, status });
+    }
+
+    fn free(&mut self, id: HoldId) {
+        let Some(Live { booking, status }) = self.live.remove(&id) else { return };
+        self.lanes.remove(&(booking.span.lane, booking.span.start));
+        match status {
+            Status::Held { deadline, .. } => {
+                self.deadlines.remove(&(deadline, id));
+                if let Some(holds) = self.holds_of.get_mut(&booking.person) {
+                    holds.remove(&id);
+                    if holds.is_empty() {
+                        self.holds_of.remove(&booking.person);
+                    }
+                }
+            }
+            Status::Booked => {
+                self.by_end.remove(&(booking.span.occupied_until, id));
+            }
+        }
+    }
+
+    fn end(&mut self, id: HoldId, ending: Ending) {
+        self.free(id);
+        self.remember(id, ending);
+    }
+
+    fn remember(&mut self, id: HoldId, ending: Ending) {
+        if self.ended.insert(id, ending).is_none() {
+            self.ended_order.push_back(id);
+        }
+        while limits::ENDED_REMEMBERED_MAX < self.ended_order.len() {
+            if let Some(oldest) = self.ended_order.pop_front() {
+                self.ended.remove(&oldest);
+            }
+        }
+    }
+
+    /// An appointment can come back to a calendar that it left.
+    fn forget_ending(&mut self, id: HoldId) {
+        if self.ended.remove(&id).is_some() {
+            self.ended_order.retain(|ended| *ended != id);
+        }
+    }
+
+    /// Lets go of appointments that are long over. It depends on events alone, so that replay
+    /// forgets the same.
+    fn forget_past(&mut self) {
+        let over = self.last.plus_ms(-limits::PAST_REMEMBERED_MS);
+        for _ in 0..limits::FORGOTTEN_PER_EVENT_MAX {
+            match self.by_end.first() {
+                Some(&(end, id)) if end < over => self.free(id),
+                _ => break,
+            }
+        }
+    }
+}

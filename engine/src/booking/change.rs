@@ -1,0 +1,53 @@
+//! Changing what is set about a calendar.
+
+use rkyv::{Archive, Deserialize, Serialize};
+
+use super::definition::{Definition, Reason};
+use super::hours::{DayException, WeeklyHours};
+use super::rejection::Rejection;
+
+/// What to change; what is none stays as it is. Zone, grid and place are fixed.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    /// The hours of a week.
+    pub weekly_hours: Option<WeeklyHours>,
+    /// All the exceptions, in place of those there.
+    pub exceptions: Option<Vec<DayException>>,
+    /// All the reasons, in place of those there.
+    pub reasons: Option<Vec<Reason>>,
+    /// How many can be seen at once. A removed lane keeps what is booked in it until it is over.
+    pub lanes: Option<u16>,
+    /// Days that can be booked ahead.
+    pub horizon_days: Option<u16>,
+}
+
+impl Change {
+    /// The definition after the change, as version `version`.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Invalid`] with the field and the rule.
+    pub fn applied_to(&self, old: &Definition, version: u32) -> Result<Definition, Rejection> {
+        let mut new = old.clone();
+        if let Some(hours) = &self.weekly_hours {
+            new.weekly_hours = hours.clone();
+        }
+        if let Some(exceptions) = &self.exceptions {
+            new.exceptions = exceptions.clone();
+        }
+        if let Some(reasons) = &self.reasons {
+            new.reasons = reasons.iter().map(|reason| versioned(reason, old, version)).collect();
+        }
+        new.lanes = self.lanes.unwrap_or(new.lanes);
+        new.horizon_days = self.horizon_days.unwrap_or(new.horizon_days);
+        new.checked()
+    }
+}
+
+/// A reason that stayed as it was keeps its version.
+fn versioned(reason: &Reason, old: &Definition, version: u32) -> Reason {
+    let before = old.reason(&reason.id);
+    let kept =
+        before.filter(|before| Reason { version: before.version, ..reason.clone() } == **before);
+    Reason { version: kept.map_or(version, |before| before.version), ..reason.clone() }
+}

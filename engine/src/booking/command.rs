@@ -1,0 +1,53 @@
+//! What can be asked of a calendar.
+
+use super::booking::Guard;
+use super::change::Change;
+use crate::ids::{HoldId, PersonId, ReasonId};
+use crate::time::Timestamp;
+
+/// A command to one calendar. Creating a calendar and moving between two concern none or two:
+/// [`Calendar::create`](super::Calendar::create) and [`decide_move`](super::decide::decide_move).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Change hours, lanes, reasons or horizon.
+    Change {
+        /// What to change.
+        change: Change,
+        /// The version that the caller saw.
+        version: Option<u32>,
+    },
+    /// Hold a slot for a person.
+    Hold {
+        /// The identifier that the hold gets.
+        hold: HoldId,
+        /// For whom.
+        person: PersonId,
+        /// Why.
+        reason: ReasonId,
+        /// When.
+        start: Timestamp,
+        /// The lane that the reservation won.
+        lane: u16,
+        /// Milliseconds until the hold ends by itself.
+        hold_ms: i64,
+        /// The rules that keep the person to one live hold.
+        guards: Vec<Guard>,
+    },
+    /// Turn a hold into an appointment.
+    Confirm {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// Give a hold back.
+    Release {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// Cancel an appointment.
+    Cancel {
+        /// The appointment, by the bits of its hold.
+        hold: HoldId,
+    },
+    /// End the holds whose time has come.
+    Expire,
+}

@@ -1,0 +1,233 @@
+//! Which events a command brings about, if any: `decide` judges, `apply` only records.
+//!
+//! A command that finds its work done already answers `Ok` with no events. Refusals are said in
+//! the order of [`Rejection`]'s variants. Decisions rest on the calendar's own occupancy, never
+//! on slot words.
+
+use super::booking::{Booking, Guard, ReasonRef, Span};
+use super::calendar::{Calendar, Ending, Live, Status};
+use super::change::Change;
+use super::command::Command;
+use super::event::Event;
+use super::rejection::Rejection;
+use crate::ids::{HoldId, PersonId, ReasonId};
+use crate::time::Timestamp;
+
+/// What a hold asks for.
+struct HoldAsked<'a> {
+    hold: HoldId,
+    person: &'a PersonId,
+    reason: &'a ReasonId,
+    start: Timestamp,
+    lane: u16,
+    hold_ms: i64,
+    guards: &'a [Guard],
+}
+
+impl Calendar {
+    /// The events that `command` brings about at `now`; none when its work is done already.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Rejection`] that applies, in the order of its variants.
+    pub fn decide(&self, command: &Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Change { change, version } => self.decide_change(change, *version, now),
+            Command::Hold { hold, person, reason, start, lane, hold_ms, guards } => {
+                let asked = HoldAsked {
+                    hold: *hold,
+                    person,
+                    reason,
+                    start: *start,
+                    lane: *lane,
+                    hold_ms: *hold_ms,
+                    guards,
+                };
+                self.decide_hold(&asked, now)
+            }
+            Command::Confirm { hold } => self.decide_confirm(*hold, now),
+            Command::Release { hold } => self.decide_release(*hold, now),
+            Command::Cancel { hold } => self.decide_cancel(*hold, now),
+            Command::Expire => Ok(self.due(now).filter_map(|live| expired(live, now)).collect()),
+        }
+    }
+
+    fn decide_change(
+        &self,
+        change: &Change,
+        version: Option<u32>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
+        let next = self.version().saturating_add(1);
+        let old = self.schedule().definition();
+        let definition = change.applied_to(old, next)?;
+        if version.is_some_and(|version| version != self.version()) {
+            return Err(Rejection::VersionMismatch { current: self.version() });
+        }
+        if definition == *old {
+            return Ok(Vec::new());
+        }
+        let calendar = self.id();
+        Ok(vec![Event::CalendarChanged { calendar, at: now, version: next, definition }])
+    }
+
+    fn decide_hold(&self, asked: &HoldAsked<'_>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        // Who holds the slot keeps it, also where the hours have changed since or it has begun.
+        let own = self.own_hold(asked.person, asked.reason, asked.start);
+        if own.is_some_and(|own| own.deadline().is_some_and(|deadline| now < deadline)) {
+            return Ok(Vec::new());
+        }
+        let place = self.schedule().place(asked.reason, asked.start, now)?;
+        let lanes = self.schedule().definition().lanes;
+        let free = self.is_free(asked.lane, asked.start, place.occupied_until, None);
+        if lanes <= asked.lane || !free {
+            return Err(Rejection::SlotTaken { alternatives: Vec::new() });
+        }
+        if let Some(other) = self.guarded_by(asked.person, asked.guards) {
+            return Err(Rejection::PersonHasHold { hold: other });
+        }
+        let booking = Booking {
+            id: asked.hold,
+            calendar: self.id(),
+            person: asked.person.clone(),
+            reason: ReasonRef { id: place.reason.id.clone(), version: place.reason.version },
+            span: Span {
+                lane: asked.lane,
+                start: asked.start,
+                end: place.end,
+                occupied_until: place.occupied_until,
+            },
+        };
+        let deadline = now.plus_ms(asked.hold_ms);
+        Ok(vec![Event::Held { at: now, booking, deadline, guards: asked.guards.to_vec() }])
+    }
+
+    /// The person's own live hold of this very slot; of several, the one that lasts longest.
+    #[must_use]
+    pub fn own_hold(
+        &self,
+        person: &PersonId,
+        reason: &ReasonId,
+        start: Timestamp,
+    ) -> Option<&Live> {
+        self.holds_of(person)
+            .filter(|live| live.booking.span.start == start && live.booking.reason.id == *reason)
+            .max_by_key(|live| live.deadline())
+    }
+
+    /// A live hold of the person that one of the guards counts.
+    #[must_use]
+    pub fn guarded_by(&self, person: &PersonId, guards: &[Guard]) -> Option<HoldId> {
+        let counts = |live: &&Live| match &live.status {
+            Status::Held { guards: claimed, .. } => {
+                claimed.iter().any(|claimed| guards.iter().any(|guard| guard.kind == claimed.kind))
+            }
+            Status::Booked => false,
+        };
+        self.holds_of(person).find(counts).map(|live| live.booking.id)
+    }
+
+    fn decide_confirm(&self, hold: HoldId, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match (self.live_booking(hold), self.ending(hold)) {
+            (Some(Live { booking, status: Status::Held { deadline, guards } }), _) => {
+                if *deadline <= now {
+                    return Err(Rejection::HoldExpired);
+                }
+                let (booking, deadline, guards) = (booking.clone(), *deadline, guards.clone());
+                Ok(vec![Event::Confirmed { at: now, booking, deadline, guards }])
+            }
+            (Some(Live { status: Status::Booked, .. }), _)
+            | (None, Some(Ending::Cancelled | Ending::MovedAway)) => Ok(Vec::new()),
+            (None, Some(Ending::Released)) => Err(Rejection::HoldReleased),
+            (None, Some(Ending::Expired)) => Err(Rejection::HoldExpired),
+            (None, None) => Err(Rejection::UnknownHold),
+        }
+    }
+
+    fn decide_release(&self, hold: HoldId, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match (self.live_booking(hold), self.ending(hold)) {
+            (Some(live @ Live { booking, status: Status::Held { deadline, guards } }), _) => {
+                if *deadline <= now {
+                    return Ok(expired(live, now).into_iter().collect());
+                }
+                let (booking, deadline, guards) = (booking.clone(), *deadline, guards.clone());
+                Ok(vec![Event::Released { at: now, booking, deadline, guards }])
+            }
+            (Some(Live { status: Status::Booked, .. }), _)
+            | (None, Some(Ending::Cancelled | Ending::MovedAway)) => {
+                Err(Rejection::HoldConfirmed { appointment: hold.into() })
+            }
+            (None, Some(Ending::Released | Ending::Expired)) => Ok(Vec::new()),
+            (None, None) => Err(Rejection::UnknownHold),
+        }
+    }
+
+    fn decide_cancel(&self, hold: HoldId, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        if self.live_booking(hold).is_none() && self.ending(hold) == Some(Ending::Cancelled) {
+            return Ok(Vec::new());
+        }
+        let booking = self.changeable(hold, now)?.clone();
+        Ok(vec![Event::Cancelled { at: now, booking }])
+    }
+
+    /// An appointment that lies here and has not begun.
+    fn changeable(&self, hold: HoldId, now: Timestamp) -> Result<&Booking, Rejection> {
+        match (self.live_booking(hold), self.ending(hold)) {
+            (Some(Live { booking, status: Status::Booked }), _) => {
+                if booking.span.start <= now {
+                    return Err(Rejection::NotChangeable);
+                }
+                Ok(booking)
+            }
+            (None, Some(Ending::Cancelled)) => Err(Rejection::NotChangeable),
+            _ => Err(Rejection::UnknownAppointment),
+        }
+    }
+}
+
+/// The event that moves the appointment `hold` to `start` in `lane` of `to`, where `to` is none
+/// for a move within `from`.
+///
+/// One event frees the old slot and takes the new one, so that no crash shows half of it.
+///
+/// # Errors
+///
+/// The first [`Rejection`] that applies, in the order of its variants.
+pub fn decide_move(
+    from: &Calendar,
+    to: Option<&Calendar>,
+    hold: HoldId,
+    start: Timestamp,
+    lane: u16,
+    now: Timestamp,
+) -> Result<Vec<Event>, Rejection> {
+    let booking = from.changeable(hold, now)?;
+    let target = to.unwrap_or(from);
+    if target.id() == from.id() && booking.span.start == start {
+        return Ok(Vec::new());
+    }
+    let place = target.schedule().place(&booking.reason.id, start, now)?;
+    let own = (target.id() == from.id()).then_some(hold);
+    let free = target.is_free(lane, start, place.occupied_until, own);
+    if target.schedule().definition().lanes <= lane || !free {
+        return Err(Rejection::SlotTaken { alternatives: Vec::new() });
+    }
+    let moved = Booking {
+        calendar: target.id(),
+        reason: ReasonRef { id: place.reason.id.clone(), version: place.reason.version },
+        span: Span { lane, start, end: place.end, occupied_until: place.occupied_until },
+        ..booking.clone()
+    };
+    let (from_calendar, from) = (from.id(), booking.span);
+    Ok(vec![Event::Moved { at: now, booking: moved, from_calendar, from }])
+}
+
+fn expired(live: &Live, now: Timestamp) -> Option<Event> {
+    let Status::Held { deadline, guards } = &live.status else { return None };
+    Some(Event::Expired {
+        at: now,
+        booking: live.booking.clone(),
+        deadline: *deadline,
+        guards: guards.clone(),
+    })
+}

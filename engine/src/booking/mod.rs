@@ -1,0 +1,43 @@
+//! The pure core: what a calendar is, and what each command does to it.
+//!
+//! Nothing here is asynchronous, reads a clock, draws a random number or touches a disk. Time and
+//! identifiers come in as arguments; what has happened goes out as [`Event`]s. In reading order:
+//!
+//! - [`grid`]: the steps on which appointments start.
+//! - [`hours`] and [`definition`]: what a practitioner or a centre sets.
+//! - [`schedule`]: those hours as instants, over the nights on which the clocks change.
+//! - [`booking`]: what a hold and an appointment have in common.
+//! - [`command`], [`event`], [`rejection`]: what is asked, what has happened, what is refused.
+//! - [`calendar`]: the state, and how an event changes it. [`decide`] says which events.
+//! - [`invariants`]: what holds after every event.
+
+pub mod grid;
+pub mod hours;
+
+pub mod definition;
+pub mod schedule;
+
+#[expect(clippy::module_inception, reason = "the noun is the module's own")]
+pub mod booking;
+pub mod command;
+pub mod event;
+pub mod rejection;
+
+pub mod calendar;
+pub mod change;
+pub mod decide;
+pub mod invariants;
+
+pub use booking::{Booking, Guard, GuardScope, ReasonRef, Span};
+pub use calendar::{Calendar, Ending, Status};
+pub use change::Change;
+pub use command::Command;
+pub use definition::{Definition, Location, Practitioner, Reason};
+pub use event::Event;
+pub use grid::{Grid, Step, StepRange};
+pub use hours::{DayException, Interval, WeeklyHours};
+pub use rejection::{Rejection, Slot};
+pub use schedule::Schedule;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! A definition's hours as instants.
+//!
+//! An opening starts at the first instant at which the local clock shows its start or has passed
+//! it, and ends likewise. So on the night when the clocks go forward an opening that starts
+//! within the skipped hour starts with the hour after it, and one that lies wholly inside it does
+//! not take place; on the night when they go back an opening is taken once, at its first pass,
+//! and one that spans the repeated hour is an hour longer. Nothing else moves.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Span, ToSpan};
+
+use super::definition::{Definition, Reason};
+use super::grid::{Grid, StepRange};
+use super::hours::{Interval, MINUTES_PER_DAY};
+use super::rejection::Rejection;
+use crate::ids::ReasonId;
+use crate::time::Timestamp;
+
+/// A contiguous stretch of open time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Its first instant.
+    pub start: Timestamp,
+    /// The instant after its last.
+    pub end: Timestamp,
+}
+
+/// A definition made ready to answer questions about time.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    definition: Definition,
+    zone: TimeZone,
+    grid: Grid,
+}
+
+/// A slot that the hours allow, whether or not it is free.
+#[derive(Clone, Debug)]
+pub struct Place<'a> {
+    /// The reason asked for.
+    pub reason: &'a Reason,
+    /// The steps that it occupies, buffer included.
+    pub range: StepRange,
+    /// When it ends for the patient.
+    pub end: Timestamp,
+    /// When the lane is free again.
+    pub occupied_until: Timestamp,
+}
+
+impl Schedule {
+    /// Takes a definition that [`Definition::checked`] let through.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Invalid`] when the zone or the grid is not known.
+    pub fn new(definition: Definition) -> Result<Self, Rejection> {
+        Ok(Self { zone: definition.zone()?, grid: definition.grid()?, definition })
+    }
+
+    /// What was set.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The grid.
+    #[must_use]
+    pub fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    /// The local date at `instant`.
+    #[must_use]
+    pub fn date_at(&self, instant: Timestamp) -> Date {
+        self.zone.to_datetime(instant.to_jiff()).date()
+    }
+
+    /// The offset of the local clock from UTC at `instant`.
+    #[must_use]
+    pub fn offset_at(&self, instant: Timestamp) -> jiff::tz::Offset {
+        self.zone.to_offset(instant.to_jiff())
+    }
+
+    /// The first instant of a local date.
+    #[must_use]
+    pub fn midnight(&self, date: Date) -> Timestamp {
+        self.first_instant(date.to_datetime(jiff::civil::Time::midnight()))
+    }
+
+    /// The first instant after the last day that can be booked.
+    #[must_use]
+    pub fn horizon(&self, now: Timestamp) -> Timestamp {
+        let days = i64::from(self.definition.horizon_days) + 1;
+        self.midnight(later(self.date_at(now), days))
+    }
+
+    /// The openings of one local date, in order.
+    pub fn openings(&self, date: Date) -> impl Iterator<Item = Opening> + '_ {
+        self.hours_of(date).iter().filter_map(move |interval| {
+            let start = self.first_instant(at_minute(date, interval.start()));
+            let end = self.first_instant(at_minute(date, interval.end()));
+            (start < end).then_some(Opening { start, end })
+        })
+    }
+
+    /// The stretches of whole open steps on the local dates from `first` to `last`. Openings
+    /// that touch at midnight are one stretch.
+    #[must_use]
+    pub fn open_steps(&self, first: Date, last: Date) -> Vec<(u32, u32)> {
+        let mut stretches: Vec<Opening> = Vec::new();
+        let mut date = first;
+        while date <= last {
+            for opening in self.openings(date) {
+                match stretches.last_mut() {
+                    Some(before) if opening.start <= before.end => {
+                        before.end = before.end.max(opening.end);
+                    }
+                    _ => stretches.push(opening),
+                }
+            }
+            let next = later(date, 1);
+            if next == date {
+                break;
+            }
+            date = next;
+        }
+        let steps = |o: Opening| (self.grid.ceil(o.start).0, self.grid.floor(o.end).0);
+        stretches.into_iter().map(steps).filter(|(start, end)| start < end).collect()
+    }
+
+    /// Whether all of `range` is open.
+    #[must_use]
+    pub fn is_open(&self, range: StepRange) -> bool {
+        let date = |step| self.date_at(self.grid.start_of(step));
+        // 128 steps of an hour are more than five days. The day before and the day after count
+        // too: where clocks go back at midnight, an hour is lived on the date before its own.
+        let (first, last) = (date(range.first), date(range.end()));
+        let days = self.open_steps(later(first, -1), later(last, 1));
+        days.iter().any(|&(start, end)| start <= range.first.0 && range.end().0 <= end)
+    }
+
+    /// The slot of `reason` at `start`, if it may be booked at `now`.
+    ///
+    /// Both the fast path and `decide` ask here, so that they refuse in the same order.
+    ///
+    /// # Errors
+    ///
+    /// In this order: [`Rejection::UnknownReason`], [`Rejection::OffGrid`],
+    /// [`Rejection::InThePast`], [`Rejection::BeyondHorizon`], [`Rejection::OutsideOpenings`].
+    pub fn place(
+        &self,
+        reason: &ReasonId,
+        start: Timestamp,
+        now: Timestamp,
+    ) -> Result<Place<'_>, Rejection> {
+        let reason = self.definition.reason(reason).ok_or(Rejection::UnknownReason)?;
+        let grid_minutes = self.grid.minutes();
+        let first = self.grid.exact(start).ok_or(Rejection::OffGrid { grid_minutes })?;
+        if start < now {
+            return Err(Rejection::InThePast);
+        }
+        if self.horizon(now) <= start {
+            return Err(Rejection::BeyondHorizon { horizon_days: self.definition.horizon_days });
+        }
+        let range = self.grid.range(first, reason.occupied_minutes());
+        let range = range.filter(|&range| self.is_open(range)).ok_or(Rejection::OutsideOpenings)?;
+        Ok(Place {
+            reason,
+            range,
+            end: start.plus_minutes(reason.duration_minutes.into()),
+            occupied_until: start.plus_minutes(reason.occupied_minutes().into()),
+        })
+    }
+
+    fn hours_of(&self, date: Date) -> &[Interval] {
+        let exceptions = &self.definition.exceptions;
+        match exceptions.binary_search_by_key(&date.into(), |exception| exception.date) {
+            Ok(place) => exceptions.get(place).map_or(&[], |exception| &exception.hours),
+            Err(_) => {
+                let day = date.weekday().to_monday_zero_offset();
+                let days = &self.definition.weekly_hours.days;
+                days.get(usize::from(day.unsigned_abs())).map_or(&[], Vec::as_slice)
+            }
+        }
+    }
+
+    /// The first instant at which the local clock shows `local` or has passed it.
+    fn first_instant(&self, local: DateTime) -> Timestamp {
+        let ambiguous = self.zone.to_ambiguous_timestamp(local);
+        let instant = match ambiguous.offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
+            AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok(),
+            AmbiguousOffset::Gap { after, .. } => {
+                // Read with the later offset the skipped time falls before the change.
+                let before = after.to_timestamp(local).ok();
+                before.and_then(|before| {
+                    self.zone.following(before).next().map(|change| change.timestamp())
+                })
+            }
+        };
+        instant.unwrap_or(jiff::Timestamp::MAX).into()
+    }
+}
+
+fn at_minute(date: Date, minute: u16) -> DateTime {
+    if minute == MINUTES_PER_DAY {
+        return later(date, 1).to_datetime(jiff::civil::Time::midnight());
+    }
+    let part = |value: u16| i8::try_from(value).unwrap_or(0);
+    date.at(part(minute / 60), part(minute % 60), 0, 0)
+}
+
+/// The date `days` later, or the last one that can be written.
+#[must_use]
+pub fn later(date: Date, days: i64) -> Date {
+    let span: Result<Span, _> = 0.days().try_days(days);
+    span.and_then(|span| date.checked_add(span)).unwrap_or(date)
+}

@@ -1,0 +1,176 @@
+//! What random runs are made of: what is asked, when and of whom.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::super::{Change, DayException, Reason, WeeklyHours};
+use super::naive::{Asked, DAY, MINUTE, Rules};
+use super::{intervals, reason};
+
+/// Friday 26 March 2027, 00:00 in Paris.
+pub(super) const FRIDAY: i64 = 1_806_015_600_000;
+/// That Friday in days since 1970.
+const FRIDAY_DAY: i64 = 20_903;
+
+pub(super) const HOURS: [&str; 5] =
+    ["08:00-12:00 14:00-18:00", "08:00-09:00", "", "00:00-24:00", "07:07-08:48 22:00-24:00"];
+
+type Times = (&'static str, i64, i64);
+pub(super) const REASONS: [&[Times]; 3] = [
+    &[("visit", 15, 0), ("long", 30, 10), ("odd", 12, 0)],
+    &[("visit", 20, 0), ("odd", 12, 5)],
+    &[("visit", 15, 5), ("long", 100, 20), ("odd", 12, 0)],
+];
+const KINDS: [&[&str]; 4] = [&["flu"], &["covid"], &["flu", "covid"], &[]];
+
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    Wait(i64),
+    /// To the next deadline of a calendar, or a millisecond beside it.
+    WaitForDeadline(usize, i64),
+    /// To the start of a booking, or a millisecond beside it.
+    WaitForStart(Pick, i64),
+    Hold(usize, Asked),
+    Confirm(Pick),
+    Release(Pick),
+    Cancel(Pick),
+    Shift(Pick, usize, i64, u16),
+    Expire(usize),
+    Set(usize, Part, Option<bool>),
+    /// Both calendars go on as what their snapshots restore.
+    Restart,
+}
+
+/// One of the bookings so far, asked of its own calendar or of the other.
+#[derive(Clone, Debug)]
+pub(super) struct Pick(pub(super) Index, pub(super) bool);
+
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    Hours(usize),
+    Exceptions(Vec<(i64, usize)>),
+    Reasons(usize),
+    Lanes(u16),
+    Horizon(u16),
+}
+
+/// What a week, a date or a reason is set to, for the one side and for the other.
+fn week(preset: usize) -> [&'static str; 7] {
+    std::array::from_fn(|day| HOURS[(preset + usize::from(4 < day)) % HOURS.len()])
+}
+
+pub(super) fn minutes(text: &str) -> Vec<(i64, i64)> {
+    let minute =
+        |clock: &str| clock[..2].parse::<i64>().unwrap() * 60 + clock[3..].parse::<i64>().unwrap();
+    text.split_whitespace().map(|span| (minute(&span[..5]), minute(&span[6..]))).collect()
+}
+
+pub(super) fn reasons(preset: usize) -> Vec<Reason> {
+    let short = |minutes: i64| u16::try_from(minutes).unwrap();
+    REASONS[preset]
+        .iter()
+        .map(|(id, time, buffer)| reason(id, short(*time), short(*buffer)))
+        .collect()
+}
+
+impl Part {
+    pub(super) fn change(&self) -> Change {
+        let mut change = Change::default();
+        match self {
+            Self::Hours(preset) => {
+                let days = week(*preset).map(intervals);
+                change.weekly_hours = Some(WeeklyHours { days });
+            }
+            Self::Exceptions(dates) => {
+                let exception = |&(day, preset): &(i64, usize)| {
+                    let friday = jiff::civil::date(2027, 3, 26);
+                    let date = super::super::schedule::later(friday, day).into();
+                    DayException { date, hours: intervals(HOURS[preset]) }
+                };
+                change.exceptions = Some(dates.iter().map(exception).collect());
+            }
+            Self::Reasons(preset) => change.reasons = Some(reasons(*preset)),
+            Self::Lanes(lanes) => change.lanes = Some(*lanes),
+            Self::Horizon(days) => change.horizon_days = Some(*days),
+        }
+        change
+    }
+
+    pub(super) fn set(&self, rules: &mut Rules) {
+        match self {
+            Self::Hours(preset) => rules.hours = week(*preset).map(minutes),
+            Self::Exceptions(dates) => {
+                let exception =
+                    |&(day, preset): &(i64, usize)| (FRIDAY_DAY + day, minutes(HOURS[preset]));
+                rules.exceptions = dates.iter().map(exception).collect();
+            }
+            Self::Reasons(preset) => rules.reasons = REASONS[*preset].to_vec(),
+            Self::Lanes(lanes) => rules.lanes = *lanes,
+            Self::Horizon(days) => rules.horizon = (*days).into(),
+        }
+    }
+}
+
+/// Mostly a quarter of an hour of the first mornings, so that many want the same.
+fn start() -> impl Strategy<Value = i64> {
+    let morning = (0..8_i64).prop_map(|quarter| 8 * 60 + quarter * 15);
+    let minute =
+        prop_oneof![8 => morning, 1 => (0..288_i64).prop_map(|n| n * 5), 1 => 0..1_440_i64];
+    let day = prop_oneof![4 => 0..2_i64, 1 => 2..5_i64];
+    (day, minute).prop_map(|(day, minute)| FRIDAY + day * DAY + minute * MINUTE)
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    let person = prop::sample::select(vec!["ana", "bob", "zoe"]);
+    let reason = prop_oneof![
+        8 => Just("visit"),
+        3 => Just("odd"),
+        3 => Just("long"),
+        1 => Just("none"),
+    ];
+    (person, reason, start(), 0..3_u16, prop::sample::select(&KINDS[..])).prop_map(
+        |(person, reason, start, lane, kinds)| Asked {
+            person,
+            reason,
+            start,
+            lane,
+            kinds: kinds.to_vec(),
+        },
+    )
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    let date = (0..5_i64, 0..HOURS.len());
+    let dates =
+        prop::collection::btree_map(date.clone().prop_map(|d| d.0), date.prop_map(|d| d.1), 0..3);
+    prop_oneof![
+        (0..HOURS.len()).prop_map(Part::Hours),
+        dates.prop_map(|dates| Part::Exceptions(dates.into_iter().collect())),
+        (0..REASONS.len()).prop_map(Part::Reasons),
+        (0..4_u16).prop_map(Part::Lanes),
+        (1..4_u16).prop_map(Part::Horizon),
+    ]
+}
+
+pub(super) fn act() -> impl Strategy<Value = Act> {
+    let pick = || {
+        (any::<Index>(), prop::bool::weighted(0.1)).prop_map(|(which, other)| Pick(which, other))
+    };
+    let calendar = || 0..2_usize;
+    prop_oneof![
+        6 => (1..8_i64).prop_map(|minutes| Act::Wait(minutes * MINUTE)),
+        1 => (1..20_i64).prop_map(|hours| Act::Wait(hours * 60 * MINUTE)),
+        4 => (calendar(), -1..2_i64).prop_map(|(at, beside)| Act::WaitForDeadline(at, beside)),
+        1 => (pick(), -1..2_i64).prop_map(|(pick, beside)| Act::WaitForStart(pick, beside)),
+        16 => (calendar(), asked()).prop_map(|(at, asked)| Act::Hold(at, asked)),
+        10 => pick().prop_map(Act::Confirm),
+        3 => pick().prop_map(Act::Release),
+        3 => pick().prop_map(Act::Cancel),
+        8 => (pick(), calendar(), start(), 0..3_u16)
+            .prop_map(|(pick, to, start, lane)| Act::Shift(pick, to, start, lane)),
+        4 => calendar().prop_map(Act::Expire),
+        3 => (calendar(), part(), any::<Option<bool>>())
+            .prop_map(|(at, part, version)| Act::Set(at, part, version)),
+        1 => Just(Act::Restart),
+    ]
+}

@@ -1,0 +1,289 @@
+//! Random commands to two calendars and to the [`naive`](super::naive) rules: both must say the
+//! same, and what they have afterwards must be the same. The days are those around the night of
+//! 28 March 2027, on which the clocks of Paris go forward.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{TestCaseError, TestRunner};
+
+use super::super::decide::decide_move;
+use super::super::{Calendar, Command, Event, Guard, GuardScope, Rejection, invariants};
+use super::acts::{Act, FRIDAY, HOURS, Part, Pick, REASONS, act, minutes, reasons};
+use super::naive::{Asked, DAY, MINUTE, Naive, Rules};
+use super::world::HOLD_MS;
+use super::{daily, definition, said};
+use crate::ids::{CalendarId, HoldId, PersonId, ReasonId};
+use crate::time::Timestamp;
+
+/// The calendars under test, the rules as they are told simply, and the journal of it all.
+struct Twins {
+    calendars: [Calendar; 2],
+    naive: Naive,
+    journal: Vec<Event>,
+    issued: u128,
+    /// How often each outcome was met.
+    met: BTreeMap<String, u32>,
+}
+
+type Decided = Result<Vec<Event>, Rejection>;
+
+impl Twins {
+    fn new() -> Self {
+        let now = Timestamp::from_millis(FRIDAY + 6 * 60 * MINUTE);
+        let create = |(bits, grid_minutes): (u128, u8)| {
+            let mut definition = definition("");
+            definition.grid_minutes = grid_minutes;
+            definition.lanes = 3;
+            definition.horizon_days = 3;
+            definition.weekly_hours = daily(HOURS[0]);
+            definition.reasons = reasons(0);
+            Calendar::create(CalendarId::from_bits(bits), definition, now).unwrap()
+        };
+        let journal = [(1, 15), (2, 5)].map(create);
+        let rules = |grid| Rules {
+            grid,
+            lanes: 3,
+            horizon: 3,
+            hours: [HOURS[0]; 7].map(minutes),
+            exceptions: Vec::new(),
+            reasons: REASONS[0].to_vec(),
+        };
+        let calendars = [0, 1].map(|place: usize| Calendar::created(&journal[place]).unwrap());
+        let naive = Naive { rules: [15, 5].map(rules), lines: Vec::new(), now: now.millis() };
+        Self { calendars, naive, journal: journal.to_vec(), issued: 0, met: BTreeMap::new() }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.naive.now)
+    }
+
+    /// A booking and the calendar to ask; where there is none yet, one that nobody knows.
+    fn picked(&self, Pick(which, other): &Pick) -> (usize, HoldId) {
+        // What lives stands in the list twice, so that half of the commands reach it.
+        let live = [0, 1].into_iter().flat_map(|place| self.naive.live(place));
+        let lines: Vec<_> = live.chain(self.naive.remembered()).collect();
+        if lines.is_empty() {
+            return (0, HoldId::from_bits(u128::MAX));
+        }
+        let line = which.get(&lines);
+        (if *other { 1 - line.calendar } else { line.calendar }, line.id)
+    }
+
+    /// Decides twice, as what lives and as what its snapshot restores.
+    fn decide(&self, place: usize, command: &Command) -> Result<Decided, TestCaseError> {
+        let (calendar, now) = (&self.calendars[place], self.now());
+        let restored = Calendar::restored(calendar.snapshot()).unwrap();
+        prop_assert_eq!(restored.snapshot(), calendar.snapshot());
+        let decided = calendar.decide(command, now);
+        prop_assert_eq!(&restored.decide(command, now), &decided);
+        if let (Command::Hold { person, .. }, Err(Rejection::PersonHasHold { hold })) =
+            (command, &decided)
+        {
+            let named =
+                |line: &super::naive::Line| line.id == *hold && line.person == person.as_str();
+            prop_assert!(self.naive.live(place).any(named), "it names a hold of theirs");
+        }
+        Ok(decided)
+    }
+
+    fn hold(&mut self, place: usize, asked: &Asked) -> Result<(Decided, String), TestCaseError> {
+        self.issued += 1;
+        // Identifiers are random: their order is not that of time.
+        let hold = HoldId::from_bits(self.issued * 7_919 % 10_007);
+        let guard = |kind: &&str| Guard { kind: (*kind).to_owned(), scope: GuardScope::Calendar };
+        let command = Command::Hold {
+            hold,
+            person: PersonId::new(asked.person).unwrap(),
+            reason: ReasonId::new(asked.reason).unwrap(),
+            start: Timestamp::from_millis(asked.start),
+            lane: asked.lane,
+            hold_ms: HOLD_MS,
+            guards: asked.kinds.iter().map(guard).collect(),
+        };
+        let decided = self.decide(place, &command)?;
+        Ok((decided, word(self.naive.hold(hold, place, asked, HOLD_MS))))
+    }
+
+    fn set(
+        &mut self,
+        place: usize,
+        part: &Part,
+        seen: Option<bool>,
+    ) -> Result<(Decided, String), TestCaseError> {
+        let current = self.calendars[place].version();
+        let version = seen.map(|right| current + u32::from(!right));
+        let decided = self.decide(place, &Command::Change { change: part.change(), version })?;
+        let mut rules = self.naive.rules[place].clone();
+        part.set(&mut rules);
+        let told = if rules.lanes == 0 {
+            "Invalid"
+        } else if seen == Some(false) {
+            "VersionMismatch"
+        } else if rules == self.naive.rules[place] {
+            "nothing"
+        } else {
+            self.naive.rules[place] = rules;
+            "CalendarChanged"
+        };
+        Ok((decided, told.to_owned()))
+    }
+
+    fn step(&mut self, act: &Act) -> Result<(), TestCaseError> {
+        let (decided, told) = match act {
+            Act::Wait(ms) => {
+                self.naive.now += ms;
+                return Ok(());
+            }
+            Act::WaitForDeadline(place, beside) => {
+                let deadline = self.calendars[*place].next_deadline();
+                let deadline = deadline.map_or(0, |deadline| deadline.millis() + beside);
+                self.naive.now = self.naive.now.max(deadline);
+                return Ok(());
+            }
+            Act::WaitForStart(pick, beside) => {
+                let hold = self.picked(pick).1;
+                let line = self.naive.lines.iter().find(|line| line.id == hold);
+                let start = line.map_or(0, |line| line.start + beside);
+                // Not to days ahead, where little is left to book.
+                if start < self.naive.now + DAY {
+                    self.naive.now = self.naive.now.max(start);
+                }
+                return Ok(());
+            }
+            Act::Restart => {
+                self.calendars =
+                    [0, 1].map(|at| Calendar::restored(self.calendars[at].snapshot()).unwrap());
+                return Ok(());
+            }
+            Act::Hold(place, asked) => self.hold(*place, asked)?,
+            Act::Set(place, part, seen) => self.set(*place, part, *seen)?,
+            Act::Confirm(pick) => {
+                let (place, hold) = self.picked(pick);
+                let decided = self.decide(place, &Command::Confirm { hold })?;
+                (decided, word(self.naive.confirm(place, hold)))
+            }
+            Act::Release(pick) => {
+                let (place, hold) = self.picked(pick);
+                let decided = self.decide(place, &Command::Release { hold })?;
+                (decided, word(self.naive.release(place, hold)))
+            }
+            Act::Cancel(pick) => {
+                let (place, hold) = self.picked(pick);
+                let decided = self.decide(place, &Command::Cancel { hold })?;
+                (decided, word(self.naive.cancel(place, hold)))
+            }
+            Act::Shift(pick, to, start, lane) => {
+                let (from, hold) = self.picked(pick);
+                let target = (from != *to).then_some(&self.calendars[*to]);
+                let (of, when) = (&self.calendars[from], Timestamp::from_millis(*start));
+                let decided = decide_move(of, target, hold, when, *lane, self.now());
+                (decided, word(self.naive.shift((from, *to), hold, *start, *lane)))
+            }
+            Act::Expire(place) => {
+                let decided = self.decide(*place, &Command::Expire)?;
+                let ended = vec!["Expired"; self.naive.expire(*place)].join(" ");
+                (decided, if ended.is_empty() { "nothing".to_owned() } else { ended })
+            }
+        };
+        prop_assert_eq!(said(&decided), told.as_str(), "{:?}", decided);
+        *self.met.entry(told).or_default() += 1;
+        self.happened(decided.unwrap_or_default())
+    }
+
+    fn happened(&mut self, events: Vec<Event>) -> Result<(), TestCaseError> {
+        for event in events {
+            for calendar in &mut self.calendars {
+                calendar.apply(&event);
+                prop_assert_eq!(invariants::check(calendar), Ok(()), "{:?}", event);
+            }
+            self.journal.push(event);
+        }
+        Ok(())
+    }
+
+    /// What can be asked of the state has one answer, also at a time that was just asked for.
+    fn agree(&self, probe: i64) -> Result<(), TestCaseError> {
+        for (place, calendar) in self.calendars.iter().enumerate() {
+            prop_assert!(self.naive.agrees_with(place, calendar), "{:?}", calendar.snapshot());
+            let deadline = calendar.next_deadline().map(Timestamp::millis);
+            prop_assert_eq!(deadline, self.naive.next_deadline(place));
+            let outside = calendar.outside(self.now());
+            let outside: Vec<HoldId> = outside.iter().map(|live| live.booking.id).collect();
+            prop_assert_eq!(outside, self.naive.outside(place));
+            for (lane, minutes) in [(0, 15), (1, 45), (2, 5)] {
+                let until = probe + minutes * MINUTE;
+                let except = self.naive.live(place).next().map(|line| line.id);
+                for except in [None, except] {
+                    let instant = Timestamp::from_millis;
+                    let free = calendar.is_free(lane, instant(probe), instant(until), except);
+                    let naive = self.naive.is_free(place, lane, probe, until, except);
+                    prop_assert_eq!(free, naive, "{} {}", lane, instant(probe));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The journal alone brings back the same state.
+    fn replay(&self) -> Result<(), TestCaseError> {
+        for calendar in &self.calendars {
+            let own = |event: &&Event| event.calendars().any(|id| id == calendar.id());
+            let mut events = self.journal.iter().filter(own);
+            let mut replayed = Calendar::created(events.next().unwrap()).unwrap();
+            events.for_each(|event| replayed.apply(event));
+            prop_assert_eq!(replayed.snapshot(), calendar.snapshot());
+        }
+        Ok(())
+    }
+}
+
+fn word(told: Result<&'static str, &'static str>) -> String {
+    told.unwrap_or_else(|refused| refused).to_owned()
+}
+
+fn run(acts: &[Act]) -> Result<Twins, TestCaseError> {
+    let mut twins = Twins::new();
+    for act in acts {
+        twins.step(act)?;
+        let probe = match act {
+            Act::Hold(_, Asked { start, .. }) | Act::Shift(_, _, start, _) => *start,
+            _ => FRIDAY + 8 * 60 * MINUTE,
+        };
+        twins.agree(probe.max(twins.naive.now.div_euclid(MINUTE) * MINUTE))?;
+    }
+    twins.replay()?;
+    Ok(twins)
+}
+
+fn runs() -> impl Strategy<Value = Vec<Act>> {
+    prop::collection::vec(act(), 10..120)
+}
+
+proptest! {
+    #[test]
+    fn a_calendar_keeps_the_rules(acts in runs()) {
+        run(&acts)?;
+    }
+}
+
+/// A law that random runs never touch would be kept by chance.
+#[test]
+fn random_runs_meet_every_outcome() {
+    const OUTCOMES: &str = "Held Confirmed Released Expired Cancelled Moved CalendarChanged \
+        nothing Invalid VersionMismatch UnknownHold UnknownAppointment HoldReleased HoldExpired \
+        HoldConfirmed NotChangeable UnknownReason OffGrid InThePast BeyondHorizon \
+        OutsideOpenings SlotTaken PersonHasHold";
+    let mut runner = TestRunner::deterministic();
+    let mut met = BTreeMap::new();
+    for _ in 0..100 {
+        let acts = runs().new_tree(&mut runner).unwrap().current();
+        for (outcome, times) in run(&acts).unwrap().met {
+            *met.entry(outcome).or_insert(0) += times;
+        }
+    }
+    for outcome in OUTCOMES.split_whitespace() {
+        assert!(10 <= met.get(outcome).copied().unwrap_or(0), "{outcome}: {met:?}");
+    }
+}

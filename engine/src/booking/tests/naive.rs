@@ -1,0 +1,327 @@
+//! The rules once more, told as simply as can be: one list of bookings, searched from end to end,
+//! and hours looked up minute by minute with the two offsets of Paris written down.
+
+use super::super::Calendar;
+use super::super::calendar::Live;
+use crate::ids::HoldId;
+
+pub(super) const MINUTE: i64 = 60_000;
+pub(super) const DAY: i64 = 24 * 60 * MINUTE;
+/// 2027-03-28T01:00:00Z: the clocks of Paris go from 02:00 to 03:00.
+const CLOCKS_CHANGE: i64 = 1_806_195_600_000;
+
+/// What is set about a calendar.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rules {
+    pub(super) grid: i64,
+    pub(super) lanes: u16,
+    pub(super) horizon: i64,
+    /// Monday first, in minutes of the local day.
+    pub(super) hours: [Vec<(i64, i64)>; 7],
+    /// Local days since 1970 with hours of their own, in order.
+    pub(super) exceptions: Vec<(i64, Vec<(i64, i64)>)>,
+    /// Name, duration and buffer, in minutes.
+    pub(super) reasons: Vec<(&'static str, i64, i64)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum State {
+    Held { deadline: i64, kinds: Vec<&'static str> },
+    Booked,
+    Ended(&'static str),
+}
+
+/// A booking, alive or not.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) id: HoldId,
+    pub(super) calendar: usize,
+    pub(super) person: &'static str,
+    pub(super) reason: &'static str,
+    pub(super) lane: u16,
+    pub(super) start: i64,
+    pub(super) until: i64,
+    pub(super) state: State,
+    /// The calendars that it has left.
+    pub(super) left: Vec<usize>,
+}
+
+impl Line {
+    fn is_live(&self) -> bool {
+        !matches!(self.state, State::Ended(_))
+    }
+
+    fn deadline(&self) -> Option<i64> {
+        match self.state {
+            State::Held { deadline, .. } => Some(deadline),
+            _ => None,
+        }
+    }
+
+    /// Whether this is what the calendar has.
+    pub(super) fn is(&self, live: &Live) -> bool {
+        let (booking, span) = (&live.booking, live.booking.span);
+        self.is_live()
+            && self.id == booking.id
+            && self.person == booking.person.as_str()
+            && self.reason == booking.reason.id.as_str()
+            && (self.lane, self.start) == (span.lane, span.start.millis())
+            && self.until == span.occupied_until.millis()
+            && self.deadline() == live.deadline().map(crate::Timestamp::millis)
+    }
+}
+
+/// What is asked of a slot.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) person: &'static str,
+    pub(super) reason: &'static str,
+    pub(super) start: i64,
+    pub(super) lane: u16,
+    pub(super) kinds: Vec<&'static str>,
+}
+
+type Told = Result<&'static str, &'static str>;
+
+/// Two calendars and everything that was ever booked in them.
+pub(super) struct Naive {
+    pub(super) rules: [Rules; 2],
+    pub(super) lines: Vec<Line>,
+    pub(super) now: i64,
+}
+
+/// The day since 1970 and the minute of the day that the clock shows in Paris.
+fn local(instant: i64) -> (i64, i64) {
+    let offset = if instant < CLOCKS_CHANGE { 60 } else { 120 };
+    let minutes = instant.div_euclid(MINUTE) + offset;
+    (minutes.div_euclid(24 * 60), minutes.rem_euclid(24 * 60))
+}
+
+impl Rules {
+    fn is_open_at(&self, instant: i64) -> bool {
+        let (day, minute) = local(instant);
+        // The first of January 1970 was a Thursday.
+        let weekday = usize::try_from((day + 3).rem_euclid(7)).unwrap();
+        let exception = self.exceptions.iter().find(|(date, _)| *date == day);
+        let hours = exception.map_or(&self.hours[weekday], |(_, hours)| hours);
+        hours.iter().any(|(start, end)| (*start..*end).contains(&minute))
+    }
+
+    /// Whether every minute of every step that it touches is open.
+    fn is_open(&self, start: i64, until: i64) -> bool {
+        let step = self.grid * MINUTE;
+        let (mut minute, end) = (start.div_euclid(step) * step, until + (-until).rem_euclid(step));
+        while minute < end {
+            if !self.is_open_at(minute) {
+                return false;
+            }
+            minute += MINUTE;
+        }
+        true
+    }
+
+    fn times(&self, reason: &str) -> Option<i64> {
+        let (_, duration, buffer) = self.reasons.iter().find(|(name, ..)| *name == reason)?;
+        Some((duration + buffer) * MINUTE)
+    }
+}
+
+impl Naive {
+    /// What can still be asked about: a calendar forgets appointments of more than a day ago.
+    pub(super) fn remembered(&self) -> impl Iterator<Item = &Line> {
+        let held = |line: &Line| line.deadline().is_some();
+        self.lines.iter().filter(move |line| held(line) || self.now - DAY <= line.until)
+    }
+
+    pub(super) fn live(&self, calendar: usize) -> impl Iterator<Item = &Line> {
+        self.remembered().filter(move |line| line.calendar == calendar && line.is_live())
+    }
+
+    pub(super) fn is_free(
+        &self,
+        calendar: usize,
+        lane: u16,
+        start: i64,
+        until: i64,
+        except: Option<HoldId>,
+    ) -> bool {
+        let mut minute = start;
+        while minute < until {
+            let takes = |line: &&Line| {
+                line.is_live()
+                    && (line.calendar, line.lane) == (calendar, lane)
+                    && (line.start..line.until).contains(&minute)
+            };
+            if self.lines.iter().filter(takes).any(|line| Some(line.id) != except) {
+                return false;
+            }
+            minute += MINUTE;
+        }
+        true
+    }
+
+    pub(super) fn next_deadline(&self, calendar: usize) -> Option<i64> {
+        self.live(calendar).filter_map(Line::deadline).min()
+    }
+
+    pub(super) fn outside(&self, calendar: usize) -> Vec<HoldId> {
+        let coming = self.live(calendar).filter(|line| self.now < line.until);
+        let rules = &self.rules[calendar];
+        let outside = coming.filter(|line| !rules.is_open(line.start, line.until));
+        let mut ids: Vec<HoldId> = outside.map(|line| line.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// When it would end, if it may start then.
+    fn place(&self, calendar: usize, reason: &str, start: i64) -> Result<i64, &'static str> {
+        let rules = &self.rules[calendar];
+        let until = start + rules.times(reason).ok_or("UnknownReason")?;
+        if start % (rules.grid * MINUTE) != 0 {
+            return Err("OffGrid");
+        }
+        if start < self.now {
+            return Err("InThePast");
+        }
+        if local(self.now).0 + rules.horizon < local(start).0 {
+            return Err("BeyondHorizon");
+        }
+        if rules.is_open(start, until) { Ok(until) } else { Err("OutsideOpenings") }
+    }
+
+    fn claim(
+        &self,
+        calendar: usize,
+        lane: u16,
+        (start, until): (i64, i64),
+        except: Option<HoldId>,
+    ) -> Result<(), &'static str> {
+        let there = lane < self.rules[calendar].lanes;
+        let free = there && self.is_free(calendar, lane, start, until, except);
+        if free { Ok(()) } else { Err("SlotTaken") }
+    }
+
+    pub(super) fn hold(&mut self, id: HoldId, calendar: usize, asked: &Asked, ms: i64) -> Told {
+        let theirs = |line: &&Line| line.calendar == calendar && line.person == asked.person;
+        let same = |line: &Line| (line.reason, line.start) == (asked.reason, asked.start);
+        let lasts = |line: &Line| line.deadline().is_some_and(|deadline| self.now < deadline);
+        if self.lines.iter().filter(theirs).any(|line| same(line) && lasts(line)) {
+            return Ok("nothing");
+        }
+        let until = self.place(calendar, asked.reason, asked.start)?;
+        self.claim(calendar, asked.lane, (asked.start, until), None)?;
+        let counts = |line: &Line| match &line.state {
+            State::Held { kinds, .. } => kinds.iter().any(|kind| asked.kinds.contains(kind)),
+            _ => false,
+        };
+        if self.lines.iter().filter(theirs).any(counts) {
+            return Err("PersonHasHold");
+        }
+        let Asked { person, reason, start, lane, kinds } = asked.clone();
+        let state = State::Held { deadline: self.now + ms, kinds };
+        let left = Vec::new();
+        self.lines.push(Line { id, calendar, person, reason, lane, start, until, state, left });
+        Ok("Held")
+    }
+
+    fn find(&self, calendar: usize, id: HoldId) -> (Option<usize>, bool) {
+        let here = |line: &Line| line.id == id && line.calendar == calendar;
+        let left = |line: &Line| line.id == id && line.left.contains(&calendar);
+        (self.lines.iter().position(here), self.lines.iter().any(left))
+    }
+
+    pub(super) fn confirm(&mut self, calendar: usize, id: HoldId) -> Told {
+        let (Some(place), _) = self.find(calendar, id) else {
+            return if self.find(calendar, id).1 { Ok("nothing") } else { Err("UnknownHold") };
+        };
+        let line = &mut self.lines[place];
+        match line.state {
+            State::Held { deadline, .. } if self.now < deadline => {
+                line.state = State::Booked;
+                Ok("Confirmed")
+            }
+            State::Held { .. } | State::Ended("expired") => Err("HoldExpired"),
+            State::Ended("released") => Err("HoldReleased"),
+            State::Booked | State::Ended(_) => Ok("nothing"),
+        }
+    }
+
+    pub(super) fn release(&mut self, calendar: usize, id: HoldId) -> Told {
+        let (Some(place), _) = self.find(calendar, id) else {
+            let left = self.find(calendar, id).1;
+            return Err(if left { "HoldConfirmed" } else { "UnknownHold" });
+        };
+        let line = &mut self.lines[place];
+        let (end, told) = match line.state {
+            State::Held { deadline, .. } if self.now < deadline => ("released", "Released"),
+            State::Held { .. } => ("expired", "Expired"),
+            State::Booked | State::Ended("cancelled") => return Err("HoldConfirmed"),
+            State::Ended(_) => return Ok("nothing"),
+        };
+        line.state = State::Ended(end);
+        Ok(told)
+    }
+
+    fn changeable(&self, calendar: usize, id: HoldId) -> Result<usize, &'static str> {
+        let place = self.find(calendar, id).0.ok_or("UnknownAppointment")?;
+        let line = &self.lines[place];
+        match line.state {
+            State::Booked if self.now < line.start => Ok(place),
+            State::Booked | State::Ended("cancelled") => Err("NotChangeable"),
+            _ => Err("UnknownAppointment"),
+        }
+    }
+
+    pub(super) fn cancel(&mut self, calendar: usize, id: HoldId) -> Told {
+        let cancelled = State::Ended("cancelled");
+        if self.find(calendar, id).0.is_some_and(|place| self.lines[place].state == cancelled) {
+            return Ok("nothing");
+        }
+        let place = self.changeable(calendar, id)?;
+        self.lines[place].state = cancelled;
+        Ok("Cancelled")
+    }
+
+    pub(super) fn shift(
+        &mut self,
+        (from, to): (usize, usize),
+        id: HoldId,
+        start: i64,
+        lane: u16,
+    ) -> Told {
+        let place = self.changeable(from, id)?;
+        let line = &self.lines[place];
+        if from == to && line.start == start {
+            return Ok("nothing");
+        }
+        let until = self.place(to, line.reason, start)?;
+        self.claim(to, lane, (start, until), Some(id))?;
+        let line = &mut self.lines[place];
+        if from != to {
+            line.left.push(from);
+        }
+        (line.calendar, line.lane, line.start, line.until) = (to, lane, start, until);
+        Ok("Moved")
+    }
+
+    /// Ends what is due and says how many there were.
+    pub(super) fn expire(&mut self, calendar: usize) -> usize {
+        let now = self.now;
+        let due = |line: &&mut Line| {
+            line.calendar == calendar && line.deadline().is_some_and(|deadline| deadline <= now)
+        };
+        let ended = self.lines.iter_mut().filter(due);
+        ended.map(|line| line.state = State::Ended("expired")).count()
+    }
+
+    /// Whether the calendar has what is in the list, and nothing else that is not long over.
+    pub(super) fn agrees_with(&self, place: usize, calendar: &Calendar) -> bool {
+        let recent = |live: &&Live| {
+            let until = live.booking.span.occupied_until.millis();
+            live.deadline().is_some() || self.now - DAY <= until
+        };
+        let same = |live: &Live| self.live(place).any(|line| line.is(live));
+        calendar.live().filter(recent).all(same)
+            && calendar.live().filter(recent).count() == self.live(place).count()
+    }
+}

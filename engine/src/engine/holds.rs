@@ -1,0 +1,328 @@
+//! Holding a slot, and what becomes of the hold.
+
+use std::sync::Arc;
+
+use super::{Engine, Named, answers, refused};
+use crate::booking::{Command, Rejection};
+use crate::error::{Answer, Error};
+use crate::ids::{CalendarId, HoldId};
+use crate::journal::Remembered;
+use crate::limits::CLAIM_WAITS_MAX;
+use crate::request::{Appointment, Hold, HoldSlot, HoldStatus, OfHold, Outcome};
+use crate::runtime::{
+    BookingRow, BookingState, Busy, Claim, Entry, Permit, Reservation, Share, SlotClaim, Verdict,
+    View, Work, expire, guard_keys, key_of, lane_hint,
+};
+
+/// How an attempt at a hold stands before its calendar is asked.
+enum Attempt {
+    /// Everything is claimed.
+    Won {
+        hold: HoldId,
+        entry: Arc<Entry>,
+        permit: Permit,
+        reservation: Reservation,
+    },
+    /// The person holds this very slot.
+    Own(Hold),
+    Refused(Rejection),
+    /// Another request of the person is under way.
+    Wait(crate::runtime::Waiting),
+    /// What stands in the way is past its deadline.
+    Due(CalendarId),
+    /// What stands in the way is not durable yet.
+    Settle,
+}
+
+impl Engine {
+    /// Holds a slot for a person for as long as the configuration says. Where the person holds
+    /// this very slot already, the answer is that hold, unchanged and not fresh.
+    ///
+    /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownCalendar`],
+    /// [`Rejection::UnknownReason`], [`Rejection::OffGrid`], [`Rejection::InThePast`],
+    /// [`Rejection::BeyondHorizon`], [`Rejection::OutsideOpenings`], [`Rejection::SlotTaken`] with
+    /// the nearest free slots, or [`Rejection::PersonHasHold`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn hold(&self, asked: HoldSlot) -> Answer<Outcome<Hold>> {
+        self.shared().check()?;
+        let print = key_of(&[
+            b"hold",
+            &asked.calendar.bits().to_le_bytes(),
+            &asked.start.millis().to_le_bytes(),
+            asked.reason.as_str().as_bytes(),
+            asked.person.as_str().as_bytes(),
+        ]);
+        let mut named = None;
+        for _ in 0..CLAIM_WAITS_MAX {
+            // The name comes before everything else that is claimed, here and everywhere, so that
+            // no two requests wait for each other.
+            let name = match named.take() {
+                Some(name) => name,
+                None => match self.named(asked.command.as_ref(), print).await? {
+                    Named::Fresh(name) => name,
+                    Named::Repeat(events) => {
+                        let value = answers::held(&events).ok_or(Error::OutcomeUnknown)?;
+                        return Ok(Ok(Outcome { value, fresh: true }));
+                    }
+                    Named::Reused => return refused(Rejection::CommandReused),
+                },
+            };
+            if !self.shared().index.knows(asked.calendar) {
+                return refused(Rejection::UnknownCalendar);
+            }
+            match self.attempt(&asked).await? {
+                Attempt::Won { hold, entry, permit, reservation } => {
+                    let work = self.hold_work(&asked, hold, reservation);
+                    match self.ask(&entry, permit, work, name).await? {
+                        Verdict::Decided { events } => {
+                            let value = answers::held(&events).ok_or(Error::OutcomeUnknown)?;
+                            return Ok(Ok(Outcome { value, fresh: true }));
+                        }
+                        Verdict::Refused(rejection) => return refused(rejection),
+                        Verdict::Own(own) => {
+                            let status = HoldStatus::Held;
+                            let value = answers::hold(&own.booking, status, own.deadline());
+                            return Ok(Ok(Outcome { value, fresh: false }));
+                        }
+                        // The calendar gives an own hold itself, and `ask` a failure.
+                        Verdict::Already | Verdict::Failed(_) => return Err(Error::OutcomeUnknown),
+                    }
+                }
+                Attempt::Own(value) => return Ok(Ok(Outcome { value, fresh: false })),
+                Attempt::Refused(rejection) => return refused(rejection),
+                Attempt::Wait(waiting) => waiting.ended().await,
+                Attempt::Due(calendar) => expire(self.directory().clone(), calendar).await?,
+                Attempt::Settle => {
+                    let queue = &self.shared().queue;
+                    queue.durable(queue.last_submitted()).await?;
+                    // What is durable is in the index a moment before; what is claimed meanwhile
+                    // needs its turn.
+                    tokio::task::yield_now().await;
+                }
+            }
+            named = Some(name);
+        }
+        Err(Error::overloaded())
+    }
+
+    fn hold_work(&self, asked: &HoldSlot, hold: HoldId, reservation: Reservation) -> Work {
+        let config = &self.shared().config;
+        let command = Command::Hold {
+            hold,
+            person: asked.person.clone(),
+            reason: asked.reason.clone(),
+            start: asked.start,
+            lane: reservation.slot.as_ref().map_or(u16::MAX, |slot| slot.lane),
+            hold_ms: config.hold_ms(),
+            guards: config.guards.clone(),
+        };
+        Work::Hold { command, reservation }
+    }
+
+    /// Claims all that a hold needs, in the fixed order: slot bits, then person guards.
+    async fn attempt(&self, asked: &HoldSlot) -> Result<Attempt, Error> {
+        let shared = self.shared();
+        let (entry, permit) = self.directory().admit(asked.calendar, Share::Hold)?;
+        // Known first: a person gets their own hold back even where the hours have changed since.
+        let keys = guard_keys(&shared.config.guards, asked.calendar, &asked.person);
+        let other = match self.known(asked, &keys)? {
+            Ok(other) => other,
+            Err(attempt) => return Ok(attempt),
+        };
+        let view = self.directory().view(&entry).await?;
+        let place = match view.schedule.place(&asked.reason, asked.start, shared.now()) {
+            Ok(place) => place,
+            Err(rejection) => {
+                shared.queue.durable(view.rests_on).await?;
+                return Ok(Attempt::Refused(rejection));
+            }
+        };
+        let bits = view.bits(place.range).ok_or_else(Error::overloaded)?;
+        let hold = HoldId::from_bits(shared.random.bits());
+        let slot = SlotClaim::any_lane(&view, bits, lane_hint(hold));
+        // Where no guard tells whose hold is in the way, it may be the person's own.
+        if slot.is_none() && !keys.is_empty() {
+            return Ok(self.lost(asked, &view));
+        }
+        if let Some(hold) = other {
+            return Ok(Attempt::Refused(Rejection::PersonHasHold { hold }));
+        }
+        let mut guards: Vec<Claim> = Vec::with_capacity(keys.len());
+        for key in keys {
+            match shared.guards.claim(key) {
+                Ok(claim) => guards.push(claim),
+                Err(Busy::Pending(waiting)) => return Ok(Attempt::Wait(waiting)),
+                Err(Busy::Kept(_)) => return Ok(Attempt::Settle),
+            }
+        }
+        Ok(Attempt::Won { hold, entry, permit, reservation: Reservation { slot, guards } })
+    }
+
+    /// Whether the person has a hold that a guard counts: another one, or an answer at once.
+    fn known(
+        &self,
+        asked: &HoldSlot,
+        keys: &[u128],
+    ) -> Result<Result<Option<HoldId>, Attempt>, Error> {
+        let shared = self.shared();
+        let now = shared.now();
+        let mut other = None;
+        for key in keys {
+            let hold = match shared.guards.holder(*key) {
+                None => continue,
+                Some(Busy::Pending(waiting)) => return Ok(Err(Attempt::Wait(waiting))),
+                Some(Busy::Kept(hold)) => hold,
+            };
+            let Some(row) = shared.index.booking(hold, now)? else {
+                return Ok(Err(Attempt::Settle));
+            };
+            let BookingState::Held { deadline } = row.state else {
+                return Ok(Err(Attempt::Settle));
+            };
+            let booking = &row.booking;
+            if deadline <= now {
+                return Ok(Err(Attempt::Due(booking.calendar)));
+            }
+            let same_slot = booking.calendar == asked.calendar
+                && booking.span.start == asked.start
+                && booking.reason.id == asked.reason;
+            if same_slot {
+                return Ok(Err(Attempt::Own(answers::hold_of(&row))));
+            }
+            other = other.or(Some(hold));
+        }
+        Ok(Ok(other))
+    }
+
+    fn lost(&self, asked: &HoldSlot, view: &View) -> Attempt {
+        let now = self.shared().now();
+        if view.has_due(now) {
+            return Attempt::Due(asked.calendar);
+        }
+        let alternatives = view.alternatives(&asked.reason, asked.start, now);
+        Attempt::Refused(Rejection::SlotTaken { alternatives })
+    }
+
+    /// A hold, whatever has become of it. One that ended without an appointment is known for 24
+    /// hours.
+    ///
+    /// Refused as [`Rejection::UnknownHold`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn hold_info(&self, id: HoldId) -> Answer<Hold> {
+        self.shared().check()?;
+        let row = self.shared().index.booking(id, self.now())?;
+        let due = |row: &BookingRow| match row.state {
+            BookingState::Held { deadline } if deadline <= self.now() => Some(row.booking.calendar),
+            _ => None,
+        };
+        let row = match row.as_ref().and_then(due) {
+            None => row,
+            Some(calendar) => {
+                expire(self.directory().clone(), calendar).await?;
+                self.shared().index.booking(id, self.now())?
+            }
+        };
+        Ok(row.map(|row| answers::hold_of(&row)).ok_or(Rejection::UnknownHold))
+    }
+
+    /// Turns a hold into an appointment. Again, the answer is the appointment as it now is, not
+    /// fresh.
+    ///
+    /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownHold`],
+    /// [`Rejection::HoldReleased`] or [`Rejection::HoldExpired`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn confirm(&self, asked: OfHold) -> Answer<Outcome<Appointment>> {
+        self.shared().check()?;
+        let OfHold { hold, command } = asked;
+        let print = key_of(&[b"confirm", &hold.bits().to_le_bytes()]);
+        let named = match self.named(command.as_ref(), print).await? {
+            Named::Fresh(named) => named,
+            Named::Repeat(events) => {
+                let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
+                return Ok(Ok(Outcome { value, fresh: true }));
+            }
+            Named::Reused => return refused(Rejection::CommandReused),
+        };
+        let mut row = self.shared().index.booking(hold, self.now())?;
+        if let Some(BookingRow { state: BookingState::Held { .. }, booking, .. }) = &row {
+            let work = Work::Command(Command::Confirm { hold });
+            match self.settle(booking.calendar, work, named).await? {
+                Verdict::Decided { events } => {
+                    let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
+                    return Ok(Ok(Outcome { value, fresh: true }));
+                }
+                Verdict::Refused(Rejection::UnknownHold)
+                | Verdict::Already
+                | Verdict::Own(_)
+                | Verdict::Failed(_) => {
+                    row = self.shared().index.booking(hold, self.now())?;
+                }
+                Verdict::Refused(rejection) => return refused(rejection),
+            }
+        }
+        let Some(row) = row else { return refused(Rejection::UnknownHold) };
+        match (row.state, answers::appointment_of(&row)) {
+            (_, Some(value)) => Ok(Ok(Outcome { value, fresh: false })),
+            (BookingState::Released, _) => refused(Rejection::HoldReleased),
+            (BookingState::Expired, _) => refused(Rejection::HoldExpired),
+            // It was live in the index and unknown to its calendar: only a fault explains that.
+            _ => Err(Error::OutcomeUnknown),
+        }
+    }
+
+    /// Gives a hold back; its slot is free at once. Again, or once it has expired, the answer is
+    /// the same.
+    ///
+    /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownHold`] or
+    /// [`Rejection::HoldConfirmed`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn release(&self, asked: OfHold) -> Answer<()> {
+        self.shared().check()?;
+        let OfHold { hold, command } = asked;
+        let print = key_of(&[b"release", &hold.bits().to_le_bytes()]);
+        let named = match self.named(command.as_ref(), print).await? {
+            Named::Fresh(named) => named,
+            Named::Repeat(_) => return Ok(Ok(())),
+            Named::Reused => return refused(Rejection::CommandReused),
+        };
+        let Some(row) = self.shared().index.booking(hold, self.now())? else {
+            return refused(Rejection::UnknownHold);
+        };
+        match row.state {
+            BookingState::Released | BookingState::Expired => Ok(Ok(())),
+            BookingState::Booked | BookingState::Cancelled => {
+                refused(Rejection::HoldConfirmed { appointment: hold.into() })
+            }
+            BookingState::Held { .. } => {
+                let work = Work::Command(Command::Release { hold });
+                match self.settle(row.booking.calendar, work, named).await? {
+                    Verdict::Refused(rejection) => refused(rejection),
+                    _ => Ok(Ok(())),
+                }
+            }
+        }
+    }
+
+    /// Has a calendar serve a command that claims no slot.
+    pub(super) async fn settle(
+        &self,
+        calendar: CalendarId,
+        work: Work,
+        named: Option<(Remembered, Claim)>,
+    ) -> Result<Verdict, Error> {
+        let (entry, permit) = self.directory().admit(calendar, Share::Settle)?;
+        self.ask(&entry, permit, work, named).await
+    }
+}

@@ -1,0 +1,181 @@
+//! Opening an engine: storage, recovery, and the parts that run by themselves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use tokio::sync::{oneshot, watch};
+
+use super::{Engine, Inner};
+use crate::config::{Config, Place};
+use crate::error::Error;
+use crate::ids::{RandomBits, SystemRandom};
+use crate::limits::CLOCK_BEHIND_MAX_MS;
+use crate::recovery::{Recovered, recover};
+use crate::runtime::{
+    Admission, Behind, Claims, CommitQueue, Committer, Deadlines, Directory, Index, Shared, Upkeep,
+    guard_keys, is_lock_free,
+};
+use crate::storage::{Storage, memory};
+use crate::time::{Clock, SystemWallClock, WallClock};
+
+/// Calendars that may be under creation at the same time.
+const CREATIONS_MAX: usize = 256;
+
+/// What an engine takes from the world: the machine's, or a simulated one.
+pub struct Environment {
+    /// The wall clock.
+    pub wall: Arc<dyn WallClock>,
+    /// Where identifiers come from.
+    pub random: Arc<dyn RandomBits>,
+}
+
+impl Environment {
+    /// The machine's own.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { wall: Arc::new(SystemWallClock), random: Arc::new(SystemRandom::default()) }
+    }
+}
+
+impl Engine {
+    /// Opens an engine on the host's tokio runtime, which must have timers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a setting out of range; [`Error::Open`], [`Error::Journal`],
+    /// [`Error::TailLost`] or [`Error::ClockBehind`] when it is not safe to go on from what is on
+    /// disk; [`Error::NotLockFree`] on a processor without a 128-bit compare-and-swap.
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        config.check()?;
+        let storage = match &config.place {
+            Place::Memory => memory::fresh(),
+            #[cfg(feature = "rocksdb")]
+            Place::Directory(path) => {
+                let path = path.clone();
+                let options = crate::storage::rocksdb::Options::default();
+                blocking(move || crate::storage::rocksdb::open(&path, options)).await??
+            }
+        };
+        Self::open_with(config, storage, Environment::system()).await
+    }
+
+    /// Opens an engine on storage and an environment of the host's choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::open`].
+    pub async fn open_with(
+        config: Config,
+        storage: Storage,
+        environment: Environment,
+    ) -> Result<Self, Error> {
+        config.check()?;
+        if !is_lock_free() {
+            return Err(Error::NotLockFree);
+        }
+        let index = Arc::new(Index::new(Behind::new(storage.store.clone())));
+        let (storage, recovered) = if storage.journal.blocks() {
+            let index = index.clone();
+            blocking(move || recover(&storage, &index).map(|recovered| (storage, recovered)))
+                .await??
+        } else {
+            let recovered = recover(&storage, &index)?;
+            (storage, recovered)
+        };
+        let start = start_of_time(&*environment.wall, &recovered)?;
+        let shared = shared(config, &storage, index.clone(), &environment, &recovered, start);
+        let committer = Committer {
+            queue: shared.queue.clone(),
+            journal: storage.journal,
+            index,
+            clock: shared.clock,
+            tail: recovered.tail,
+        };
+        let committer = start_committer(committer, shared.blocks)?;
+        let directory = Directory::start(shared.clone()).await?;
+        let stop = watch::Sender::new(false);
+        let upkeep = Upkeep {
+            shared: shared.clone(),
+            directory: directory.clone(),
+            wall: environment.wall,
+            stop: stop.subscribe(),
+        };
+        upkeep.start();
+        let committer = tokio::sync::Mutex::new(Some(committer));
+        let replayed = recovered.replayed;
+        Ok(Self { inner: Arc::new(Inner { shared, directory, stop, committer, replayed }) })
+    }
+}
+
+/// Runs what blocks beside the runtime's own threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Start(error.to_string()))
+}
+
+/// The later of the wall clock and the last journaled instant, unless they are too far apart.
+fn start_of_time(wall: &dyn WallClock, recovered: &Recovered) -> Result<crate::Timestamp, Error> {
+    let clock = wall.now();
+    match recovered.last {
+        Some(journal) if clock.plus_ms(CLOCK_BEHIND_MAX_MS) < journal => {
+            Err(Error::ClockBehind { clock, journal })
+        }
+        Some(journal) => Ok(clock.max(journal)),
+        None => Ok(clock),
+    }
+}
+
+fn shared(
+    config: Config,
+    storage: &Storage,
+    index: Arc<Index>,
+    environment: &Environment,
+    recovered: &Recovered,
+    start: crate::Timestamp,
+) -> Arc<Shared> {
+    let guards = Arc::new(Claims::default());
+    let deadlines = Deadlines::default();
+    for (hold, (deadline, row)) in &recovered.holds {
+        deadlines.add(*deadline, row.calendar);
+        for key in guard_keys(&row.guards, row.calendar, &row.person) {
+            guards.restore(key, *hold);
+        }
+    }
+    Arc::new(Shared {
+        clock: Clock::starting_at(start),
+        random: environment.random.clone(),
+        queue: CommitQueue::new(recovered.tail.sequence),
+        index,
+        reader: storage.journal.reader(),
+        admission: Admission::new(config.engine_holds_max, config.engine_requests_max),
+        creation: Admission::new(0, CREATIONS_MAX),
+        closing: AtomicBool::new(false),
+        guards,
+        commands: Arc::new(Claims::default()),
+        deadlines,
+        blocks: storage.journal.blocks(),
+        generations: AtomicU64::new(0),
+        config,
+    })
+}
+
+/// Starts the committer: on a thread of its own where the journal blocks, otherwise as a task.
+fn start_committer(committer: Committer, blocks: bool) -> Result<oneshot::Receiver<()>, Error> {
+    let (sender, ended) = oneshot::channel();
+    let run = async move {
+        committer.run().await;
+        // By now the journal is closed; dropping the sender says so.
+        drop(sender);
+    };
+    if blocks {
+        let runtime = tokio::runtime::Handle::current();
+        let thread = std::thread::Builder::new().name("creneau-committer".to_owned());
+        let started = thread.spawn(move || runtime.block_on(run));
+        started.map_err(|error| Error::Start(error.to_string()))?;
+    } else {
+        tokio::spawn(run);
+    }
+    Ok(ended)
+}

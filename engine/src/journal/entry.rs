@@ -1,0 +1,79 @@
+//! An entry: what one command wrote, and its bytes.
+//!
+//! The bytes are an `rkyv` archive of [`Entry`], always checked before they are read. The form
+//! has a number of its own in each frame ([`ENTRY_FORM`]); an archived type is never edited.
+
+use rkyv::rancor::Error as RkyvError;
+use rkyv::util::AlignedVec;
+use rkyv::{Archive, Deserialize, Serialize};
+
+use crate::booking::Event;
+use crate::ids::CommandKey;
+use crate::limits::ENTRY_BYTES_MAX;
+
+/// The form in which entries are written.
+pub const ENTRY_FORM: u16 = 1;
+
+/// A command whose outcome is remembered.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The caller's name for it.
+    pub key: CommandKey,
+    /// A hash of what it asked, to tell a repeat from another command under the same name.
+    pub fingerprint: u128,
+}
+
+/// What one command wrote, indivisible.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The command, if its caller named it.
+    pub command: Option<Remembered>,
+    /// What happened, in order; at least one.
+    pub events: Vec<Event>,
+}
+
+/// Why bytes are not an entry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// The entry is larger than any command should write.
+    #[error("an entry of {bytes} bytes is over the limit of {ENTRY_BYTES_MAX}")]
+    TooLarge {
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// The archive is not valid.
+    #[error("not an entry: {0}")]
+    Invalid(String),
+}
+
+impl Entry {
+    /// The entry's bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError::TooLarge`].
+    pub fn encode(&self) -> Result<AlignedVec, EntryError> {
+        let bytes = rkyv::to_bytes::<RkyvError>(self)
+            .map_err(|error| EntryError::Invalid(error.to_string()))?;
+        if ENTRY_BYTES_MAX < bytes.len() {
+            return Err(EntryError::TooLarge { bytes: bytes.len() });
+        }
+        Ok(bytes)
+    }
+
+    /// The entry of these bytes, wherever they lie in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError`] when they are not an entry's.
+    pub fn decode(bytes: &[u8]) -> Result<Self, EntryError> {
+        if ENTRY_BYTES_MAX < bytes.len() {
+            return Err(EntryError::TooLarge { bytes: bytes.len() });
+        }
+        // An archive is read in place, and only where it is aligned.
+        let mut aligned = AlignedVec::<16>::with_capacity(bytes.len());
+        aligned.extend_from_slice(bytes);
+        rkyv::from_bytes::<Self, RkyvError>(&aligned)
+            .map_err(|error| EntryError::Invalid(error.to_string()))
+    }
+}

@@ -1,0 +1,114 @@
+//! Every bound of the engine that is not configuration, with its unit and its reason.
+//!
+//! What an operator may want to change lives in [`Config`](crate::Config).
+
+/// Grid steps in one reservation, buffer included: two slot words at most.
+pub const STEPS_PER_RESERVATION_MAX: u16 = 128;
+
+/// Lanes of a calendar. A mass-vaccination hall has about a hundred booths.
+pub const LANES_MAX: u16 = 1_000;
+
+/// Days that a calendar can be booked ahead.
+pub const HORIZON_DAYS_MAX: u16 = 730;
+
+/// Days beyond the horizon that a slot table covers, so that it is not rebuilt at each midnight.
+pub const TABLE_SLACK_DAYS: u16 = 2;
+
+/// Bits of one slot table over all its lanes: 8 MiB of memory for one calendar.
+pub const TABLE_BITS_MAX: u64 = 1 << 26;
+
+/// Reasons of a calendar.
+pub const REASONS_MAX: usize = 100;
+
+/// Dated exceptions of a calendar.
+pub const EXCEPTIONS_MAX: usize = 1_000;
+
+/// Intervals of opening hours in one day.
+pub const INTERVALS_PER_DAY_MAX: usize = 24;
+
+/// Bytes of an opaque identifier that comes from outside (person, reason, caller, command).
+pub const TOKEN_BYTES_MAX: usize = 64;
+
+/// Bytes of a name (calendar, practitioner, location, reason).
+pub const NAME_BYTES_MAX: usize = 200;
+
+/// Bytes of an address.
+pub const ADDRESS_BYTES_MAX: usize = 300;
+
+/// Bytes of an identifier that a calendar has elsewhere.
+pub const EXTERNAL_ID_BYTES_MAX: usize = 128;
+
+/// Bookings that have ended and that a calendar still tells apart by itself.
+///
+/// Older ones are found in the index. It must exceed what can be under way in one calendar, so
+/// that an end leaves the calendar's memory only once it is durable, and so in the index.
+pub const ENDED_REMEMBERED_MAX: usize = 4_096;
+
+/// Milliseconds after its end for which a calendar itself remembers an appointment.
+pub const PAST_REMEMBERED_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Appointments of the past that one event lets a calendar forget.
+pub const FORGOTTEN_PER_EVENT_MAX: usize = 8;
+
+/// Free slots offered in place of a taken one.
+pub const ALTERNATIVES_MAX: usize = 3;
+
+/// Days around a taken slot in which its alternatives are looked for.
+pub const ALTERNATIVES_DAYS: u16 = 14;
+
+/// Slots, calendars, appointments or events in one answer.
+pub const LIST_MAX: usize = 1_000;
+
+/// Days in one request for slots.
+pub const SLOT_DAYS_MAX: u16 = HORIZON_DAYS_MAX + 1;
+
+/// Holds that one expiry entry ends; what is left is ended by the next.
+pub const EXPIRIES_PER_ENTRY_MAX: usize = 256;
+
+/// Entries in one group commit.
+pub const ENTRIES_PER_COMMIT_MAX: usize = 4_096;
+
+/// Bytes of entries after which a group commit is closed.
+pub const COMMIT_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of one entry. The largest is a calendar with all its reasons and exceptions.
+pub const ENTRY_BYTES_MAX: usize = 1 << 20;
+
+/// Times that a request waits for another one over the same person or command id.
+pub const CLAIM_WAITS_MAX: usize = 16;
+
+/// Calendars of an engine: each has about 100 bytes in memory while it sleeps.
+pub const CALENDARS_MAX: usize = 2_000_000;
+
+/// Milliseconds that a message may wait before its calendar takes it.
+///
+/// The bound on queueing of the design: a confirm that was admitted by this much before its
+/// deadline succeeds. Admission keeps what is under way in one calendar far below what an actor
+/// handles in this time.
+pub const QUEUE_WAIT_MS: i64 = 250;
+
+/// Milliseconds that a move waits for its second calendar while it keeps the first.
+pub const PARK_WAIT_MS: u64 = 100;
+
+/// Milliseconds between two writes of the high-water mark.
+pub const MARK_PERIOD_MS: u64 = 100;
+
+/// Milliseconds by which the clock at start may lie behind the last journaled instant.
+pub const CLOCK_BEHIND_MAX_MS: i64 = 60_000;
+
+/// Milliseconds of difference to the wall clock that are reported as a jump.
+pub const CLOCK_JUMP_MS: i64 = 1_000;
+
+/// Hours for which the outcome of a command is remembered under its id.
+pub const COMMAND_REMEMBERED_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Hours for which a hold that ended without an appointment can still be told apart.
+pub const ENDED_HOLD_REMEMBERED_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Panics after which a calendar is quarantined.
+pub const PANICS_MAX: u32 = 2;
+
+const _: () = assert!(STEPS_PER_RESERVATION_MAX <= 128, "a reservation fits two words");
+const _: () =
+    assert!((PARK_WAIT_MS as i64) < QUEUE_WAIT_MS, "who stands behind a move is not late by it");
+const _: () = assert!(ENTRY_BYTES_MAX <= COMMIT_BYTES_MAX, "any entry fits a commit");

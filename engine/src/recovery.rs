@@ -1,0 +1,249 @@
+//! Recovery: what is derived is brought up to the end of the journal.
+//!
+//! The store says how far it has come. Entries after that are taken in by the same `apply` and the
+//! same index as when they were new. A store that the journal does not cover, or that has another
+//! form, is dropped and built anew from the whole journal.
+
+use std::collections::BTreeMap;
+
+use crate::booking::{Calendar, Event};
+use crate::error::Error;
+use crate::ids::{CalendarId, HoldId};
+use crate::journal::{self, Entry, Frame, FrameHash, JournalReader, ReadError, Sequence, Tail};
+use crate::runtime::{
+    Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key,
+    write_progress,
+};
+use crate::storage::{Storage, Store, StoreError, Table};
+use crate::time::Timestamp;
+
+/// Bytes of the journal that are read at once.
+const READ_BYTES: usize = 4 << 20;
+
+/// Rows of the store that are read at once.
+const SCAN_ROWS: usize = 4_096;
+
+/// Calendars in memory after which their state is written down during a replay.
+const CALENDARS_IN_MEMORY_MAX: usize = 50_000;
+
+/// What a start needs to know.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    /// Where the journal ends.
+    pub(crate) tail: Tail,
+    /// The last journaled instant.
+    pub(crate) last: Option<Timestamp>,
+    /// Live holds with their deadlines.
+    pub(crate) holds: BTreeMap<HoldId, (Timestamp, HoldRow)>,
+    /// Entries that were replayed.
+    pub(crate) replayed: u64,
+}
+
+/// How far a store has come.
+struct Progress {
+    indexed: Sequence,
+    kept: Sequence,
+}
+
+/// Brings the index up to the end of the journal.
+pub(crate) fn recover(storage: &Storage, index: &Index) -> Result<Recovered, Error> {
+    let reader = storage.journal.reader();
+    let tail = reader.tail()?;
+    if tail.sequence < storage.marked {
+        return Err(Error::TailLost { tail: tail.sequence, marked: storage.marked });
+    }
+    let progress = match progress(&*storage.store, tail.sequence)? {
+        Some(progress) => progress,
+        None => {
+            storage.store.clear()?;
+            Progress { indexed: 0, kept: 0 }
+        }
+    };
+    list_calendars(&*storage.store, index)?;
+    let holds = live_holds(&*storage.store)?;
+    let last = match tail.sequence {
+        0 => None,
+        last => {
+            let entry = journal::read_entry(&*reader, last)?;
+            entry.events.last().map(Event::at)
+        }
+    };
+    let from = progress.indexed.min(progress.kept);
+    let mut replay = Replay { index, indexed: progress.indexed, states: BTreeMap::new(), holds };
+    replay.run(&*reader, from, tail)?;
+    replay.keep_states();
+    let Replay { holds, .. } = replay;
+    let end = tail.sequence;
+    index.rows().flush(|| vec![write_progress(end, end, end)])?;
+    Ok(Recovered { tail, last, holds, replayed: tail.sequence - from })
+}
+
+/// None when the store must be built anew.
+fn progress(store: &dyn Store, tail: Sequence) -> Result<Option<Progress>, StoreError> {
+    let Some(row) = store.get(Table::Meta, crate::runtime::PROGRESS_KEY)? else { return Ok(None) };
+    let numbers: Vec<u64> = row.as_chunks::<8>().0.iter().map(|c| u64::from_le_bytes(*c)).collect();
+    let [form, indexed, kept, latest] = numbers[..] else { return Ok(None) };
+    let covered = indexed.max(kept).max(latest) <= tail;
+    if form != crate::runtime::STORE_FORM || !covered {
+        tracing::warn!(form, latest, tail, "derived rows are dropped and built anew");
+        return Ok(None);
+    }
+    Ok(Some(Progress { indexed, kept }))
+}
+
+/// Calls `each` with every row of a table.
+fn for_each_row(
+    store: &dyn Store,
+    table: Table,
+    mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut from = Vec::new();
+    loop {
+        let rows = store.scan(table, &[], &from, SCAN_ROWS)?;
+        for (key, value) in &rows {
+            each(key, value)?;
+        }
+        match rows.into_iter().nth(SCAN_ROWS - 1) {
+            Some((mut key, _)) => {
+                key.push(0);
+                from = key;
+            }
+            None => return Ok(()),
+        }
+    }
+}
+
+fn list_calendars(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
+    for_each_row(store, Table::Definitions, |key, value| {
+        let row = decode_definition(Table::Definitions, value)?;
+        if let Some(bits) = key.first_chunk::<16>() {
+            index.list(CalendarId::from_bits(u128::from_be_bytes(*bits)), &row.definition);
+        }
+        Ok(())
+    })
+}
+
+fn live_holds(store: &dyn Store) -> Result<BTreeMap<HoldId, (Timestamp, HoldRow)>, StoreError> {
+    let mut holds = BTreeMap::new();
+    for_each_row(store, Table::Holds, |key, value| {
+        if let Some((deadline, hold)) = hold_of_key(key) {
+            holds.insert(hold, (deadline, decode_hold(Table::Holds, value)?));
+        }
+        Ok(())
+    })?;
+    Ok(holds)
+}
+
+struct Replay<'a> {
+    index: &'a Index,
+    indexed: Sequence,
+    states: BTreeMap<CalendarId, (Sequence, Calendar)>,
+    holds: BTreeMap<HoldId, (Timestamp, HoldRow)>,
+}
+
+impl Replay<'_> {
+    fn run(&mut self, reader: &dyn JournalReader, from: Sequence, tail: Tail) -> Result<(), Error> {
+        let mut reached = from;
+        let mut before: Option<FrameHash> = None;
+        while reached < tail.sequence {
+            let at = reached + 1;
+            let damaged = |what: &str| ReadError::Damaged { at, what: what.to_owned() };
+            let frames = reader.read(reached + 1, READ_BYTES)?;
+            if frames.is_empty() {
+                return Err(damaged("it ends too early").into());
+            }
+            for bytes in frames {
+                let frame = Frame::parse(&bytes).map_err(|error| damaged(&error.to_string()))?;
+                if before.is_some_and(|before| before != frame.before()) {
+                    return Err(damaged("a frame does not continue the one before").into());
+                }
+                before = Some(frame.hash());
+                if frame.last() <= reached || reached + 1 < frame.first() {
+                    return Err(damaged("entries are missing").into());
+                }
+                for (sequence, payload) in frame.entries().filter(|(s, _)| from < *s) {
+                    let entry =
+                        Entry::decode(payload).map_err(|error| damaged(&error.to_string()))?;
+                    self.take(sequence, &entry)?;
+                }
+                reached = frame.last();
+            }
+        }
+        match before {
+            Some(hash) if hash != tail.hash => {
+                let what = "the last frame changed while it was read".to_owned();
+                Err(ReadError::Damaged { at: tail.sequence, what }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take(&mut self, sequence: Sequence, entry: &Entry) -> Result<(), Error> {
+        if self.indexed < sequence {
+            self.index.take_in(sequence, entry.command.as_ref(), &entry.events);
+        }
+        for event in &entry.events {
+            self.follow_holds(event);
+            for id in event.calendars() {
+                if let Some((at, calendar)) = self.state(id, sequence)?
+                    && *at < sequence
+                {
+                    calendar.apply(event);
+                }
+            }
+        }
+        // An entry may hold several events of one calendar: only after all it is behind us.
+        for id in entry.events.iter().flat_map(Event::calendars) {
+            if let Some((at, _)) = self.states.get_mut(&id) {
+                *at = sequence.max(*at);
+            }
+        }
+        if CALENDARS_IN_MEMORY_MAX < self.states.len() {
+            self.keep_states();
+        }
+        Ok(())
+    }
+
+    /// A calendar's state, from its last snapshot on.
+    fn state(
+        &mut self,
+        id: CalendarId,
+        sequence: Sequence,
+    ) -> Result<Option<&mut (Sequence, Calendar)>, Error> {
+        if !self.states.contains_key(&id) {
+            let Some(SnapshotRow { sequence: at, snapshot }) = self.index.snapshot(id)? else {
+                let what = format!("{id} is not known");
+                return Err(ReadError::Damaged { at: sequence, what }.into());
+            };
+            if let Some(calendar) = Calendar::restored(snapshot) {
+                self.states.insert(id, (at, calendar));
+            }
+        }
+        Ok(self.states.get_mut(&id))
+    }
+
+    fn follow_holds(&mut self, event: &Event) {
+        match event {
+            Event::Held { booking, deadline, guards, .. } => {
+                let row = HoldRow {
+                    calendar: booking.calendar,
+                    person: booking.person.clone(),
+                    guards: guards.clone(),
+                };
+                self.holds.insert(booking.id, (*deadline, row));
+            }
+            Event::Confirmed { booking, .. }
+            | Event::Released { booking, .. }
+            | Event::Expired { booking, .. } => {
+                self.holds.remove(&booking.id);
+            }
+            _ => {}
+        }
+    }
+
+    fn keep_states(&mut self) {
+        for (id, (sequence, calendar)) in std::mem::take(&mut self.states) {
+            self.index.put_snapshot(&SnapshotRow { sequence, snapshot: calendar.snapshot() }, id);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Admission: how many requests may be under way, before any mailbox.
+//!
+//! Mailboxes have no bound of their own. A permit is taken before a request claims anything, and
+//! travels with it to the committer, so it is given back when the answer is durable. New holds
+//! fill only their share; confirms and everything else have the rest to themselves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a request is, to admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// It wants a new hold.
+    Hold,
+    /// It confirms, releases, cancels, moves, changes, creates.
+    Settle,
+    /// The engine's own: expiry. It is bounded by the calendars there are.
+    Engine,
+}
+
+/// How many are under way, and how many may be.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    under_way: AtomicUsize,
+    holds_max: usize,
+    all_max: usize,
+}
+
+impl Admission {
+    pub(crate) fn new(holds_max: usize, all_max: usize) -> Arc<Self> {
+        Arc::new(Self { under_way: AtomicUsize::new(0), holds_max, all_max })
+    }
+
+    fn enter(&self, share: Share) -> bool {
+        let max = match share {
+            Share::Hold => self.holds_max,
+            Share::Settle => self.all_max,
+            Share::Engine => usize::MAX,
+        };
+        // Sequentially consistent: who retires a calendar looks here after closing its door, and
+        // who enters looks at the door afterwards. One of the two must see the other.
+        if self.under_way.fetch_add(1, Ordering::SeqCst) < max {
+            return true;
+        }
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        false
+    }
+
+    fn leave(&self) {
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// How many are under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::SeqCst)
+    }
+}
+
+/// A request's place, in its calendar and in the engine. Dropping it gives both back.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    calendar: Arc<Admission>,
+    engine: Arc<Admission>,
+}
+
+impl Permit {
+    /// None when either is full.
+    pub(crate) fn take(
+        calendar: &Arc<Admission>,
+        engine: &Arc<Admission>,
+        share: Share,
+    ) -> Option<Self> {
+        if !calendar.enter(share) {
+            return None;
+        }
+        if !engine.enter(share) {
+            calendar.leave();
+            return None;
+        }
+        Some(Self { calendar: calendar.clone(), engine: engine.clone() })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.calendar.leave();
+        self.engine.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_cannot_fill_the_share_of_confirms() {
+        let (calendar, engine) = (Admission::new(2, 3), Admission::new(10, 10));
+        let take = |share| Permit::take(&calendar, &engine, share);
+        let held = [take(Share::Hold).unwrap(), take(Share::Hold).unwrap()];
+        assert!(take(Share::Hold).is_none());
+        let confirm = take(Share::Settle).unwrap();
+        assert!(take(Share::Settle).is_none());
+        let expiry = take(Share::Engine).unwrap();
+        assert_eq!(engine.under_way(), 4);
+        drop((held, confirm, expiry));
+        assert_eq!((calendar.under_way(), engine.under_way()), (0, 0));
+    }
+}

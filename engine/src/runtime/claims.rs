@@ -1,0 +1,166 @@
+//! Claims by name: one holder for each key, in memory.
+//!
+//! Two kinds are taken here: person guards, and the names of commands under way. A claim is
+//! pending while its request is; a person guard is kept by the hold that it let through. Dropping
+//! a pending claim gives the key back and wakes who waits for it.
+
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use tokio::sync::watch;
+
+use crate::ids::HoldId;
+
+/// A hasher for keys that are random or hashes already. It has no seed, so that a simulation
+/// repeats itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0.rotate_left(8) ^ u64::from(*byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        let (low, high) = (key & u128::from(u64::MAX), key >> 64);
+        self.0 ^= u64::try_from(low ^ high).unwrap_or(0);
+    }
+}
+
+/// A map by keys that are random or hashes already.
+pub(crate) type KeyMap<K, V> = DashMap<K, V, BuildHasherDefault<KeyHasher>>;
+
+/// A key of 128 bits from parts of any length.
+pub(crate) fn key_of(parts: &[&[u8]]) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let hash: [u8; 32] = hasher.finalize().into();
+    hash.first_chunk::<16>().map_or(0, |half| u128::from_le_bytes(*half))
+}
+
+/// Who has a key.
+#[derive(Clone, Debug)]
+enum Holder {
+    /// A request; the receiver ends when it does.
+    Pending(watch::Receiver<()>),
+    /// A live hold.
+    Kept(HoldId),
+}
+
+/// Why a key could not be claimed.
+#[derive(Debug)]
+pub(crate) enum Busy {
+    /// A request has it; it may be asked again when this ends.
+    Pending(Waiting),
+    /// A live hold has it.
+    Kept(HoldId),
+}
+
+/// Waits until a pending claim is kept or given back.
+#[derive(Debug)]
+pub(crate) struct Waiting(watch::Receiver<()>);
+
+impl Waiting {
+    pub(crate) async fn ended(mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
+/// Who has claimed what.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    holders: KeyMap<u128, Holder>,
+}
+
+/// A pending claim. Dropping it gives the key back.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    claims: Arc<Claims>,
+    key: u128,
+    kept: bool,
+    _ended: watch::Sender<()>,
+}
+
+impl Claims {
+    /// Claims `key`, or tells who has it.
+    pub(crate) fn claim(self: &Arc<Self>, key: u128) -> Result<Claim, Busy> {
+        match self.holders.entry(key) {
+            Entry::Occupied(holder) => Err(match holder.get() {
+                Holder::Pending(ended) => Busy::Pending(Waiting(ended.clone())),
+                Holder::Kept(hold) => Busy::Kept(*hold),
+            }),
+            Entry::Vacant(vacant) => {
+                let (sender, receiver) = watch::channel(());
+                vacant.insert(Holder::Pending(receiver));
+                Ok(Claim { claims: self.clone(), key, kept: false, _ended: sender })
+            }
+        }
+    }
+
+    /// Who keeps `key`, or who is asking for it.
+    pub(crate) fn holder(&self, key: u128) -> Option<Busy> {
+        self.holders.get(&key).map(|holder| match holder.value() {
+            Holder::Pending(ended) => Busy::Pending(Waiting(ended.clone())),
+            Holder::Kept(hold) => Busy::Kept(*hold),
+        })
+    }
+
+    /// Has `hold` keep `key`: what recovery found.
+    pub(crate) fn restore(&self, key: u128, hold: HoldId) {
+        self.holders.insert(key, Holder::Kept(hold));
+    }
+
+    /// Gives `key` back if `hold` keeps it.
+    pub(crate) fn release(&self, key: u128, hold: HoldId) {
+        self.holders
+            .remove_if(&key, |_, holder| matches!(holder, Holder::Kept(kept) if *kept == hold));
+    }
+}
+
+impl Claim {
+    /// Has `hold` keep the key until it is released.
+    pub(crate) fn keep(mut self, hold: HoldId) {
+        self.kept = true;
+        self.claims.holders.insert(self.key, Holder::Kept(hold));
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.claims.holders.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_holder_at_a_time() {
+        let claims = Arc::new(Claims::default());
+        let first = claims.claim(7).unwrap();
+        let Err(Busy::Pending(waiting)) = claims.claim(7) else { panic!("it is pending") };
+        let hold = HoldId::from_bits(1);
+        first.keep(hold);
+        waiting.ended().await;
+        assert!(matches!(claims.claim(7), Err(Busy::Kept(kept)) if kept == hold));
+        claims.release(7, HoldId::from_bits(2));
+        assert!(claims.holder(7).is_some(), "another hold's end gives nothing back");
+        claims.release(7, hold);
+        drop(claims.claim(7).unwrap());
+        assert!(claims.holder(7).is_none(), "a dropped claim is given back");
+    }
+}

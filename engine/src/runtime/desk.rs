@@ -1,0 +1,448 @@
+//! What a calendar does with a request: decide, enqueue, apply, answer.
+//!
+//! A desk is the only writer of its calendar's truth. All of it is synchronous: in one step the
+//! entry is enqueued, the reservation consumed, the state applied and the answer handed on to the
+//! committer. It holds no rule; those are in [`booking`](crate::booking).
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::admission::Permit;
+use super::claims::Claim;
+use super::commit::{Done, Fault, Prepared};
+use super::directory::Entry;
+use super::index::SnapshotRow;
+use super::reservation::{Reservation, SlotClaim};
+use super::shared::Shared;
+use super::view::View;
+use crate::booking::calendar::Live;
+use crate::booking::decide::decide_move;
+use crate::booking::{Booking, Calendar, Command, Event, Rejection};
+use crate::error::Error;
+use crate::ids::{HoldId, ReasonId};
+use crate::journal::{self, Remembered, Sequence};
+use crate::time::Timestamp;
+
+/// What became of a request, said once it is durable.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It was journaled.
+    Decided { events: Arc<Vec<Event>> },
+    /// Its work was done already: the index tells how things stand.
+    Already,
+    /// The person holds this very slot already.
+    Own(Box<Live>),
+    /// It was refused.
+    Refused(Rejection),
+    /// There is no answer.
+    Failed(Error),
+}
+
+/// What is asked of a calendar.
+pub(crate) enum Work {
+    /// A command that claims no slot.
+    Command(Command),
+    /// A hold, with what it has claimed.
+    Hold { command: Command, reservation: Reservation },
+    /// A move within the calendar.
+    Move { hold: HoldId, start: Timestamp },
+    /// A fault of the engine's own, planted by a test.
+    #[cfg(any(test, feature = "testing"))]
+    Panic,
+}
+
+/// A request on its way to a calendar.
+pub(crate) struct Order {
+    pub(crate) work: Work,
+    /// The command's name and the claim on it, if its caller named it.
+    pub(crate) named: Option<(Remembered, Claim)>,
+    pub(crate) permit: Permit,
+    pub(crate) reply: oneshot::Sender<Verdict>,
+}
+
+/// Everything of an order but its work.
+struct Asker {
+    named: Option<(Remembered, Claim)>,
+    permits: Vec<Permit>,
+    reply: oneshot::Sender<Verdict>,
+}
+
+impl Asker {
+    /// Answers with what was decided, and gives everything back.
+    fn decided(self, events: Arc<Vec<Event>>) -> Done {
+        Box::new(move |outcome| {
+            let verdict = match outcome {
+                Ok(_) => Verdict::Decided { events },
+                Err(fault) => Verdict::Failed(fault.into()),
+            };
+            let _ = self.reply.send(verdict);
+            drop((self.named, self.permits));
+        })
+    }
+
+    /// Answers with `verdict` once what it rests on is durable.
+    fn otherwise(self, verdict: Verdict) -> Done {
+        Box::new(move |outcome| {
+            let verdict = match outcome {
+                Ok(_) => verdict,
+                Err(fault) => Verdict::Failed(fault.into()),
+            };
+            let _ = self.reply.send(verdict);
+            drop((self.named, self.permits));
+        })
+    }
+}
+
+/// A calendar, and what it needs to serve requests.
+pub(crate) struct Desk {
+    shared: Arc<Shared>,
+    entry: Arc<Entry>,
+    calendar: Calendar,
+    view: Arc<View>,
+    last_sequence: Sequence,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        entry: Arc<Entry>,
+        calendar: Calendar,
+        view: Arc<View>,
+        last_sequence: Sequence,
+    ) -> Self {
+        Self { shared, entry, calendar, view, last_sequence }
+    }
+
+    /// Serves a request. The answer goes its own way.
+    pub(crate) fn take(&mut self, order: Order) {
+        let now = self.begin();
+        let Order { work, named, permit, reply } = order;
+        let asker = Asker { named, permits: vec![permit], reply };
+        let (decision, claimed) = match work {
+            Work::Command(command) => (self.calendar.decide(&command, now), None),
+            Work::Hold { command, reservation } => match self.own_hold(&command, now) {
+                Some(own) => {
+                    // The claims are undone before the answer is heard.
+                    drop(reservation);
+                    let verdict = Verdict::Own(Box::new(own));
+                    return self.shared.queue.barrier(asker.otherwise(verdict));
+                }
+                None => self.decide_hold(command, reservation, now),
+            },
+            Work::Move { hold, start } => self.decide_move_here(None, hold, start, now),
+            #[cfg(any(test, feature = "testing"))]
+            #[expect(clippy::panic, reason = "a test asked for it")]
+            Work::Panic => panic!("planted"),
+        };
+        self.settle(None, decision, claimed, asker);
+    }
+
+    /// Ends what is due. The answer goes its own way.
+    pub(crate) fn expire(&mut self, permit: Permit, reply: oneshot::Sender<Verdict>) {
+        self.begin();
+        let asker = Asker { named: None, permits: vec![permit], reply };
+        self.shared.queue.barrier(asker.otherwise(Verdict::Already));
+    }
+
+    /// Tells what lies outside the hours, once that is durable.
+    pub(crate) fn outside(&self, permit: Permit, reply: oneshot::Sender<Vec<Live>>) {
+        let now = self.shared.now().max(self.calendar.last());
+        let outside = self.calendar.outside(now).into_iter().cloned().collect();
+        self.shared.queue.barrier(Box::new(move |outcome| {
+            if outcome.is_ok() {
+                let _ = reply.send(outside);
+            }
+            drop(permit);
+        }));
+    }
+
+    /// Makes sure that the view covers what can be booked now.
+    pub(crate) fn refresh(&mut self, done: oneshot::Sender<()>) {
+        self.begin();
+        let _ = done.send(());
+    }
+
+    /// Keeps the state once what it includes is durable.
+    pub(crate) fn checkpoint(&mut self) {
+        let row = self.snapshot();
+        let (shared, entry) = (self.shared.clone(), self.entry.clone());
+        entry.begin_snapshot();
+        self.shared.queue.barrier(Box::new(move |outcome| {
+            if outcome.is_ok() {
+                shared.index.put_snapshot(&row, entry.id);
+                entry.end_snapshot();
+            }
+        }));
+    }
+
+    /// The state, and the last entry that it includes.
+    pub(crate) fn snapshot(&self) -> SnapshotRow {
+        SnapshotRow { sequence: self.last_sequence, snapshot: self.calendar.snapshot() }
+    }
+
+    /// The instant that counts for what follows. What is due by then has ended.
+    fn begin(&mut self) -> Timestamp {
+        let now = self.shared.now().max(self.calendar.last());
+        if self.view.is_stale(now) {
+            self.renew_view(now);
+        }
+        while self.view.has_due(now) {
+            let events = self.calendar.decide(&Command::Expire, now).unwrap_or_default();
+            if events.is_empty() {
+                break;
+            }
+            let Ok(entry) = prepared(None, events) else { break };
+            let events = entry.events.clone();
+            self.will_write();
+            let Ok(sequence) = self.shared.queue.submit(entry, Box::new(|_| {})) else { break };
+            self.record(sequence, &events, None);
+        }
+        now
+    }
+
+    /// The live hold for which `command` asks again.
+    fn own_hold(&self, command: &Command, now: Timestamp) -> Option<Live> {
+        let Command::Hold { person, reason, start, .. } = command else { return None };
+        let own = self.calendar.own_hold(person, reason, *start);
+        own.filter(|own| own.deadline().is_some_and(|deadline| now < deadline)).cloned()
+    }
+
+    fn decide_hold(
+        &self,
+        mut command: Command,
+        reservation: Reservation,
+        now: Timestamp,
+    ) -> (Decision, Option<Reservation>) {
+        let Command::Hold { reason, start, lane, hold, .. } = &mut command else {
+            return (self.calendar.decide(&command, now), None);
+        };
+        let Reservation { slot, guards } = reservation;
+        // A reservation of an earlier view says nothing of this one: it is made anew.
+        let slot = slot.filter(|slot| slot.is_in(&self.view)).or_else(|| {
+            let place = self.calendar.schedule().place(reason, *start, now).ok();
+            let bits = place.and_then(|place| self.view.bits(place.range));
+            bits.and_then(|bits| SlotClaim::any_lane(&self.view, bits, lane_hint(*hold)))
+        });
+        // Without a lane the calendar still says which refusal comes first.
+        *lane = slot.as_ref().map_or(u16::MAX, |slot| slot.lane);
+        let decision = self.calendar.decide(&command, now);
+        let decision = decision.map_err(|rejection| {
+            with_alternatives(rejection, &self.view, reason_of(&command), now)
+        });
+        (decision, slot.map(|slot| Reservation { slot: Some(slot), guards }))
+    }
+
+    /// Decides a move to this calendar, from that of `from` or from itself.
+    fn decide_move_here(
+        &self,
+        from: Option<&Self>,
+        hold: HoldId,
+        start: Timestamp,
+        now: Timestamp,
+    ) -> (Decision, Option<Reservation>) {
+        let slot = self.claim_for_move(from, hold, start, now);
+        let lane = slot.as_ref().map_or(u16::MAX, |slot| slot.lane);
+        let (source, target) = match from {
+            Some(from) => (&from.calendar, Some(&self.calendar)),
+            None => (&self.calendar, None),
+        };
+        let decision = decide_move(source, target, hold, start, lane, now);
+        let reason = source.live_booking(hold).map(|live| (&live.booking.reason.id, start));
+        let decision =
+            decision.map_err(|rejection| with_alternatives(rejection, &self.view, reason, now));
+        (decision, slot.map(|slot| Reservation { slot: Some(slot), guards: Vec::new() }))
+    }
+
+    fn claim_for_move(
+        &self,
+        from: Option<&Self>,
+        hold: HoldId,
+        start: Timestamp,
+        now: Timestamp,
+    ) -> Option<SlotClaim> {
+        let booking = &from.unwrap_or(self).calendar.live_booking(hold)?.booking;
+        let place = self.calendar.schedule().place(&booking.reason.id, start, now).ok()?;
+        let bits = self.view.bits(place.range)?;
+        if from.is_none() {
+            // Its own bits are no obstacle: it claims the others of its lane first.
+            let own = self.view.bits_of(&booking.span);
+            let rest = own.map_or(bits, |own| bits.without(own));
+            let own_lane = SlotClaim::in_lane(&self.view, rest, booking.span.lane);
+            if own_lane.is_some() {
+                return own_lane;
+            }
+        }
+        SlotClaim::any_lane(&self.view, bits, lane_hint(hold))
+    }
+
+    /// Enqueues what was decided and applies it, here and at `other`; or answers with what was
+    /// not. All in one step.
+    fn settle(
+        &mut self,
+        other: Option<&mut Self>,
+        decision: Decision,
+        claimed: Option<Reservation>,
+        asker: Asker,
+    ) {
+        let events = match decision {
+            Ok(events) => events,
+            Err(rejection) => {
+                // The claims are undone before the refusal is heard.
+                drop(claimed);
+                self.shared.queue.barrier(asker.otherwise(Verdict::Refused(rejection)));
+                return;
+            }
+        };
+        if events.is_empty() {
+            drop(claimed);
+            self.shared.queue.barrier(asker.otherwise(Verdict::Already));
+            return;
+        }
+        let command = asker.named.as_ref().map(|(command, _)| command.clone());
+        let entry = match prepared(command, events) {
+            Ok(entry) => entry,
+            Err(fault) => return asker.decided(Arc::default())(Err(fault)),
+        };
+        let events = entry.events.clone();
+        self.will_write();
+        if let Some(other) = &other {
+            other.will_write();
+        }
+        let done = asker.decided(events.clone());
+        // A failure drops the claims, and so undoes them.
+        if let Ok(sequence) = self.shared.queue.submit(entry, done) {
+            self.record(sequence, &events, claimed);
+            if let Some(other) = other {
+                other.record(sequence, &events, None);
+            }
+        }
+    }
+
+    /// Says that an entry is about to be enqueued, so that no checkpoint passes it by. It gets a
+    /// sequence above the watermark.
+    fn will_write(&self) {
+        self.entry.note_dirty(self.shared.queue.progress().durable + 1);
+    }
+
+    /// Applies what was enqueued, and consumes what was claimed for it.
+    fn record(&mut self, sequence: Sequence, events: &[Event], mut claimed: Option<Reservation>) {
+        self.last_sequence = sequence;
+        for event in events {
+            self.calendar.apply(event);
+            self.follow_up(event, sequence, &mut claimed);
+        }
+        self.view.set_next_deadline(self.calendar.next_deadline());
+    }
+
+    /// Brings bits, guards and deadlines in line with an event that was applied.
+    fn follow_up(&mut self, event: &Event, sequence: Sequence, claimed: &mut Option<Reservation>) {
+        let table = self.view.table();
+        match event {
+            Event::CalendarCreated { .. } => {}
+            Event::CalendarChanged { at, .. } => self.renew_view_at(*at, sequence),
+            Event::Held { booking, deadline, .. } => {
+                if let Some(reservation) = claimed.take() {
+                    reservation.consume(booking.id);
+                }
+                self.shared.deadlines.add(*deadline, self.entry.id);
+            }
+            Event::Confirmed { booking, guards, .. } => {
+                let Booking { calendar, person, id, .. } = booking;
+                self.shared.release_guards(guards, *calendar, person, *id);
+            }
+            Event::Released { booking, guards, .. } | Event::Expired { booking, guards, .. } => {
+                let Booking { calendar, person, id, span, .. } = booking;
+                self.shared.release_guards(guards, *calendar, person, *id);
+                if let Some(bits) = self.view.bits_of(span) {
+                    table.free(span.lane, bits);
+                }
+            }
+            Event::Cancelled { booking, .. } => {
+                if let Some(bits) = self.view.bits_of(&booking.span) {
+                    table.free(booking.span.lane, bits);
+                }
+            }
+            Event::Moved { booking, from_calendar, from, .. } => {
+                let comes_here = booking.calendar == self.entry.id;
+                if let Some(reservation) = claimed.take().filter(|_| comes_here) {
+                    reservation.consume(booking.id);
+                }
+                if *from_calendar == self.entry.id
+                    && let Some(old) = self.view.bits_of(from)
+                {
+                    let stays = comes_here && booking.span.lane == from.lane;
+                    let new = self.view.bits_of(&booking.span).filter(|_| stays);
+                    table.free(from.lane, new.map_or(old, |new| old.without(new)));
+                }
+            }
+        }
+    }
+
+    fn renew_view(&mut self, now: Timestamp) {
+        self.renew_view_at(now, self.view.rests_on);
+    }
+
+    /// A new generation of the slot table. Reservations of the old one are made anew when they
+    /// arrive; undoing one clears bits that nobody reads any more.
+    fn renew_view_at(&mut self, now: Timestamp, rests_on: Sequence) {
+        let generation = self.shared.next_generation();
+        self.view = Arc::new(View::of(&self.calendar, now, generation, rests_on));
+        self.entry.set_view(Some(self.view.clone()));
+    }
+}
+
+type Decision = Result<Vec<Event>, Rejection>;
+
+/// Moves an appointment from one calendar to another, both of which stand still meanwhile.
+pub(crate) fn order_move(
+    from: &mut Desk,
+    to: &mut Desk,
+    hold: HoldId,
+    start: Timestamp,
+    asked: MoveAsked,
+) {
+    let now = from.begin().max(to.begin());
+    let asker = Asker { named: asked.named, permits: asked.permits, reply: asked.reply };
+    let (decision, claimed) = to.decide_move_here(Some(from), hold, start, now);
+    to.settle(Some(from), decision, claimed, asker);
+}
+
+/// Who asks for a move between calendars.
+pub(crate) struct MoveAsked {
+    pub(crate) named: Option<(Remembered, Claim)>,
+    pub(crate) permits: Vec<Permit>,
+    pub(crate) reply: oneshot::Sender<Verdict>,
+}
+
+fn prepared(command: Option<Remembered>, events: Vec<Event>) -> Result<Prepared, Fault> {
+    // Only a definition could be too large, and its own rules keep it far below.
+    Prepared::new(journal::Entry { command, events }).ok_or(Fault::Failed)
+}
+
+/// The lane at which a search begins: spread over all, and the same for the same hold.
+pub(crate) fn lane_hint(hold: HoldId) -> u16 {
+    u16::try_from(hold.bits() & 0x7fff).unwrap_or(0)
+}
+
+fn reason_of(command: &Command) -> Option<(&ReasonId, Timestamp)> {
+    match command {
+        Command::Hold { reason, start, .. } => Some((reason, *start)),
+        _ => None,
+    }
+}
+
+/// A refusal that tells where else there is room.
+fn with_alternatives(
+    rejection: Rejection,
+    view: &View,
+    asked: Option<(&ReasonId, Timestamp)>,
+    now: Timestamp,
+) -> Rejection {
+    match (rejection, asked) {
+        (Rejection::SlotTaken { .. }, Some((reason, start))) => {
+            Rejection::SlotTaken { alternatives: view.alternatives(reason, start, now) }
+        }
+        (rejection, _) => rejection,
+    }
+}

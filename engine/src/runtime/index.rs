@@ -1,0 +1,379 @@
+//! What is found without asking a calendar: bookings by id and by person, outcomes of named
+//! commands, definitions and snapshots of calendars, and live holds for the next start.
+//!
+//! All of it follows from durable entries, and is brought up to date before any of them is
+//! answered. So whatever a person was just told is found here.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use rkyv::rancor::Error as RkyvError;
+use rkyv::util::AlignedVec;
+use rkyv::{Archive, Deserialize, Serialize};
+
+use super::behind::Behind;
+use super::claims::key_of;
+use super::commit::Durable;
+use crate::booking::calendar::CalendarSnapshot;
+use crate::booking::{Booking, Definition, Event, Guard};
+use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
+use crate::journal::{Remembered, Sequence};
+use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
+use crate::storage::{StoreError, Table};
+use crate::time::Timestamp;
+
+/// What has become of a booking.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BookingState {
+    Held { deadline: Timestamp },
+    Booked,
+    Cancelled,
+    Released,
+    Expired,
+}
+
+/// A booking as the last durable event left it.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BookingRow {
+    pub(crate) booking: Booking,
+    pub(crate) state: BookingState,
+    pub(crate) at: Timestamp,
+}
+
+/// A live hold, for the next start.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HoldRow {
+    pub(crate) calendar: CalendarId,
+    pub(crate) person: PersonId,
+    pub(crate) guards: Vec<Guard>,
+}
+
+/// What is set about a calendar.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub(crate) struct DefinitionRow {
+    pub(crate) version: u32,
+    pub(crate) definition: Definition,
+}
+
+/// A calendar's state, and the last entry that it includes.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub(crate) struct SnapshotRow {
+    pub(crate) sequence: Sequence,
+    pub(crate) snapshot: CalendarSnapshot,
+}
+
+/// Which entry a named command wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CommandRow {
+    pub(crate) sequence: Sequence,
+    pub(crate) fingerprint: u128,
+}
+
+/// What a listing filters by, kept in memory for all calendars.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Brief {
+    pub(crate) department: Option<Box<str>>,
+    pub(crate) specialty: Option<Box<str>>,
+}
+
+#[derive(Default)]
+struct Catalogue {
+    briefs: BTreeMap<CalendarId, Brief>,
+    external_ids: BTreeMap<Box<str>, CalendarId>,
+}
+
+/// The index.
+pub(crate) struct Index {
+    rows: Behind,
+    catalogue: RwLock<Catalogue>,
+}
+
+/// The value of a row that never runs out.
+const NEVER: i64 = i64::MAX;
+
+fn id_key(bits: u128) -> Vec<u8> {
+    bits.to_be_bytes().to_vec()
+}
+
+fn time_key(instant: Timestamp) -> [u8; 8] {
+    // Flipping the sign makes the order of the bytes that of the instants.
+    (instant.millis() ^ i64::MIN).to_be_bytes()
+}
+
+pub(crate) fn hold_key(deadline: Timestamp, hold: HoldId) -> Vec<u8> {
+    [time_key(deadline).as_slice(), &hold.bits().to_be_bytes()].concat()
+}
+
+pub(crate) fn hold_of_key(key: &[u8]) -> Option<(Timestamp, HoldId)> {
+    let (time, id) = key.split_at_checked(8)?;
+    let millis = i64::from_be_bytes(time.try_into().ok()?) ^ i64::MIN;
+    let id = u128::from_be_bytes(id.try_into().ok()?);
+    Some((Timestamp::from_millis(millis), HoldId::from_bits(id)))
+}
+
+fn person_prefix(person: &PersonId) -> Vec<u8> {
+    let name = person.as_str().as_bytes();
+    // Tokens are at most 64 bytes, so one byte tells their length.
+    let len = u8::try_from(name.len()).unwrap_or(u8::MAX);
+    [&[len], name].concat()
+}
+
+fn person_key(booking: &Booking, start: Timestamp) -> Vec<u8> {
+    let mut key = person_prefix(&booking.person);
+    key.extend_from_slice(&time_key(start));
+    key.extend_from_slice(&booking.id.bits().to_be_bytes());
+    key
+}
+
+pub(crate) fn command_hash(key: &CommandKey) -> u128 {
+    key_of(&[b"command", key.caller.as_str().as_bytes(), key.id.as_str().as_bytes()])
+}
+
+fn damaged(table: Table) -> StoreError {
+    StoreError(format!("a row of {} is not as it was written", table.name()))
+}
+
+macro_rules! archived {
+    ($row:ty, $encode:ident, $decode:ident) => {
+        fn $encode(row: &$row, prefix: &[u8]) -> Option<Vec<u8>> {
+            let bytes = rkyv::to_bytes::<RkyvError>(row).ok()?;
+            Some([prefix, &bytes].concat())
+        }
+
+        pub(crate) fn $decode(table: Table, bytes: &[u8]) -> Result<$row, StoreError> {
+            let mut aligned = AlignedVec::<16>::with_capacity(bytes.len());
+            aligned.extend_from_slice(bytes);
+            rkyv::from_bytes::<$row, RkyvError>(&aligned).map_err(|_| damaged(table))
+        }
+    };
+}
+
+archived!(BookingRow, encode_booking, decode_booking);
+archived!(HoldRow, encode_hold, decode_hold);
+archived!(DefinitionRow, encode_definition, decode_definition);
+archived!(SnapshotRow, encode_snapshot, decode_snapshot);
+
+impl Index {
+    pub(crate) fn new(rows: Behind) -> Self {
+        Self { rows, catalogue: RwLock::default() }
+    }
+
+    pub(crate) fn rows(&self) -> &Behind {
+        &self.rows
+    }
+
+    /// A hold or an appointment; `now` tells which rows have run out.
+    pub(crate) fn booking(
+        &self,
+        id: HoldId,
+        now: Timestamp,
+    ) -> Result<Option<BookingRow>, StoreError> {
+        let Some(row) = self.rows.get(Table::Bookings, &id_key(id.bits()))? else {
+            return Ok(None);
+        };
+        let Some((runs_out, row)) = row.split_first_chunk::<8>() else {
+            return Err(damaged(Table::Bookings));
+        };
+        if i64::from_le_bytes(*runs_out) <= now.millis() {
+            return Ok(None);
+        }
+        decode_booking(Table::Bookings, row).map(Some)
+    }
+
+    /// A person's appointments from `from` on, by start and id, at most `limit`; and the key from
+    /// which the next page goes on.
+    pub(crate) fn appointments(
+        &self,
+        person: &PersonId,
+        from: &[u8],
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<(Vec<BookingRow>, Option<Vec<u8>>), StoreError> {
+        let prefix = person_prefix(person);
+        let from = [prefix.as_slice(), from].concat();
+        let mut keys = self.rows.scan(Table::People, &prefix, &from, limit.saturating_add(1))?;
+        let next = (limit < keys.len()).then(|| keys.pop()).flatten();
+        let next =
+            next.and_then(|(key, _)| key.strip_prefix(prefix.as_slice()).map(<[u8]>::to_vec));
+        let mut found = Vec::with_capacity(keys.len());
+        for (key, _) in keys {
+            let id = key.last_chunk::<16>().ok_or_else(|| damaged(Table::People))?;
+            let id = HoldId::from_bits(u128::from_be_bytes(*id));
+            found.extend(self.booking(id, now)?);
+        }
+        Ok((found, next))
+    }
+
+    /// The outcome that is remembered under a command's name.
+    pub(crate) fn command(
+        &self,
+        key: u128,
+        now: Timestamp,
+    ) -> Result<Option<CommandRow>, StoreError> {
+        let Some(row) = self.rows.get(Table::Commands, &id_key(key))? else { return Ok(None) };
+        let part = |at: usize| row.get(at..).and_then(|rest| rest.first_chunk::<8>().copied());
+        let print = row.get(16..).and_then(|rest| rest.first_chunk::<16>().copied());
+        let (Some(runs_out), Some(sequence), Some(print)) = (part(0), part(8), print) else {
+            return Err(damaged(Table::Commands));
+        };
+        let row = CommandRow {
+            sequence: u64::from_le_bytes(sequence),
+            fingerprint: u128::from_le_bytes(print),
+        };
+        Ok((now.millis() < i64::from_le_bytes(runs_out)).then_some(row))
+    }
+
+    pub(crate) fn definition(&self, id: CalendarId) -> Result<Option<DefinitionRow>, StoreError> {
+        let row = self.rows.get(Table::Definitions, &id_key(id.bits()))?;
+        row.map(|row| decode_definition(Table::Definitions, &row)).transpose()
+    }
+
+    pub(crate) fn snapshot(&self, id: CalendarId) -> Result<Option<SnapshotRow>, StoreError> {
+        let row = self.rows.get(Table::Snapshots, &id_key(id.bits()))?;
+        row.map(|row| decode_snapshot(Table::Snapshots, &row)).transpose()
+    }
+
+    /// Keeps a calendar's state; what it includes must be durable.
+    pub(crate) fn put_snapshot(&self, row: &SnapshotRow, id: CalendarId) {
+        if let Some(bytes) = encode_snapshot(row, &[]) {
+            self.rows.put(Table::Snapshots, id_key(id.bits()), Some(bytes));
+        }
+    }
+
+    /// Whether there is such a calendar.
+    pub(crate) fn knows(&self, id: CalendarId) -> bool {
+        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        catalogue.briefs.contains_key(&id)
+    }
+
+    /// The calendar that is called `external_id` elsewhere.
+    pub(crate) fn by_external_id(&self, external_id: &str) -> Option<CalendarId> {
+        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        catalogue.external_ids.get(external_id).copied()
+    }
+
+    /// Calendars from `from` on that `wanted` lets through, by id, at most `limit`.
+    pub(crate) fn calendars(
+        &self,
+        from: CalendarId,
+        limit: usize,
+        wanted: impl Fn(CalendarId, &Brief) -> bool,
+    ) -> Vec<CalendarId> {
+        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        let found = catalogue.briefs.range(from..).filter(|(id, brief)| wanted(**id, brief));
+        found.take(limit).map(|(id, _)| *id).collect()
+    }
+
+    /// How many calendars there are.
+    pub(crate) fn calendar_count(&self) -> usize {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).briefs.len()
+    }
+
+    /// Takes a calendar into the catalogue.
+    pub(crate) fn list(&self, id: CalendarId, definition: &Definition) {
+        let boxed = |text: &Option<String>| text.as_deref().map(Box::from);
+        let specialty = definition.practitioner.as_ref().map(|who| boxed(&who.specialty));
+        let brief = Brief {
+            department: boxed(&definition.location.department),
+            specialty: specialty.flatten(),
+        };
+        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+        catalogue.briefs.insert(id, brief);
+        if let Some(external_id) = &definition.external_id {
+            catalogue.external_ids.insert(external_id.as_str().into(), id);
+        }
+    }
+
+    /// Takes in one event of entry `sequence`.
+    pub(crate) fn take_in_event(&self, sequence: Sequence, event: &Event) {
+        match event {
+            Event::CalendarCreated { calendar, definition, .. } => {
+                self.put_definition(*calendar, 1, definition);
+                self.list(*calendar, definition);
+                self.put_first_snapshot(sequence, event);
+            }
+            Event::CalendarChanged { calendar, version, definition, .. } => {
+                self.put_definition(*calendar, *version, definition);
+            }
+            Event::Held { at, booking, deadline, guards } => {
+                let row = HoldRow {
+                    calendar: booking.calendar,
+                    person: booking.person.clone(),
+                    guards: guards.clone(),
+                };
+                let key = hold_key(*deadline, booking.id);
+                self.rows.put(Table::Holds, key, encode_hold(&row, &[]));
+                self.put_booking(booking, BookingState::Held { deadline: *deadline }, *at);
+            }
+            Event::Confirmed { at, booking, deadline, .. } => {
+                self.rows.put(Table::Holds, hold_key(*deadline, booking.id), None);
+                self.put_booking(booking, BookingState::Booked, *at);
+                let key = person_key(booking, booking.span.start);
+                self.rows.put(Table::People, key, Some(Vec::new()));
+            }
+            Event::Released { at, booking, deadline, .. } => {
+                self.rows.put(Table::Holds, hold_key(*deadline, booking.id), None);
+                self.put_booking(booking, BookingState::Released, *at);
+            }
+            Event::Expired { at, booking, deadline, .. } => {
+                self.rows.put(Table::Holds, hold_key(*deadline, booking.id), None);
+                self.put_booking(booking, BookingState::Expired, *at);
+            }
+            Event::Cancelled { at, booking } => {
+                self.put_booking(booking, BookingState::Cancelled, *at);
+            }
+            Event::Moved { at, booking, from, .. } => {
+                self.rows.put(Table::People, person_key(booking, from.start), None);
+                let key = person_key(booking, booking.span.start);
+                self.rows.put(Table::People, key, Some(Vec::new()));
+                self.put_booking(booking, BookingState::Booked, *at);
+            }
+        }
+    }
+
+    /// A replay meets the creation of calendars that have later snapshots already.
+    fn put_first_snapshot(&self, sequence: Sequence, event: &Event) {
+        let Some(created) = crate::booking::Calendar::created(event) else { return };
+        if !matches!(self.snapshot(created.id()), Ok(Some(_))) {
+            self.put_snapshot(
+                &SnapshotRow { sequence, snapshot: created.snapshot() },
+                created.id(),
+            );
+        }
+    }
+
+    fn put_definition(&self, id: CalendarId, version: u32, definition: &Definition) {
+        let row = DefinitionRow { version, definition: definition.clone() };
+        self.rows.put(Table::Definitions, id_key(id.bits()), encode_definition(&row, &[]));
+    }
+
+    fn put_booking(&self, booking: &Booking, state: BookingState, at: Timestamp) {
+        let runs_out = match state {
+            BookingState::Released | BookingState::Expired => {
+                at.plus_ms(ENDED_HOLD_REMEMBERED_MS).millis()
+            }
+            _ => NEVER,
+        };
+        let row = BookingRow { booking: booking.clone(), state, at };
+        let bytes = encode_booking(&row, &runs_out.to_le_bytes());
+        self.rows.put(Table::Bookings, id_key(booking.id.bits()), bytes);
+    }
+}
+
+impl Durable for Index {
+    fn take_in(&self, sequence: Sequence, command: Option<&Remembered>, events: &[Event]) {
+        for event in events {
+            self.take_in_event(sequence, event);
+        }
+        if let (Some(Remembered { key, fingerprint }), Some(event)) = (command, events.first()) {
+            let runs_out = event.at().plus_ms(COMMAND_REMEMBERED_MS).millis();
+            let row = [
+                runs_out.to_le_bytes().as_slice(),
+                &sequence.to_le_bytes(),
+                &fingerprint.to_le_bytes(),
+            ]
+            .concat();
+            self.rows.put(Table::Commands, id_key(command_hash(key)), Some(row));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The engine at work: claims, actors, group commit, and what is derived from the journal.
+//!
+//! In reading order, along the road of a hold:
+//!
+//! - [`admission`]: how many may be under way.
+//! - [`slot_word`], [`slot_table`], [`view`]: what is free, without asking.
+//! - [`claims`], [`reservation`]: what a request has won before it asks.
+//! - [`directory`]: calendars awake and asleep; [`calendar_actor`]: their mailboxes.
+//! - [`desk`]: what a calendar does with a request.
+//! - [`commit`]: how entries become durable, and callers are answered.
+//! - [`index`] over [`behind`]: what is found without asking a calendar.
+//! - [`deadlines`], [`upkeep`]: what happens by itself.
+//! - [`feed`]: what others follow.
+
+mod admission;
+mod behind;
+mod calendar_actor;
+mod claims;
+mod commit;
+mod deadlines;
+mod desk;
+mod directory;
+mod feed;
+mod index;
+mod reservation;
+mod shared;
+mod slot_table;
+mod slot_word;
+mod upkeep;
+mod view;
+
+pub(crate) use admission::{Admission, Permit, Share};
+pub(crate) use behind::Behind;
+pub(crate) use calendar_actor::{Message, Parked};
+pub(crate) use claims::{Busy, Claim, Claims, Waiting, key_of};
+pub(crate) use commit::{CommitQueue, Committer, Durable, Fault, Prepared};
+pub(crate) use deadlines::Deadlines;
+pub(crate) use desk::{MoveAsked, Order, Verdict, Work, lane_hint, order_move};
+pub(crate) use directory::{Directory, Entry};
+pub use feed::{Feed, FeedEntry};
+pub(crate) use index::{
+    BookingRow, BookingState, HoldRow, Index, SnapshotRow, command_hash, decode_definition,
+    decode_hold, hold_of_key,
+};
+pub(crate) use reservation::{Reservation, SlotClaim, guard_keys};
+pub(crate) use shared::Shared;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use slot_table::SlotTable;
+pub(crate) use slot_word::is_lock_free;
+pub(crate) use upkeep::{PROGRESS_KEY, STORE_FORM, Upkeep, expire, flush, write_progress};
+pub(crate) use view::View;

@@ -1,0 +1,224 @@
+//! The slot table of one calendar: the words of its lanes over the days that can be booked.
+//!
+//! A bit is set where the calendar is closed, where something is held or booked, and where a
+//! reservation is in flight. The table decides nothing: it lets a request be refused without
+//! asking the calendar, and lets two requests for one slot find out which of them may ask.
+//!
+//! Apart from building, bits are set only by [`SlotTable::reserve`], so whoever holds a
+//! reservation holds its bits alone; and cleared only by the reservation's own undoing or by what
+//! `apply` freed.
+
+use super::slot_word::{NativeWord, SlotWord};
+use crate::booking::{Step, StepRange};
+
+/// The bits of a range of steps in one lane: at most two words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bits {
+    word: usize,
+    masks: [u128; 2],
+}
+
+impl Bits {
+    /// These bits without those of `other`.
+    pub(crate) fn without(self, other: Self) -> Self {
+        let [mut low, mut high] = self.masks;
+        for (word, mask) in (other.word..).zip(other.masks) {
+            if word == self.word {
+                low &= !mask;
+            } else if word == self.word + 1 {
+                high &= !mask;
+            }
+        }
+        Self { word: self.word, masks: [low, high] }
+    }
+}
+
+/// The slot words of one calendar.
+pub(crate) struct SlotTable<W = NativeWord> {
+    /// The number, from the epoch, of the first word of each lane.
+    first_word: u32,
+    words_per_lane: usize,
+    lanes: u16,
+    /// All lanes, one after the other.
+    words: Box<[W]>,
+    /// What is open, the same for each lane.
+    open: Box<[u128]>,
+}
+
+impl<W: SlotWord> SlotTable<W> {
+    /// A table for the steps from `first` until `end`, with `lanes` lanes that are open in the
+    /// given stretches of steps and otherwise free.
+    pub(crate) fn new(first: Step, end: Step, lanes: u16, open_stretches: &[(u32, u32)]) -> Self {
+        let first_word = first.0 / W::BITS;
+        let words_per_lane = end.0.div_ceil(W::BITS).saturating_sub(first_word) as usize;
+        let mut open = vec![0u128; words_per_lane];
+        for &(start, end) in open_stretches {
+            for (place, word) in open.iter_mut().enumerate() {
+                let base = (first_word + u32::try_from(place).unwrap_or(u32::MAX)) * W::BITS;
+                let from = start.max(base);
+                let until = end.min(base + W::BITS);
+                if from < until {
+                    *word |= ones(until - from) << (from - base);
+                }
+            }
+        }
+        let lane = || open.iter().map(|open| W::with_bits(!open & ones(W::BITS)));
+        let words = (0..lanes).flat_map(|_| lane()).collect();
+        Self { first_word, words_per_lane, lanes, words, open: open.into() }
+    }
+
+    /// The bits of `range`; none when it lies outside the table.
+    pub(crate) fn bits(&self, range: StepRange) -> Option<Bits> {
+        let word = (range.first.0 / W::BITS).checked_sub(self.first_word)? as usize;
+        let bit = range.first.0 % W::BITS;
+        let count = u32::from(range.count);
+        let low = count.min(W::BITS - bit);
+        let high = count - low;
+        let last_word = word + usize::from(high != 0);
+        if W::BITS < high || self.words_per_lane <= last_word {
+            return None;
+        }
+        Some(Bits { word, masks: [ones(low) << bit, ones(high)] })
+    }
+
+    /// Claims `bits` in any lane; the search begins at lane `hint` modulo their number.
+    pub(crate) fn reserve(&self, bits: Bits, hint: u16) -> Option<u16> {
+        let first = hint.checked_rem(self.lanes)?;
+        (first..self.lanes).chain(0..first).find(|&lane| self.reserve_in(lane, bits))
+    }
+
+    /// Claims `bits` in one lane, all or none.
+    pub(crate) fn reserve_in(&self, lane: u16, bits: Bits) -> bool {
+        let [low, high] = bits.masks;
+        let Some((first, second)) = self.words_of(lane, bits.word) else { return false };
+        if !claim(Some(first), low) {
+            return false;
+        }
+        if !claim(second, high) {
+            first.clear(low);
+            return false;
+        }
+        true
+    }
+
+    /// Gives back bits that a reservation claimed.
+    pub(crate) fn undo(&self, lane: u16, bits: Bits) {
+        let Some((first, second)) = self.words_of(lane, bits.word) else { return };
+        let [low, high] = bits.masks;
+        if let (Some(second), true) = (second, high != 0) {
+            second.clear(high);
+        }
+        if low != 0 {
+            first.clear(low);
+        }
+    }
+
+    /// Frees what `apply` freed: closed steps stay set.
+    pub(crate) fn free(&self, lane: u16, bits: Bits) {
+        let open = |place: usize| self.open.get(place).copied().unwrap_or(0);
+        let [low, high] = bits.masks;
+        let masks = [low & open(bits.word), high & open(bits.word + 1)];
+        self.undo(lane, Bits { word: bits.word, masks });
+    }
+
+    /// Sets what is occupied, while the table is being built. What lies outside it is left out.
+    pub(crate) fn occupy(&self, lane: u16, first: Step, end: Step) {
+        // A booking can lie partly outside the hours, so its bits are set one by one.
+        for step in first.0..end.0 {
+            let range = StepRange { first: Step(step), count: 1 };
+            if let Some(bits) = self.bits(range) {
+                self.reserve_in(lane, bits);
+            }
+        }
+    }
+
+    /// The steps in `from..until` at which `count` free steps begin, with the lanes that have
+    /// them: the first `limit` of them, and what else their last word has.
+    pub(crate) fn free_starts(
+        &self,
+        from: Step,
+        until: Step,
+        count: u16,
+        limit: usize,
+    ) -> Vec<(Step, u16)> {
+        let mut starts = Vec::new();
+        let mut lanes_free = vec![0u16; W::BITS as usize];
+        let place_of = |step: Step| (step.0 / W::BITS).saturating_sub(self.first_word) as usize;
+        let end = (place_of(until) + 1).min(self.words_per_lane);
+        for place in place_of(from)..end {
+            if limit <= starts.len() {
+                break;
+            }
+            lanes_free.fill(0);
+            let mut any = 0;
+            for lane in 0..self.lanes {
+                let runs = self.runs(lane, place, count);
+                any |= runs;
+                for_each_bit(runs, |bit| {
+                    if let Some(free) = lanes_free.get_mut(bit as usize) {
+                        *free += 1;
+                    }
+                });
+            }
+            let base = (self.first_word + u32::try_from(place).unwrap_or(u32::MAX)) * W::BITS;
+            for_each_bit(any, |bit| {
+                let step = Step(base + bit);
+                if from <= step && step < until {
+                    starts.push((step, lanes_free.get(bit as usize).copied().unwrap_or(0)));
+                }
+            });
+        }
+        starts
+    }
+
+    /// The bits of a word at which `count` free steps begin; they may reach into the next word.
+    fn runs(&self, lane: u16, place: usize, count: u16) -> u128 {
+        let Some((first, second)) = self.words_of(lane, place) else { return 0 };
+        let mut low = !first.load() & ones(W::BITS);
+        let mut high = second.map_or(0, |word| !word.load() & ones(W::BITS));
+        // Each round lets a bit stand only if the run from it is longer by `by`.
+        let (mut have, wanted) = (1, u32::from(count));
+        while have < wanted && low != 0 {
+            let by = have.min(wanted - have);
+            let (low_shifted, high_shifted) = if by < W::BITS {
+                let carried = high.checked_shl(W::BITS - by).unwrap_or(0) & ones(W::BITS);
+                ((low >> by) | carried, high >> by)
+            } else {
+                (high, 0)
+            };
+            low &= low_shifted;
+            high &= high_shifted;
+            have += by;
+        }
+        low
+    }
+
+    fn words_of(&self, lane: u16, place: usize) -> Option<(&W, Option<&W>)> {
+        if self.lanes <= lane || self.words_per_lane <= place {
+            return None;
+        }
+        let at = usize::from(lane) * self.words_per_lane + place;
+        let second = (place + 1 < self.words_per_lane).then(|| self.words.get(at + 1)).flatten();
+        Some((self.words.get(at)?, second))
+    }
+}
+
+fn claim<W: SlotWord>(word: Option<&W>, mask: u128) -> bool {
+    mask == 0 || word.is_some_and(|word| word.claim(mask))
+}
+
+/// The `count` lowest bits.
+fn ones(count: u32) -> u128 {
+    if count == 0 { 0 } else { u128::MAX >> (128 - count.min(128)) }
+}
+
+fn for_each_bit(mut bits: u128, mut each: impl FnMut(u32)) {
+    while bits != 0 {
+        each(bits.trailing_zeros());
+        bits &= bits - 1;
+    }
+}
+
+#[cfg(test)]
+#[path = "slot_table_tests.rs"]
+mod tests;

@@ -1,0 +1,310 @@
+//! Holds what was told against what the journal says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ledger::{Ask, Record, Told};
+use super::model::{Model, Named, State, Told as Known};
+use crate::booking::{Event, Rejection};
+use crate::error::Answer;
+use crate::ids::{CalendarId, CommandKey, HoldId};
+use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS, QUEUE_WAIT_MS};
+use crate::request::{Appointment, AppointmentStatus, Hold};
+use crate::time::Timestamp;
+
+/// What a life was like, for those who judge it afterwards.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// The instant at which the engine was open.
+    pub from: Timestamp,
+    /// The instant until which it worked.
+    pub until: Timestamp,
+    /// Milliseconds that an expiry may be late.
+    pub slack_ms: i64,
+    /// Calendars whose actor failed.
+    pub planted: BTreeMap<CalendarId, u32>,
+    /// Whether nothing ran for a while.
+    pub starved: bool,
+    /// What a follower of the feed saw, and after which entry it began.
+    pub feed: (u64, Vec<crate::runtime::FeedEntry>),
+}
+
+/// Holds every record against the journal.
+///
+/// # Errors
+///
+/// The first that does not fit.
+pub fn ledger(model: &Model, records: &[Record], lives: &[Life]) -> Result<(), String> {
+    let mut named: BTreeMap<&CommandKey, Vec<(&Record, &Told)>> = BTreeMap::new();
+    for record in records {
+        let said = |what: String| format!("{what}: {record:?}");
+        match &record.answer {
+            Some(Ok(Ok(told))) => {
+                acknowledged(model, &record.ask, told).map_err(said)?;
+                if let (Some(name), Some(fresh)) = (record.ask.command(), told.fresh()) {
+                    under_its_name(model, name, record, fresh).map_err(said)?;
+                    named.entry(name).or_default().push((record, fresh));
+                }
+            }
+            Some(Ok(Err(rejection))) => {
+                refused(model, record, rejection, lives.get(record.life)).map_err(said)?;
+            }
+            _ => {}
+        }
+    }
+    for (name, told) in named {
+        for pair in told.windows(2) {
+            if let [(one, first), (next, again)] = pair {
+                let near = next.told_at.millis() - one.told_at.millis() < COMMAND_REMEMBERED_MS;
+                let same = *first == *again || matches!(one.ask, Ask::Release(_));
+                if near && !same {
+                    return Err(format!("{name:?} had two outcomes: {first:?} and {again:?}"));
+                }
+            }
+        }
+    }
+    names(model)
+}
+
+/// No name has two entries within the time for which it is remembered.
+fn names(model: &Model) -> Result<(), String> {
+    for (name, entries) in &model.commands {
+        for pair in entries.windows(2) {
+            if let [one, next] = pair
+                && let (Some(first), Some(second)) = (one.events.first(), next.events.first())
+                && second.at().millis() - first.at().millis() < COMMAND_REMEMBERED_MS
+            {
+                return Err(format!("{name:?} wrote {} and {}", one.sequence, next.sequence));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn known(model: &Model, id: HoldId) -> Result<&Known, String> {
+    model.bookings.get(&id).ok_or_else(|| format!("{id} is not in the journal"))
+}
+
+/// What was acknowledged is in the journal.
+fn acknowledged(model: &Model, ask: &Ask, told: &Told) -> Result<(), String> {
+    let fits = match (ask, told) {
+        (_, Told::Calendar(info)) => {
+            model.entries.iter().flat_map(|(_, events)| events).any(|event| match event {
+                Event::CalendarCreated { calendar, definition, .. } => {
+                    *calendar == info.id && info.version == 1 && *definition == info.definition
+                }
+                Event::CalendarChanged { calendar, version, definition, .. } => {
+                    *calendar == info.id
+                        && *version == info.version
+                        && *definition == info.definition
+                }
+                _ => false,
+            })
+        }
+        (Ask::Hold(asked), Told::Hold(outcome)) => {
+            let Hold { id, calendar, person, start, expires_at, .. } = &outcome.value;
+            let known = known(model, *id)?;
+            *calendar == asked.calendar
+                && *start == asked.start
+                && *person == asked.person
+                && known.booking.person == asked.person
+                && known.places.iter().any(|(at, _, begins)| at == calendar && begins == start)
+                && *expires_at == Some(known.deadline)
+        }
+        (Ask::Confirm(asked), Told::Appointment(outcome)) => {
+            let known = known(model, asked.hold)?;
+            HoldId::from(outcome.value.id) == asked.hold
+                && has_been(known, &outcome.value)
+                && matches!(known.state, State::Booked | State::Cancelled)
+        }
+        (Ask::Cancel(asked), Told::Appointment(outcome)) => {
+            let known = known(model, asked.appointment.into())?;
+            outcome.value.status == AppointmentStatus::Cancelled && known.state == State::Cancelled
+        }
+        (Ask::Move(asked), Told::Appointment(outcome)) => {
+            let known = known(model, asked.appointment.into())?;
+            has_been(known, &outcome.value)
+                && (!outcome.fresh || outcome.value.start == asked.start)
+        }
+        (Ask::Release(asked), Told::Released) => {
+            matches!(known(model, asked.hold)?.state, State::Released | State::Expired)
+        }
+        _ => false,
+    };
+    if fits { Ok(()) } else { Err("the journal does not say what was acknowledged".to_owned()) }
+}
+
+fn has_been(known: &Known, told: &Appointment) -> bool {
+    known.places.contains(&(told.calendar, told.lane, told.start))
+}
+
+/// What a name has brought about stands under it in the journal.
+fn under_its_name(
+    model: &Model,
+    name: &CommandKey,
+    record: &Record,
+    told: &Told,
+) -> Result<(), String> {
+    let entries = model.commands.get(name).map(Vec::as_slice).unwrap_or_default();
+    let says = |named: &Named| {
+        named.events.iter().any(|event| match told {
+            Told::Calendar(info) => event.calendar() == info.id,
+            Told::Hold(outcome) => event.booking().is_some_and(|it| it.id == outcome.value.id),
+            Told::Appointment(outcome) => event.booking().is_some_and(|it| {
+                it.id == outcome.value.id.into()
+                    && it.span.start == outcome.value.start
+                    && it.calendar == outcome.value.calendar
+            }),
+            Told::Released => true,
+        })
+    };
+    // A release of what had ended, and a change that changed nothing, leave no trace; the name
+    // may have been another command's that is forgotten.
+    let traceless = matches!(record.ask, Ask::Release(_) | Ask::Change(_));
+    let forgotten = |named: &Named| {
+        let at = named.events.first().map(Event::at);
+        at.is_some_and(|at| at.plus_ms(COMMAND_REMEMBERED_MS) <= record.told_at)
+    };
+    if entries.iter().any(says) || (traceless && entries.iter().all(forgotten)) {
+        return Ok(());
+    }
+    Err(format!("nothing like it stands under its name: {entries:?}"))
+}
+
+/// What was refused may have been.
+fn refused(
+    model: &Model,
+    record: &Record,
+    rejection: &Rejection,
+    life: Option<&Life>,
+) -> Result<(), String> {
+    let hold = match &record.ask {
+        Ask::Confirm(asked) | Ask::Release(asked) => Some(asked.hold),
+        Ask::Cancel(asked) => Some(asked.appointment.into()),
+        Ask::Move(asked) => Some(asked.appointment.into()),
+        _ => None,
+    };
+    let about = hold.and_then(|hold| model.bookings.get(&hold));
+    let ended = |about: &Known| matches!(about.state, State::Released | State::Expired);
+    let may = match (rejection, about) {
+        (Rejection::CommandReused, _) => {
+            record.ask.command().is_some_and(|name| model.commands.contains_key(name))
+        }
+        (Rejection::UnknownCalendar, _) => false,
+        (Rejection::UnknownHold, Some(about)) => {
+            let forgotten = about.settled_at.map(|at| at.plus_ms(ENDED_HOLD_REMEMBERED_MS));
+            ended(about) && forgotten.is_some_and(|at| at <= record.told_at)
+        }
+        (Rejection::UnknownAppointment, Some(about)) => {
+            let confirmed = matches!(about.state, State::Booked | State::Cancelled);
+            !confirmed || about.settled_at.is_some_and(|at| record.asked_at <= at)
+        }
+        (Rejection::HoldReleased, Some(about)) => about.state == State::Released,
+        (Rejection::HoldExpired, Some(about)) => {
+            about.state == State::Expired && (harmed(life) || in_vain(record, about))
+        }
+        (Rejection::HoldConfirmed { .. }, Some(about)) => {
+            matches!(about.state, State::Booked | State::Cancelled)
+        }
+        (Rejection::NotChangeable, Some(about)) => {
+            about.state == State::Cancelled
+                || about.places.iter().any(|(.., start)| *start <= record.told_at)
+        }
+        (Rejection::PersonHasHold { hold }, _) => {
+            let other = known(model, *hold)?;
+            other.held_at <= record.told_at
+                && other.settled_at.is_none_or(|at| record.asked_at <= at)
+        }
+        (Rejection::InThePast, _) => match &record.ask {
+            Ask::Hold(asked) => asked.start < record.told_at,
+            Ask::Move(asked) => asked.start < record.told_at,
+            _ => false,
+        },
+        _ => true,
+    };
+    if may { Ok(()) } else { Err(format!("it may not be refused: {about:?}")) }
+}
+
+fn harmed(life: Option<&Life>) -> bool {
+    life.is_none_or(|life| life.starved || !life.planted.is_empty())
+}
+
+/// Whether a confirm came too late for the bound on queueing to save it.
+fn in_vain(record: &Record, about: &Known) -> bool {
+    about.deadline <= record.asked_at.plus_ms(QUEUE_WAIT_MS)
+}
+
+/// Every hold ended by an event, at its deadline or soon after it, while an engine could do it.
+///
+/// # Errors
+///
+/// The first hold that did not.
+pub fn deadlines(
+    model: &Model,
+    lives: &[Life],
+    starved: &[(Timestamp, Timestamp)],
+) -> Result<(), String> {
+    for (id, known) in &model.bookings {
+        let Some(life) = lives.iter().find(|life| known.deadline <= life.until) else { continue };
+        let mut due = known.deadline.max(life.from);
+        for (from, until) in starved {
+            if *from <= due && due < *until {
+                due = *until;
+            }
+        }
+        let latest = due.plus_ms(life.slack_ms);
+        let quarantined = life.planted.contains_key(&known.booking.calendar);
+        if life.until < latest || quarantined {
+            continue;
+        }
+        if known.settled_at.is_none_or(|at| latest < at) {
+            return Err(format!("{id} ended too late, by {latest} at the latest: {known:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// What followers of the feed saw is what the journal says, without a gap.
+///
+/// # Errors
+///
+/// The first entry that differs.
+pub fn feed(model: &Model, life: &Life) -> Result<(), String> {
+    let (after, seen) = &life.feed;
+    let all = model.entries.iter().skip_while(|(sequence, _)| sequence <= after);
+    let mut all = all.map(|(sequence, events)| (*sequence, events));
+    for entry in seen {
+        if all.next() != Some((entry.sequence, &entry.events)) {
+            return Err(format!("the feed showed {entry:?}, which the journal does not say"));
+        }
+    }
+    Ok(())
+}
+
+/// Everyone's appointments, by person, in the order of a listing.
+#[must_use]
+pub fn appointments(model: &Model) -> BTreeMap<String, Vec<(Timestamp, HoldId)>> {
+    let mut all: BTreeMap<String, BTreeSet<(Timestamp, HoldId)>> = BTreeMap::new();
+    for (id, known) in &model.bookings {
+        if matches!(known.state, State::Booked | State::Cancelled) {
+            let person = known.booking.person.as_str().to_owned();
+            all.entry(person).or_default().insert((known.booking.span.start, *id));
+        }
+    }
+    all.into_iter().map(|(person, found)| (person, found.into_iter().collect())).collect()
+}
+
+/// Whether an answer is about the booking as the journal leaves it.
+#[must_use]
+pub fn is_as_known(known: &Known, appointment: Option<&Answer<Appointment>>) -> bool {
+    let status = match known.state {
+        State::Booked => AppointmentStatus::Booked,
+        State::Cancelled => AppointmentStatus::Cancelled,
+        _ => return matches!(appointment, Some(Ok(Err(Rejection::UnknownAppointment)))),
+    };
+    let Some(Ok(Ok(told))) = appointment else { return false };
+    let span = known.booking.span;
+    told.status == status
+        && told.calendar == known.booking.calendar
+        && (told.lane, told.start, told.end) == (span.lane, span.start, span.end)
+        && told.person == known.booking.person
+}

@@ -1,0 +1,202 @@
+//! What was asked of the engine, and what it told.
+
+use crate::booking::Definition;
+use crate::engine::Engine;
+use crate::error::{Answer, Error};
+use crate::ids::CommandKey;
+use crate::request::{
+    Appointment, CalendarInfo, ChangeCalendar, Hold, HoldSlot, MoveAppointment, OfAppointment,
+    OfHold, Outcome,
+};
+use crate::time::Timestamp;
+
+/// A request that changes something.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    /// A new calendar.
+    Create(Definition, Option<CommandKey>),
+    /// A change of a calendar.
+    Change(ChangeCalendar),
+    /// A hold.
+    Hold(HoldSlot),
+    /// An appointment from a hold.
+    Confirm(OfHold),
+    /// The end of a hold.
+    Release(OfHold),
+    /// The end of an appointment.
+    Cancel(OfAppointment),
+    /// Another time or place for an appointment.
+    Move(MoveAppointment),
+}
+
+/// What a request brought about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// A calendar, and whether this very request made it so.
+    Calendar(CalendarInfo),
+    /// A hold.
+    Hold(Outcome<Hold>),
+    /// An appointment.
+    Appointment(Outcome<Appointment>),
+    /// A hold is no more.
+    Released,
+}
+
+impl Ask {
+    /// The name under which it was asked.
+    #[must_use]
+    pub fn command(&self) -> Option<&CommandKey> {
+        match self {
+            Self::Create(_, command) => command.as_ref(),
+            Self::Change(asked) => asked.command.as_ref(),
+            Self::Hold(asked) => asked.command.as_ref(),
+            Self::Confirm(asked) | Self::Release(asked) => asked.command.as_ref(),
+            Self::Cancel(asked) => asked.command.as_ref(),
+            Self::Move(asked) => asked.command.as_ref(),
+        }
+    }
+
+    /// The same under another name.
+    #[must_use]
+    pub fn named(mut self, name: Option<CommandKey>) -> Self {
+        match &mut self {
+            Self::Create(_, command) => *command = name,
+            Self::Change(asked) => asked.command = name,
+            Self::Hold(asked) => asked.command = name,
+            Self::Confirm(asked) | Self::Release(asked) => asked.command = name,
+            Self::Cancel(asked) => asked.command = name,
+            Self::Move(asked) => asked.command = name,
+        }
+        self
+    }
+
+    /// Asks it.
+    ///
+    /// # Errors
+    ///
+    /// As the engine's methods.
+    pub async fn put_to(self, engine: &Engine) -> Answer<Told> {
+        match self {
+            Self::Create(definition, command) => {
+                let told = Box::pin(engine.create_calendar(definition, command)).await?;
+                Ok(told.map(|outcome| Told::Calendar(outcome.value)))
+            }
+            Self::Change(asked) => {
+                let told = Box::pin(engine.change_calendar(asked)).await?;
+                Ok(told.map(|changed| Told::Calendar(changed.calendar)))
+            }
+            Self::Hold(asked) => Ok(Box::pin(engine.hold(asked)).await?.map(Told::Hold)),
+            Self::Confirm(asked) => {
+                Ok(Box::pin(engine.confirm(asked)).await?.map(Told::Appointment))
+            }
+            Self::Release(asked) => {
+                Ok(Box::pin(engine.release(asked)).await?.map(|()| Told::Released))
+            }
+            Self::Cancel(asked) => Ok(Box::pin(engine.cancel(asked)).await?.map(Told::Appointment)),
+            Self::Move(asked) => {
+                Ok(Box::pin(engine.move_appointment(asked)).await?.map(Told::Appointment))
+            }
+        }
+    }
+}
+
+impl Told {
+    /// What was brought about by this very command, if anything was.
+    #[must_use]
+    pub fn fresh(&self) -> Option<&Self> {
+        match self {
+            Self::Hold(outcome) if !outcome.fresh => None,
+            Self::Appointment(outcome) if !outcome.fresh => None,
+            told => Some(told),
+        }
+    }
+}
+
+/// A request and what became of it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// In which life.
+    pub life: usize,
+    /// When it was asked, in engine time.
+    pub asked_at: Timestamp,
+    /// When it was answered.
+    pub told_at: Timestamp,
+    /// What was asked.
+    pub ask: Ask,
+    /// The answer; none where nobody heard it.
+    pub answer: Option<Answer<Told>>,
+}
+
+impl Record {
+    /// What was acknowledged.
+    #[must_use]
+    pub fn told(&self) -> Option<&Told> {
+        match &self.answer {
+            Some(Ok(Ok(told))) => Some(told),
+            _ => None,
+        }
+    }
+
+    /// Whether it may have happened or not.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(&self.answer, None | Some(Err(Error::OutcomeUnknown)))
+    }
+}
+
+/// How often what has happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests, those for information included.
+    pub operations: u64,
+    /// Requests whose answer nobody waited for.
+    pub hung_up: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Requests that met an operating error.
+    pub errors: u64,
+    /// Requests refused with [`Error::Overloaded`].
+    pub overloaded: u64,
+    /// Requests put again.
+    pub repeated: u64,
+    /// Lives that ended in order.
+    pub shutdowns: u64,
+    /// Lives that ended by a crash.
+    pub crashes: u64,
+    /// Crashes before the engine was open.
+    pub crashes_while_opening: u64,
+    /// Crashes while it was being shut down.
+    pub crashes_while_closing: u64,
+    /// Engines that stopped after a failed write.
+    pub fail_stops: u64,
+    /// Wall clocks that were refused.
+    pub clocks_behind: u64,
+    /// Jumps of the wall clock.
+    pub clock_jumps: u64,
+    /// Times that nothing ran for a while.
+    pub starved: u64,
+    /// Actors that were made to fail.
+    pub planted: u64,
+    /// Times that everything was compared while nothing was in flight.
+    pub audits: u64,
+    /// Held events in the journal.
+    pub holds: u64,
+    /// Confirmed events.
+    pub confirms: u64,
+    /// Released events.
+    pub releases: u64,
+    /// Expired events.
+    pub expiries: u64,
+    /// Cancelled events.
+    pub cancels: u64,
+    /// Moves within a calendar.
+    pub moves_within: u64,
+    /// Moves between calendars.
+    pub moves_between: u64,
+    /// Changes of calendars.
+    pub changes: u64,
+    /// Entries of the journal.
+    pub entries: u64,
+    /// Entries that starts replayed.
+    pub replayed: u64,
+}

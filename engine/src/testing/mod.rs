@@ -1,0 +1,28 @@
+//! The whole engine under a seed: a simulated disk, clock and clients, and an auditor that holds
+//! what was told against what the journal says.
+//!
+//! One thread, time that passes only when nothing else can, and no chance but that of the seed:
+//! the same seed gives the same bytes. Byte for byte that needs `--cfg tokio_unstable`; without it
+//! tokio throws its own dice where a `select!` has none of its own order.
+//!
+//! - [`random`]: chance. [`plan`]: what a seed makes of a run.
+//! - [`disk`], [`store`]: what survives a crash.
+//! - [`ledger`], [`scene`], [`workload`]: what clients ask, and what they are told.
+//! - [`model`], [`auditor`], [`rest`]: what must be so.
+//! - [`world`]: a run.
+//! - [`words`]: slot words alone, for benchmarks.
+
+pub mod auditor;
+pub mod disk;
+pub mod ledger;
+pub mod model;
+pub mod plan;
+pub mod random;
+pub mod rest;
+pub mod scene;
+pub mod store;
+pub mod words;
+pub mod workload;
+pub mod world;
+
+pub use world::{Report, Violation, run};

@@ -1,0 +1,316 @@
+//! What the journal says, read anew and told in the simplest way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::disk;
+use super::ledger::Counts;
+use crate::booking::{Booking, Calendar, Event, Guard, GuardScope, invariants};
+use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
+use crate::journal::{Entry, Frame, FrameHash, Remembered, Sequence};
+use crate::time::Timestamp;
+
+/// What has become of a booking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Held until a deadline.
+    Held(Timestamp, Vec<Guard>),
+    /// An appointment.
+    Booked,
+    /// Given back.
+    Released,
+    /// Run out.
+    Expired,
+    /// Cancelled.
+    Cancelled,
+}
+
+/// A booking.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// As it was last.
+    pub booking: Booking,
+    /// What has become of it.
+    pub state: State,
+    /// When it was held.
+    pub held_at: Timestamp,
+    /// The deadline that it had as a hold, and when it ended or was confirmed.
+    pub deadline: Timestamp,
+    /// When it ceased to be a hold.
+    pub settled_at: Option<Timestamp>,
+    /// Everywhere that it has been.
+    pub places: BTreeSet<(CalendarId, u16, Timestamp)>,
+}
+
+impl Told {
+    /// Whether it occupies its lane.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(self.state, State::Held(..) | State::Booked)
+    }
+}
+
+/// A command by its name, and what it wrote.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Where.
+    pub sequence: Sequence,
+    /// Its content, hashed.
+    pub command: Remembered,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+/// All that a journal says.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// The last sequence.
+    pub tail: Sequence,
+    /// The last instant.
+    pub last: Option<Timestamp>,
+    /// All events, by sequence.
+    pub entries: Vec<(Sequence, Vec<Event>)>,
+    /// All bookings.
+    pub bookings: BTreeMap<HoldId, Told>,
+    /// All calendars, by the engine's own `apply`.
+    pub calendars: BTreeMap<CalendarId, Calendar>,
+    /// Named commands, by name.
+    pub commands: BTreeMap<CommandKey, Vec<Named>>,
+    live: BTreeSet<(CalendarId, u16, Timestamp, Timestamp, HoldId)>,
+    guards: BTreeMap<(String, Option<CalendarId>, PersonId), HoldId>,
+    hold_ms: i64,
+}
+
+impl Model {
+    /// Reads a log of a simulated disk, in which each hold was to last `hold_ms`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn read(bytes: &[u8], hold_ms: i64) -> Result<Self, String> {
+        let mut model = Self { hold_ms, ..Self::default() };
+        let mut before: FrameHash = [0; 32];
+        for bytes in disk::frames(bytes) {
+            let frame = Frame::parse(&bytes).map_err(|error| error.to_string())?;
+            if frame.before() != before {
+                return Err(format!("the frame at {} does not continue the chain", frame.first()));
+            }
+            before = frame.hash();
+            for (sequence, payload) in frame.entries() {
+                if sequence != model.tail + 1 {
+                    return Err(format!("{sequence} follows {}", model.tail));
+                }
+                let entry = Entry::decode(payload).map_err(|error| error.to_string())?;
+                model.take(sequence, entry).map_err(|what| format!("entry {sequence}: {what}"))?;
+            }
+        }
+        Ok(model)
+    }
+
+    fn take(&mut self, sequence: Sequence, entry: Entry) -> Result<(), String> {
+        self.tail = sequence;
+        if entry.events.is_empty() {
+            return Err("it holds no event".to_owned());
+        }
+        for event in &entry.events {
+            if self.last.is_some_and(|last| event.at() < last) {
+                return Err(format!("{} comes after {:?}", event.at(), self.last));
+            }
+            self.last = Some(event.at());
+            self.happen(event)?;
+            self.follow(event)?;
+        }
+        if let Some(command) = entry.command {
+            let named = Named { sequence, command, events: entry.events.clone() };
+            self.commands.entry(named.command.key.clone()).or_default().push(named);
+        }
+        self.entries.push((sequence, entry.events));
+        Ok(())
+    }
+
+    /// Has the engine's own state follow.
+    fn follow(&mut self, event: &Event) -> Result<(), String> {
+        if let Some(created) = Calendar::created(event)
+            && self.calendars.insert(created.id(), created).is_some()
+        {
+            return Err("the calendar was there".to_owned());
+        }
+        for id in event.calendars() {
+            let calendar = self.calendars.get_mut(&id).ok_or("the calendar is not known")?;
+            calendar.apply(event);
+            invariants::check(calendar)?;
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, event: &Event) -> Result<(), String> {
+        match event {
+            Event::CalendarCreated { .. } | Event::CalendarChanged { .. } => Ok(()),
+            Event::Held { at, booking, deadline, guards } => {
+                self.held(*at, booking, *deadline, guards)
+            }
+            Event::Confirmed { at, booking, deadline, guards } => {
+                if deadline <= at {
+                    return Err(format!("{} was confirmed after its deadline", booking.id));
+                }
+                self.settle(*at, booking, *deadline, guards, State::Booked)
+            }
+            Event::Released { at, booking, deadline, guards } => {
+                if deadline <= at {
+                    return Err(format!("{} was released after its deadline", booking.id));
+                }
+                self.settle(*at, booking, *deadline, guards, State::Released)
+            }
+            Event::Expired { at, booking, deadline, guards } => {
+                if at < deadline {
+                    return Err(format!("{} expired before its deadline", booking.id));
+                }
+                self.settle(*at, booking, *deadline, guards, State::Expired)
+            }
+            Event::Cancelled { at, booking } => {
+                let told = self.booked(booking.id)?;
+                if told.booking != *booking || booking.span.start <= *at {
+                    return Err(format!("{} could not be cancelled", booking.id));
+                }
+                told.state = State::Cancelled;
+                self.vacate(booking);
+                Ok(())
+            }
+            Event::Moved { at, booking, from_calendar, from } => {
+                let told = self.booked(booking.id)?;
+                let old = told.booking.clone();
+                let stays = Booking {
+                    calendar: booking.calendar,
+                    reason: booking.reason.clone(),
+                    span: booking.span,
+                    ..old.clone()
+                };
+                if old.span != *from || old.calendar != *from_calendar || stays != *booking {
+                    return Err(format!("{} did not lie where it was moved from", booking.id));
+                }
+                if from.start <= *at || booking.span.start < *at {
+                    return Err(format!("{} could not be moved", booking.id));
+                }
+                told.booking = booking.clone();
+                told.places.insert((booking.calendar, booking.span.lane, booking.span.start));
+                self.vacate(&old);
+                self.occupy(booking)
+            }
+        }
+    }
+
+    fn held(
+        &mut self,
+        at: Timestamp,
+        booking: &Booking,
+        deadline: Timestamp,
+        guards: &[Guard],
+    ) -> Result<(), String> {
+        if deadline != at.plus_ms(self.hold_ms) || booking.span.start < at {
+            return Err(format!("{} has wrong instants", booking.id));
+        }
+        for guard in guards {
+            let key = guard_key(guard, booking);
+            if let Some(other) = self.guards.insert(key, booking.id) {
+                return Err(format!("{} has {other} and {}", booking.person, booking.id));
+            }
+        }
+        self.occupy(booking)?;
+        let told = Told {
+            booking: booking.clone(),
+            state: State::Held(deadline, guards.to_vec()),
+            held_at: at,
+            deadline,
+            settled_at: None,
+            places: BTreeSet::from([(booking.calendar, booking.span.lane, booking.span.start)]),
+        };
+        match self.bookings.insert(booking.id, told) {
+            Some(_) => Err(format!("{} was there", booking.id)),
+            None => Ok(()),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        at: Timestamp,
+        booking: &Booking,
+        deadline: Timestamp,
+        guards: &[Guard],
+        state: State,
+    ) -> Result<(), String> {
+        let told = self.bookings.get_mut(&booking.id).ok_or("the hold is not known")?;
+        let was = State::Held(deadline, guards.to_vec());
+        if told.state != was || told.booking != *booking {
+            return Err(format!("{} was {:?}, not {was:?}", booking.id, told.state));
+        }
+        let frees = state != State::Booked;
+        (told.state, told.settled_at) = (state, Some(at));
+        for guard in guards {
+            self.guards.remove(&guard_key(guard, booking));
+        }
+        if frees {
+            self.vacate(booking);
+        }
+        Ok(())
+    }
+
+    fn booked(&mut self, id: HoldId) -> Result<&mut Told, String> {
+        let told = self.bookings.get_mut(&id).filter(|told| told.state == State::Booked);
+        told.ok_or_else(|| format!("{id} is no appointment"))
+    }
+
+    /// No lane is sold twice.
+    fn occupy(&mut self, booking: &Booking) -> Result<(), String> {
+        let span = booking.span;
+        let lane = |(calendar, lane, ..): &&(CalendarId, u16, Timestamp, Timestamp, HoldId)| {
+            *calendar == booking.calendar && *lane == span.lane
+        };
+        let overlaps =
+            self.live.iter().filter(lane).find(|(_, _, start, until, _)| {
+                *start < span.occupied_until && span.start < *until
+            });
+        if let Some((.., other)) = overlaps {
+            return Err(format!("{} and {other} lie in one lane", booking.id));
+        }
+        self.live.insert(place(booking));
+        Ok(())
+    }
+
+    fn vacate(&mut self, booking: &Booking) {
+        self.live.remove(&place(booking));
+    }
+
+    /// Adds up what has happened.
+    pub fn count(&self, counts: &mut Counts) {
+        counts.entries = self.tail;
+        for event in self.entries.iter().flat_map(|(_, events)| events) {
+            let count = match event {
+                Event::CalendarCreated { .. } | Event::CalendarChanged { .. } => {
+                    &mut counts.changes
+                }
+                Event::Held { .. } => &mut counts.holds,
+                Event::Confirmed { .. } => &mut counts.confirms,
+                Event::Released { .. } => &mut counts.releases,
+                Event::Expired { .. } => &mut counts.expiries,
+                Event::Cancelled { .. } => &mut counts.cancels,
+                Event::Moved { booking, from_calendar, .. } => {
+                    if booking.calendar == *from_calendar {
+                        &mut counts.moves_within
+                    } else {
+                        &mut counts.moves_between
+                    }
+                }
+            };
+            *count += 1;
+        }
+    }
+}
+
+fn place(booking: &Booking) -> (CalendarId, u16, Timestamp, Timestamp, HoldId) {
+    let span = booking.span;
+    (booking.calendar, span.lane, span.start, span.occupied_until, booking.id)
+}
+
+fn guard_key(guard: &Guard, booking: &Booking) -> (String, Option<CalendarId>, PersonId) {
+    let calendar = (guard.scope == GuardScope::Calendar).then_some(booking.calendar);
+    (guard.kind.clone(), calendar, booking.person.clone())
+}

@@ -1,0 +1,140 @@
+//! What a seed makes of a run: settings, calendars and faults.
+
+use std::time::Duration;
+
+use super::disk::Pace;
+use super::random::Dice;
+use crate::booking::{Definition, Guard, GuardScope, Interval, Reason};
+use crate::config::Config;
+use crate::ids::{PersonId, ReasonId};
+
+/// What is planned for a run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The engine's settings.
+    pub config: Config,
+    /// Lives, each ended by a crash or in order.
+    pub lives: usize,
+    /// Clients at the same time.
+    pub clients: usize,
+    /// Requests of each client in each life, roughly.
+    pub acts: u64,
+    /// Persons.
+    pub people: u64,
+    /// Calendars at first.
+    pub calendars: usize,
+    /// How the disk behaves.
+    pub pace: Pace,
+    /// How many of a thousand requests make an actor fail.
+    pub plants: u64,
+    /// How many of a thousand requests stop everything for a while.
+    pub starvings: u64,
+    /// How many of a thousand pauses between two requests are long.
+    pub long_pauses: u64,
+}
+
+impl Plan {
+    /// The plan of these dice.
+    pub fn new(dice: &mut Dice) -> Self {
+        let config = config(dice);
+        let usual_ms = *dice.pick(&[0, 1, 3, 10, 40]).unwrap_or(&3);
+        let faulty = dice.chance(400);
+        let pace = Pace {
+            usual_ms,
+            slow_ms: dice.between(50, 6_000),
+            slow: *dice.pick(&[0, 5, 30]).unwrap_or(&0),
+            errors: if faulty { dice.below(30) } else { 0 },
+            hangs: if faulty { dice.below(20) } else { 0 },
+            crashes: dice.below(60),
+        };
+        Self {
+            config,
+            lives: usize::try_from(dice.between(3, 9)).unwrap_or(3),
+            clients: usize::try_from(dice.between(2, 12)).unwrap_or(4),
+            acts: dice.between(10, 60),
+            people: dice.between(3, 40),
+            calendars: usize::try_from(dice.between(2, 5)).unwrap_or(2),
+            pace,
+            plants: if dice.chance(350) { dice.between(2, 25) } else { 0 },
+            starvings: if dice.chance(250) { dice.between(1, 8) } else { 0 },
+            long_pauses: *dice.pick(&[5, 30, 120]).unwrap_or(&30),
+        }
+    }
+
+    /// One of the persons.
+    #[must_use]
+    pub fn person(&self, dice: &mut Dice) -> Option<PersonId> {
+        PersonId::new(format!("person-{}", dice.below(self.people))).ok()
+    }
+}
+
+fn config(dice: &mut Dice) -> Config {
+    let seconds = *dice.pick(&[5, 20, 60, 300, 900]).unwrap_or(&900);
+    let engine_wide = Guard { kind: "campaign".to_owned(), scope: GuardScope::Engine };
+    let guards = match dice.below(6) {
+        0 => vec![engine_wide],
+        1 => vec![Guard::per_calendar(), engine_wide],
+        2 => Vec::new(),
+        _ => vec![Guard::per_calendar()],
+    };
+    let narrow = dice.chance(200);
+    let standard = Config::in_memory();
+    Config {
+        hold: Duration::from_secs(seconds),
+        guards,
+        calendar_holds_max: if narrow { 2 } else { standard.calendar_holds_max },
+        calendar_requests_max: if narrow { 4 } else { standard.calendar_requests_max },
+        idle: Duration::from_secs(dice.between(1, 8)),
+        replay_max: 1_000,
+        ..standard
+    }
+}
+
+/// A calendar.
+pub fn definition(dice: &mut Dice, number: u64) -> Definition {
+    const ZONES: [&str; 5] = [
+        "Europe/Paris",
+        "Europe/Paris",
+        "Asia/Kolkata",
+        "America/Sao_Paulo",
+        "Australia/Lord_Howe",
+    ];
+    let zone = *dice.pick(&ZONES).unwrap_or(&"Europe/Paris");
+    let mut definition = Definition::weekdays(format!("place {number}"), zone);
+    if dice.chance(300) {
+        definition.external_id = Some(format!("outside-{number}"));
+    }
+    definition.lanes = u16::try_from(dice.between(1, 3)).unwrap_or(1);
+    definition.grid_minutes = *dice.pick(&[5, 5, 15, 20]).unwrap_or(&5);
+    definition.horizon_days = u16::try_from(dice.between(3, 21)).unwrap_or(7);
+    definition.reasons = reasons(dice);
+    hours(dice, &mut definition);
+    definition
+}
+
+/// Reasons that all calendars know, so that appointments can move between them.
+pub fn reasons(dice: &mut Dice) -> Vec<Reason> {
+    let reason = |name: &str, minutes: u16, buffer: u16| {
+        let id = ReasonId::new(name).ok()?;
+        Some(Reason { buffer_minutes: buffer, ..Reason::new(id, name, minutes) })
+    };
+    let long = u16::try_from(dice.between(40, 200)).unwrap_or(60);
+    let all = [reason("visit", 15, 0), reason("vaccine", 7, 4), reason("surgery", long, 20)];
+    all.into_iter().flatten().collect()
+}
+
+/// Hours for each day of the week; some are open at night, when clocks change.
+pub fn hours(dice: &mut Dice, definition: &mut Definition) {
+    for day in &mut definition.weekly_hours.days {
+        let (from, to) = match dice.below(5) {
+            0 => (0, 24 * 60),
+            1 => (60, 5 * 60),
+            2 => (22 * 60, 24 * 60),
+            _ => (8 * 60, 12 * 60),
+        };
+        *day = Interval::new(from, to).into_iter().collect();
+        if dice.chance(500) {
+            day.extend(Interval::new(14 * 60 + 5, 18 * 60));
+        }
+    }
+}

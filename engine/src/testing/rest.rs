@@ -1,0 +1,244 @@
+//! What is looked at while nothing is in flight: every answer against the journal.
+
+use std::time::Duration;
+
+use super::auditor;
+use super::ledger::{Ask, Told};
+use super::model::{Model, State};
+use super::random::Dice;
+use super::scene::{Scene, locked};
+use crate::booking::Calendar;
+use crate::error::Error;
+use crate::ids::{CalendarId, PersonId};
+use crate::limits::PANICS_MAX;
+use crate::request::{FindSlots, HoldSlot, HoldStatus, ListAppointments, OfHold};
+use crate::time::Timestamp;
+
+/// Seconds after which nothing can be under way any more.
+const REST_MAX_S: u64 = 60;
+
+/// Days of slots that are compared.
+const DAYS: i64 = 2;
+
+/// Slots of a calendar that are held to see that they can be.
+const TRIED: usize = 6;
+
+/// Waits until nothing is under way.
+///
+/// # Errors
+///
+/// When that does not happen.
+pub async fn reach(scene: &Scene) -> Result<(), String> {
+    let rest = async {
+        while 0 < scene.engine.status().under_way {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let reached = tokio::time::timeout(Duration::from_secs(REST_MAX_S), rest).await;
+    reached.map_err(|_| format!("{} are under way for ever", scene.engine.status().under_way))
+}
+
+fn model(scene: &Scene) -> Result<Model, String> {
+    let hold_ms = i64::try_from(scene.plan.config.hold.as_millis()).unwrap_or(0);
+    Model::read(&scene.disk.bytes(), hold_ms)
+}
+
+/// Compares all answers with the journal.
+///
+/// # Errors
+///
+/// The first that differs.
+pub async fn compare(scene: &Scene, dice: &mut Dice) -> Result<(), String> {
+    reach(scene).await?;
+    if scene.engine.status().ready.is_err() {
+        return Ok(());
+    }
+    locked(&scene.book).counts.audits += 1;
+    // A hold may end while it is looked at; then it is looked at once more.
+    for _ in 0..20 {
+        let before = model(scene)?;
+        let found = compare_once(scene, &before, &mut dice.fork()).await;
+        if scene.engine.status().ready.is_err() {
+            return Ok(());
+        }
+        reach(scene).await?;
+        if model(scene)?.tail == before.tail {
+            return found;
+        }
+    }
+    Ok(())
+}
+
+async fn compare_once(scene: &Scene, model: &Model, dice: &mut Dice) -> Result<(), String> {
+    let status = scene.engine.status();
+    if status.watermark != model.tail || status.calendars != model.calendars.len() {
+        return Err(format!("{status:?}, but the journal ends at {}", model.tail));
+    }
+    for (id, calendar) in &model.calendars {
+        let told = scene.engine.calendar(*id).await;
+        let definition = calendar.schedule().definition();
+        let same = matches!(&told, Ok(Ok(info))
+            if info.version == calendar.version() && info.definition == *definition);
+        if !same {
+            return Err(format!("{told:?} is not {definition:?}"));
+        }
+        compare_slots(scene, *id, calendar, dice).await?;
+    }
+    compare_bookings(scene, model).await?;
+    for (person, expected) in auditor::appointments(model) {
+        let person = PersonId::new(person).map_err(|error| error.to_string())?;
+        let asked = ListAppointments { person, cursor: None, limit: 1_000 };
+        let told = scene.engine.appointments(asked).await;
+        let Ok(Ok(page)) = &told else { return Err(format!("{told:?}")) };
+        let told: Vec<_> = page.appointments.iter().map(|a| (a.start, a.id.into())).collect();
+        if told != expected {
+            return Err(format!("appointments are {told:?}, not {expected:?}"));
+        }
+    }
+    Ok(())
+}
+
+async fn compare_bookings(scene: &Scene, model: &Model) -> Result<(), String> {
+    for (id, known) in &model.bookings {
+        let told = scene.engine.appointment((*id).into()).await;
+        if !auditor::is_as_known(known, Some(&told)) {
+            return Err(format!("{told:?} is not {known:?}"));
+        }
+        let status = match &known.state {
+            State::Held(deadline, _) if *deadline <= scene.engine.now() => continue,
+            State::Held(..) => HoldStatus::Held,
+            State::Booked | State::Cancelled => HoldStatus::Confirmed,
+            State::Released => HoldStatus::Released,
+            State::Expired => HoldStatus::Expired,
+        };
+        match Box::pin(scene.engine.hold_info(*id)).await {
+            Ok(Ok(hold)) if hold.status == status => {}
+            // What ended without an appointment is forgotten after a day.
+            Ok(Err(_)) if matches!(known.state, State::Released | State::Expired) => {
+                let ended = known.settled_at.unwrap_or(known.deadline);
+                if scene.engine.now() < ended.plus_minutes(24 * 60) {
+                    return Err(format!("{id} was forgotten too early: {known:?}"));
+                }
+            }
+            told => return Err(format!("{told:?} is not {known:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// A stretch of free slots, against what the calendar's state says.
+async fn compare_slots(
+    scene: &Scene,
+    id: CalendarId,
+    calendar: &Calendar,
+    dice: &mut Dice,
+) -> Result<(), String> {
+    if is_quarantined(scene, id) {
+        return Ok(());
+    }
+    let definition = calendar.schedule().definition();
+    let Some(reason) = dice.pick(&definition.reasons) else { return Ok(()) };
+    let day = i64::try_from(dice.below(u64::from(definition.horizon_days) + 2)).unwrap_or(0);
+    // A minute from now, so that no step begins meanwhile.
+    let from = scene.engine.now().plus_minutes(day * 24 * 60 + 1);
+    let until = from.plus_minutes(DAYS * 24 * 60);
+    let wanted = FindSlots { calendar: id, reason: reason.id.clone(), from, until, limit: 1_000 };
+    let found = Box::pin(scene.engine.find_slots(wanted)).await;
+    let Ok(Ok(found)) = found else { return Err(format!("{found:?}")) };
+    let now = scene.engine.now();
+    let told: Vec<_> = found.slots.iter().map(|slot| (slot.start, slot.free)).collect();
+    let end = found.next.unwrap_or(until);
+    let expected = free(calendar, &reason.id, from, end, now);
+    if told != expected {
+        let odd = told.iter().find(|slot| !expected.contains(slot));
+        let missing = expected.iter().find(|slot| !told.contains(slot));
+        return Err(format!("{id}: the listing has {odd:?} and lacks {missing:?}, {reason:?}"));
+    }
+    Ok(())
+}
+
+/// Free slots as the occupancy of a calendar has them.
+fn free(
+    calendar: &Calendar,
+    reason: &crate::ids::ReasonId,
+    from: Timestamp,
+    until: Timestamp,
+    now: Timestamp,
+) -> Vec<(Timestamp, u16)> {
+    let schedule = calendar.schedule();
+    let grid = schedule.grid();
+    let mut slots = Vec::new();
+    let mut step = grid.ceil(from);
+    while grid.start_of(step) < until {
+        let start = grid.start_of(step);
+        if let Ok(place) = schedule.place(reason, start, now) {
+            let lanes = 0..schedule.definition().lanes;
+            let free = |lane: &u16| calendar.is_free(*lane, start, place.occupied_until, None);
+            let free = lanes.filter(free).count();
+            if 0 < free {
+                slots.push((start, u16::try_from(free).unwrap_or(u16::MAX)));
+            }
+        }
+        step.0 += 1;
+    }
+    slots
+}
+
+fn is_quarantined(scene: &Scene, id: CalendarId) -> bool {
+    locked(&scene.harm).planted.get(&id).is_some_and(|times| PANICS_MAX <= *times)
+}
+
+/// Once all holds have ended, every free slot can be held and everyone may hold one: no claim has
+/// leaked.
+///
+/// # Errors
+///
+/// The first that could not be held.
+pub async fn nothing_leaks(scene: &Scene, dice: &mut Dice) -> Result<(), String> {
+    tokio::time::sleep(scene.plan.config.hold + Duration::from_secs(2)).await;
+    reach(scene).await?;
+    let calendars = locked(&scene.book).calendars.clone();
+    for (id, _) in calendars {
+        let told = scene.engine.calendar(id).await;
+        let Ok(Ok(info)) = told else { return Err(format!("{told:?}")) };
+        let reason = dice.place(info.definition.reasons.len());
+        let slots = scene.slots(id, &info.definition, reason, 14).await;
+        let slots = slots.map_err(|error| format!("{id}: {error}"))?;
+        let Some(reason) = info.definition.reasons.get(reason) else { continue };
+        for number in 0..TRIED.min(slots.len()) {
+            let Some(slot) = dice.pick(&slots) else { break };
+            let person = if number % 2 == 0 { scene.plan.person(dice) } else { None };
+            let person = person.or_else(|| PersonId::new(format!("new-{number}")).ok());
+            let Some(person) = person else { break };
+            let (start, reason) = (slot.start, reason.id.clone());
+            let ask = Ask::Hold(HoldSlot { calendar: id, start, reason, person, command: None });
+            let told = Box::pin(scene.ask(ask, std::future::pending())).await;
+            let Some(Ok(Ok(Told::Hold(outcome)))) = told else {
+                return Err(format!("nothing is live, and yet: {told:?} for {slot:?}"));
+            };
+            let ask = Ask::Release(OfHold { hold: outcome.value.id, command: None });
+            let told = Box::pin(scene.ask(ask, std::future::pending())).await;
+            if told != Some(Ok(Ok(Told::Released))) {
+                return Err(format!("a hold was not given back: {told:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts again what nobody knows the outcome of. One outcome must come of it.
+pub async fn resolve(scene: &Scene, dice: &mut Dice) {
+    let unknown: Vec<_> = {
+        let book = locked(&scene.book);
+        let unknown = book.records.iter().rev().take(200).filter(|record| record.is_unknown());
+        unknown.map(|record| record.ask.clone()).collect()
+    };
+    for ask in unknown {
+        if ask.command().is_some() && dice.chance(700) {
+            let told = Box::pin(scene.ask(ask, std::future::pending())).await;
+            if matches!(told, Some(Err(Error::Failed))) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What the clients of one life share, and what is known over all lives.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+use super::disk::SimDisk;
+use super::ledger::{Ask, Counts, Record, Told};
+use super::plan::Plan;
+use crate::booking::Definition;
+use crate::engine::Engine;
+use crate::error::{Answer, Error};
+use crate::ids::{AppointmentId, CalendarId, CallerId, CommandId, CommandKey, HoldId};
+use crate::limits::PANICS_MAX;
+use crate::request::FindSlots;
+use crate::time::Timestamp;
+
+/// What is known over all lives of a run.
+#[derive(Debug)]
+pub struct Book {
+    /// Everything that was asked.
+    pub records: Vec<Record>,
+    /// What went wrong.
+    pub violations: Vec<String>,
+    /// How often what has happened.
+    pub counts: Counts,
+    /// Calendars that were acknowledged.
+    pub calendars: Vec<(CalendarId, Definition)>,
+    /// Holds that were acknowledged.
+    pub holds: Vec<HoldId>,
+    /// Appointments that were acknowledged.
+    pub appointments: Vec<AppointmentId>,
+    /// Stretches of engine time in which nothing could run.
+    pub unaware: Vec<(Timestamp, Timestamp)>,
+    trace: blake3::Hasher,
+    commands: u64,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            violations: Vec::new(),
+            counts: Counts::default(),
+            calendars: Vec::new(),
+            holds: Vec::new(),
+            appointments: Vec::new(),
+            unaware: Vec::new(),
+            trace: blake3::Hasher::new(),
+            commands: 0,
+        }
+    }
+}
+
+impl Book {
+    /// Takes a line into the trace.
+    pub fn trace(&mut self, line: &str) {
+        if std::env::var_os("CRENEAU_TRACE").is_some() {
+            tracing::info!("{line}");
+        }
+        self.trace.update(line.as_bytes());
+        self.trace.update(b"\n");
+    }
+
+    /// The hash of all that was traced.
+    #[must_use]
+    pub fn traced(&self) -> [u8; 32] {
+        self.trace.finalize().into()
+    }
+
+    /// A name that no command has yet.
+    pub fn fresh_name(&mut self) -> Option<CommandKey> {
+        self.commands += 1;
+        let caller = CallerId::new(format!("caller-{}", self.commands % 3)).ok()?;
+        let id = CommandId::new(format!("command-{}", self.commands)).ok()?;
+        Some(CommandKey { caller, id })
+    }
+}
+
+/// What may have gone wrong in one life by the simulation's own doing.
+#[derive(Clone, Debug, Default)]
+pub struct Harm {
+    /// How often an actor of a calendar was made to fail.
+    pub planted: BTreeMap<CalendarId, u32>,
+    /// Whether nothing ran for a while.
+    pub starved: bool,
+    /// Whether the engine is being shut down.
+    pub closing: bool,
+}
+
+/// An engine, and what its clients share.
+#[derive(Clone)]
+pub struct Scene {
+    /// The engine.
+    pub engine: Engine,
+    /// Its disk.
+    pub disk: SimDisk,
+    /// The number of this life.
+    pub life: usize,
+    /// When it was opened.
+    pub opened: Instant,
+    /// What was planned for the run.
+    pub plan: Arc<Plan>,
+    /// What is known over all lives.
+    pub book: Arc<Mutex<Book>>,
+    /// What was done to this life.
+    pub harm: Arc<Mutex<Harm>>,
+}
+
+/// Locks what no panic leaves in between.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Scene {
+    /// Notes that something is wrong.
+    pub fn violated(&self, what: String) {
+        let line = format!("life {}, {}: {what}", self.life, self.engine.now());
+        locked(&self.book).violations.push(line);
+    }
+
+    /// Whether writes may fail by now.
+    #[must_use]
+    pub fn may_fail(&self) -> bool {
+        self.disk.has_failed() || locked(&self.harm).starved
+    }
+
+    /// Puts a request to the engine and keeps the answer. Gives up when `patience` ends first.
+    pub async fn ask(&self, ask: Ask, patience: impl Future<Output = ()>) -> Option<Answer<Told>> {
+        let failed = self.engine.status().ready == Err(Error::Failed);
+        let asked_at = self.engine.now();
+        let place = {
+            let mut book = locked(&self.book);
+            book.counts.operations += 1;
+            let record = Record {
+                life: self.life,
+                asked_at,
+                told_at: asked_at,
+                ask: ask.clone(),
+                answer: None,
+            };
+            book.records.push(record);
+            book.records.len() - 1
+        };
+        let answer = tokio::select! {
+            biased;
+            answer = Box::pin(ask.clone().put_to(&self.engine)) => Some(answer),
+            () = patience => None,
+        };
+        let told_at = self.engine.now();
+        {
+            let mut book = locked(&self.book);
+            book.trace(&format!("{place} {asked_at} {told_at} {ask:?} {answer:?}"));
+            count(&mut book.counts, answer.as_ref());
+            if let Some(record) = book.records.get_mut(place) {
+                (record.told_at, record.answer) = (told_at, answer.clone());
+            }
+            if let Some(Ok(Ok(told))) = &answer {
+                remember(&mut book, told);
+            }
+        }
+        if let Some(answer) = &answer {
+            self.judge(failed, &ask, answer.as_ref().map(|_| ()));
+        }
+        answer
+    }
+
+    /// Whether an answer is one that the engine may give now.
+    pub fn judge(&self, failed: bool, ask: &impl std::fmt::Debug, answer: Result<(), &Error>) {
+        let harm = locked(&self.harm).clone();
+        let planted = harm.planted.values().any(|times| 0 < *times);
+        let quarantined = harm.planted.values().any(|times| PANICS_MAX <= *times);
+        let may = match answer {
+            Ok(()) => !failed,
+            Err(Error::Failed) => self.may_fail(),
+            Err(Error::OutcomeUnknown) => self.may_fail() || planted || harm.closing,
+            Err(Error::CalendarUnavailable) => quarantined,
+            Err(Error::Closed) => harm.closing,
+            Err(Error::Overloaded { .. }) => true,
+            Err(_) => false,
+        };
+        if !may {
+            self.violated(format!("{ask:?} was answered {answer:?}, failed before: {failed}"));
+        }
+    }
+
+    /// Free slots of a reason in a calendar over some days.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::find_slots`].
+    pub async fn slots(
+        &self,
+        calendar: CalendarId,
+        definition: &Definition,
+        reason: usize,
+        days: i64,
+    ) -> Result<Vec<crate::booking::Slot>, Error> {
+        let Some(reason) = definition.reasons.get(reason) else { return Ok(Vec::new()) };
+        let failed = self.engine.status().ready == Err(Error::Failed);
+        let from = self.engine.now();
+        let until = from.plus_minutes(days * 24 * 60);
+        let wanted = FindSlots { calendar, reason: reason.id.clone(), from, until, limit: 1_000 };
+        locked(&self.book).counts.operations += 1;
+        let found = Box::pin(self.engine.find_slots(wanted)).await;
+        self.judge(failed, &"find_slots", found.as_ref().map(|_| ()));
+        let slots = found?.map(|found| found.slots).unwrap_or_default();
+        locked(&self.book).trace(&format!("{from} {calendar} {} slots", slots.len()));
+        Ok(slots)
+    }
+}
+
+fn count(counts: &mut Counts, answer: Option<&Answer<Told>>) {
+    match answer {
+        None => counts.hung_up += 1,
+        Some(Err(Error::Overloaded { .. })) => counts.overloaded += 1,
+        Some(Err(_)) => counts.errors += 1,
+        Some(Ok(Err(_))) => counts.refused += 1,
+        Some(Ok(Ok(_))) => {}
+    }
+}
+
+fn remember(book: &mut Book, told: &Told) {
+    match told {
+        Told::Calendar(info) => {
+            let known = book.calendars.iter_mut().find(|(id, _)| *id == info.id);
+            match known {
+                Some((_, definition)) => definition.clone_from(&info.definition),
+                None => book.calendars.push((info.id, info.definition.clone())),
+            }
+        }
+        Told::Hold(outcome) if !book.holds.contains(&outcome.value.id) => {
+            book.holds.push(outcome.value.id);
+        }
+        Told::Appointment(outcome) if !book.appointments.contains(&outcome.value.id) => {
+            book.appointments.push(outcome.value.id);
+        }
+        Told::Hold(_) | Told::Appointment(_) | Told::Released => {}
+    }
+}

@@ -1,0 +1,345 @@
+//! Virtual clients: they search, hold, confirm, release, cancel and move, repeat themselves, hang
+//! up, and do it all at the same instant where they can.
+
+use std::time::Duration;
+
+use super::ledger::{Ask, Told};
+use super::plan;
+use super::random::Dice;
+use super::scene::{Scene, locked};
+use crate::booking::{Change, Definition};
+use crate::error::Error;
+use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId};
+use crate::request::{
+    ChangeCalendar, HoldSlot, ListAppointments, ListCalendars, MoveAppointment, OfAppointment,
+    OfHold,
+};
+use crate::time::Timestamp;
+
+/// Days in which clients look for slots.
+const DAYS: i64 = 14;
+
+/// One client.
+pub struct Client {
+    /// What it shares with the others.
+    pub scene: Scene,
+    /// Its chance.
+    pub dice: Dice,
+}
+
+/// How often a client does what.
+const WEIGHTS: [u64; 11] = [34, 20, 7, 6, 14, 8, 4, 6, 3, 1, 4];
+
+impl Client {
+    /// Acts for a while.
+    pub async fn run(mut self) {
+        let acts = self.dice.between(self.scene.plan.acts / 2, self.scene.plan.acts);
+        for _ in 0..acts {
+            self.pause().await;
+            if self.dice.chance(self.scene.plan.plants) {
+                self.plant().await;
+            }
+            if self.dice.chance(self.scene.plan.starvings) {
+                self.starve().await;
+            }
+            self.act().await;
+        }
+    }
+
+    async fn act(&mut self) {
+        let ask = match self.dice.weighted(&WEIGHTS) {
+            0 => self.hold().await,
+            1 => self.known_hold().map(|hold| Ask::Confirm(OfHold { hold, command: None })),
+            2 => self.known_hold().map(|hold| Ask::Release(OfHold { hold, command: None })),
+            3 => self
+                .known_appointment()
+                .map(|appointment| Ask::Cancel(OfAppointment { appointment, command: None })),
+            4 => self.movement().await,
+            5 => return self.repeat().await,
+            6 => return self.reuse().await,
+            7 => return self.look().await,
+            8 => self.change(),
+            9 => self.creation(),
+            _ => return self.hold_at_once().await,
+        };
+        if let Some(ask) = ask {
+            let name = self.name();
+            self.put(ask.named(name)).await;
+        }
+    }
+
+    /// Puts a request, and sometimes does not wait for the answer.
+    async fn put(&mut self, ask: Ask) -> Option<Told> {
+        let hangs_up = self.dice.chance(80);
+        let (turns, ms) = (self.dice.below(12), self.dice.below(20));
+        let by_time = self.dice.chance(500);
+        let patience = async move {
+            if !hangs_up {
+                std::future::pending::<()>().await;
+            }
+            if by_time {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+            }
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+        };
+        match Box::pin(self.scene.ask(ask, patience)).await {
+            Some(Ok(Ok(told))) => Some(told),
+            _ => None,
+        }
+    }
+
+    fn name(&mut self) -> Option<CommandKey> {
+        if self.dice.chance(600) { locked(&self.scene.book).fresh_name() } else { None }
+    }
+
+    fn calendar(&mut self) -> Option<(CalendarId, Definition)> {
+        let book = locked(&self.scene.book);
+        // The first is where everyone wants to go.
+        let first = self.dice.chance(400);
+        if first { book.calendars.first() } else { self.dice.pick(&book.calendars) }.cloned()
+    }
+
+    /// A hold that was told of; mostly a recent one.
+    fn known_hold(&mut self) -> Option<HoldId> {
+        let book = locked(&self.scene.book);
+        let recent = book.holds.len().saturating_sub(12);
+        let from = if self.dice.chance(800) { recent } else { 0 };
+        self.dice.pick(book.holds.get(from..)?).copied()
+    }
+
+    fn known_appointment(&mut self) -> Option<AppointmentId> {
+        let book = locked(&self.scene.book);
+        let recent = book.appointments.len().saturating_sub(12);
+        let from = if self.dice.chance(800) { recent } else { 0 };
+        self.dice.pick(book.appointments.get(from..)?).copied()
+    }
+
+    /// Where there was room a moment ago: often the first slot, which the others want too.
+    async fn slot(&mut self, calendar: CalendarId, definition: &Definition) -> Option<HoldSlot> {
+        let reason = self.dice.weighted(&[6, 3, 1]);
+        let slots = self.scene.slots(calendar, definition, reason, DAYS).await.ok()?;
+        let near = slots.len().min(3);
+        let slot = match self.dice.below(3) {
+            0 => self.dice.pick(&slots),
+            _ => self.dice.pick(slots.get(..near)?),
+        }?;
+        let reason = definition.reasons.get(reason)?.id.clone();
+        let person = self.scene.plan.person(&mut self.dice)?;
+        Some(HoldSlot { calendar, start: slot.start, reason, person, command: None })
+    }
+
+    async fn hold(&mut self) -> Option<Ask> {
+        let (calendar, definition) = self.calendar()?;
+        let mut asked = self.slot(calendar, &definition).await?;
+        match self.dice.below(30) {
+            0 => asked.start = asked.start.plus_ms(60_000),
+            1 => asked.start = asked.start.plus_minutes(-60 * 24),
+            2 => asked.start = asked.start.plus_minutes(5),
+            _ => {}
+        }
+        // What was free is taken by others meanwhile.
+        if self.dice.chance(200) {
+            self.pause().await;
+        }
+        Some(Ask::Hold(asked))
+    }
+
+    /// Many persons and the same one want the same slot at the same instant.
+    async fn hold_at_once(&mut self) {
+        let Some((calendar, definition)) = self.calendar() else { return };
+        let Some(asked) = self.slot(calendar, &definition).await else { return };
+        let rivals = self.dice.between(2, 5);
+        let mut tasks = Vec::new();
+        let shared_name = self.name();
+        for _ in 0..rivals {
+            let mut asked = asked.clone();
+            if self.dice.chance(500) {
+                asked.person = self.scene.plan.person(&mut self.dice).unwrap_or(asked.person);
+            }
+            let name = if self.dice.chance(500) { shared_name.clone() } else { self.name() };
+            let scene = self.scene.clone();
+            let ask = Ask::Hold(asked).named(name);
+            tasks.push(tokio::spawn(async move {
+                Box::pin(scene.ask(ask, std::future::pending())).await;
+            }));
+        }
+        for task in tasks {
+            if let Err(error) = task.await {
+                self.scene.violated(error.to_string());
+            }
+        }
+    }
+
+    async fn movement(&mut self) -> Option<Ask> {
+        let appointment = self.known_appointment()?;
+        let (calendar, definition) = self.calendar()?;
+        let slot = self.slot(calendar, &definition).await?;
+        let elsewhere = self.dice.chance(650);
+        let calendar = elsewhere.then_some(calendar);
+        Some(Ask::Move(MoveAppointment { appointment, start: slot.start, calendar, command: None }))
+    }
+
+    fn change(&mut self) -> Option<Ask> {
+        let (calendar, mut definition) = self.calendar()?;
+        let mut change = Change::default();
+        match self.dice.below(4) {
+            0 => {
+                plan::hours(&mut self.dice, &mut definition);
+                change.weekly_hours = Some(definition.weekly_hours);
+            }
+            1 => change.lanes = u16::try_from(self.dice.between(1, 4)).ok(),
+            2 => change.reasons = Some(plan::reasons(&mut self.dice)),
+            _ => change.horizon_days = u16::try_from(self.dice.between(2, 25)).ok(),
+        }
+        let version = self.dice.chance(200).then_some(1);
+        Some(Ask::Change(ChangeCalendar { calendar, change, version, command: None }))
+    }
+
+    fn creation(&mut self) -> Option<Ask> {
+        let number = self.dice.below(12);
+        (locked(&self.scene.book).calendars.len() < 8)
+            .then(|| Ask::Create(plan::definition(&mut self.dice, number), None))
+    }
+
+    /// Puts something again that was put before, under the same name.
+    async fn repeat(&mut self) {
+        let ask = {
+            let mut book = locked(&self.scene.book);
+            let recent = book.records.len().saturating_sub(40);
+            let from = if self.dice.chance(700) { recent } else { 0 };
+            book.counts.repeated += 1;
+            let records = book.records.get(from..).unwrap_or_default();
+            self.dice.pick(records).map(|record| record.ask.clone())
+        };
+        if let Some(ask) = ask.filter(|ask| ask.command().is_some()) {
+            self.put(ask).await;
+        }
+    }
+
+    /// Puts one thing under the name of another.
+    async fn reuse(&mut self) {
+        let (ask, name) = {
+            let book = locked(&self.scene.book);
+            let ask = self.dice.pick(&book.records).map(|record| record.ask.clone());
+            let name = self.dice.pick(&book.records);
+            (ask, name.and_then(|record| record.ask.command().cloned()))
+        };
+        if let (Some(ask), Some(name)) = (ask, name) {
+            self.put(ask.named(Some(name))).await;
+        }
+    }
+
+    /// Asks for information.
+    async fn look(&mut self) {
+        let engine = self.scene.engine.clone();
+        let failed = engine.status().ready == Err(Error::Failed);
+        locked(&self.scene.book).counts.operations += 1;
+        let seen = match self.dice.below(5) {
+            0 => {
+                let Some(hold) = self.known_hold() else { return };
+                Box::pin(engine.hold_info(hold)).await.map(|info| format!("{info:?}"))
+            }
+            1 => {
+                let Some(appointment) = self.known_appointment() else { return };
+                engine.appointment(appointment).await.map(|found| format!("{found:?}"))
+            }
+            2 => {
+                let Some(person) = self.scene.plan.person(&mut self.dice) else { return };
+                let asked = ListAppointments { person, cursor: None, limit: 1_000 };
+                engine.appointments(asked).await.map(|found| format!("{found:?}"))
+            }
+            3 => {
+                let Some((calendar, _)) = self.calendar() else { return };
+                engine.calendar(calendar).await.map(|found| format!("{found:?}"))
+            }
+            _ => {
+                let asked = ListCalendars { limit: 1_000, ..ListCalendars::default() };
+                engine.calendars(asked).await.map(|found| format!("{found:?}"))
+            }
+        };
+        self.scene.judge(failed, &"look", seen.as_ref().map(|_| ()));
+        locked(&self.scene.book).trace(&format!("{} {seen:?}", engine.now()));
+    }
+
+    /// Has an actor fail. Its calendar is not asked before, so that it may be asleep.
+    async fn plant(&mut self) {
+        let Some((calendar, _)) = self.calendar() else { return };
+        {
+            let mut harm = locked(&self.scene.harm);
+            let times = harm.planted.entry(calendar).or_default();
+            // Quarantine is tried by seeds that plant often.
+            if 1 <= *times && self.scene.plan.plants < 15 {
+                return;
+            }
+            *times += 1;
+        }
+        locked(&self.scene.book).counts.planted += 1;
+        let _ = self.scene.engine.plant_failure(calendar).await;
+    }
+
+    /// Nothing runs for a while, as when a machine sleeps.
+    async fn starve(&mut self) {
+        let ms = match self.dice.below(4) {
+            0 => self.dice.between(1_000, 9_000),
+            1 => self.dice.between(60_000, 3_600_000),
+            _ => self.dice.between(1_000, 4 * 24 * 3_600_000),
+        };
+        let from = self.scene.engine.now();
+        {
+            let mut book = locked(&self.scene.book);
+            book.counts.starved += 1;
+            let until = from.plus_ms(i64::try_from(ms).unwrap_or(0));
+            book.unaware.push((from, until));
+        }
+        locked(&self.scene.harm).starved = true;
+        tokio::time::advance(Duration::from_millis(ms)).await;
+    }
+
+    /// Waits: not at all, a little, until the engine's own round, or until a deadline.
+    async fn pause(&mut self) {
+        let ms = match self.dice.weighted(&[30, 30, 18, 10, 12]) {
+            0 => 0,
+            1 => self.dice.below(8),
+            2 => self.until_round(),
+            3 => self.until_deadline(),
+            _ => self.dice.below(1_500),
+        };
+        if self.dice.chance(self.scene.plan.long_pauses) {
+            let idle = u64::try_from(self.scene.plan.config.idle.as_millis()).unwrap_or(0);
+            tokio::time::sleep(Duration::from_millis(self.dice.below(idle * 3))).await;
+            let rest = self.until_round();
+            tokio::time::sleep(Duration::from_millis(rest)).await;
+        }
+        if 0 < ms {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
+        for _ in 0..self.dice.below(4) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Milliseconds until the instant at which idle calendars are put to sleep.
+    fn until_round(&self) -> u64 {
+        let open = u64::try_from(self.scene.opened.elapsed().as_millis()).unwrap_or(0);
+        1_000 - open % 1_000
+    }
+
+    /// Milliseconds until a hold ends, or a moment before or after.
+    fn until_deadline(&mut self) -> u64 {
+        let now = self.scene.engine.now();
+        let deadline = {
+            let book = locked(&self.scene.book);
+            let held =
+                book.records.iter().rev().take(60).filter_map(|record| match record.told() {
+                    Some(Told::Hold(outcome)) => outcome.value.expires_at,
+                    _ => None,
+                });
+            held.filter(|deadline| now < *deadline).min()
+        };
+        let left = |deadline: Timestamp| deadline.millis() - now.millis();
+        let ms = deadline.map_or(0, left) + i64::try_from(self.dice.below(9)).unwrap_or(0) - 4;
+        u64::try_from(ms.clamp(0, 900_000)).unwrap_or(0)
+    }
+}

@@ -1,0 +1,221 @@
+//! Entries and a frame as the first release wrote them: what is on disks out there stays readable.
+//!
+//! `CRENEAU_GOLDEN=write` writes the files that are missing. It never replaces one.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use creneau::booking::{Booking, Event, ReasonRef, Span};
+use creneau::journal::{Entry, Frame, Remembered, frame};
+use creneau::*;
+
+/// What to do about a difference: it is the same for every file here.
+const ADVICE: &str = "\
+    An archived type was edited, or the codec under it has changed: journals that were written \
+    before cannot be read as they were. Undo the edit. To change what is written, add a new form \
+    beside the old one (a type of its own and the next ENTRY_FORM), convert the old form to the \
+    new where entries are decoded, keep these files for the old form, and add golden files for \
+    the new one.";
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// The bytes of a golden file; `now` becomes one that is missing, if that is asked for.
+fn read(name: &str, now: &[u8]) -> Vec<u8> {
+    let path = golden(name);
+    if !path.exists() && std::env::var("CRENEAU_GOLDEN").is_ok_and(|wish| wish == "write") {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        File::create_new(&path).unwrap().write_all(now).unwrap();
+    }
+    let hint = "is missing; for a new one, run this test once with CRENEAU_GOLDEN=write";
+    fs::read(&path).unwrap_or_else(|error| panic!("{} {hint}: {error}", path.display()))
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000 + millis)
+}
+
+fn calendar(bits: u128) -> CalendarId {
+    CalendarId::from_bits(0xCA1E_0000_0000_0000_0000_0000_0000_0000 | bits)
+}
+
+fn span(lane: u16, start: i64) -> Span {
+    let minutes = |count: i64| at(start).plus_minutes(count);
+    Span { lane, start: at(start), end: minutes(15), occupied_until: minutes(20) }
+}
+
+fn booking(bits: u128, person: &str, version: u32, span: Span) -> Booking {
+    Booking {
+        id: HoldId::from_bits(0x401D_FFFF_FFFF_FFFF_0000_0000_0000_0000 | bits),
+        calendar: calendar(1),
+        person: person.parse().unwrap(),
+        reason: ReasonRef { id: "first-visit".parse().unwrap(), version },
+        span,
+    }
+}
+
+fn guards() -> Vec<Guard> {
+    vec![
+        Guard::per_calendar(),
+        Guard { kind: "campagne/été".to_owned(), scope: GuardScope::Engine },
+    ]
+}
+
+fn hours(text: &str) -> Vec<Interval> {
+    text.split_whitespace().map(|interval| interval.parse().unwrap()).collect()
+}
+
+/// Every field that can be none is set.
+fn full() -> Definition {
+    let date = |text: &str| text.parse::<jiff::civil::Date>().unwrap().into();
+    let monday = hours("08:00-12:00 13:30-18:45");
+    Definition {
+        external_id: Some("rpps:10001234567".to_owned()),
+        practitioner: Some(Practitioner {
+            name: "Dr Ada Martin".to_owned(),
+            specialty: Some("médecine générale".to_owned()),
+        }),
+        location: Location {
+            name: "Cabinet du Marché".to_owned(),
+            address: Some("1 Place du Marché, 20000 Ajaccio".to_owned()),
+            lat: Some(41.919_3),
+            lon: Some(-8.738_6),
+            department: Some("2A".to_owned()),
+        },
+        time_zone: "Europe/Paris".to_owned(),
+        grid_minutes: 5,
+        lanes: 3,
+        reasons: vec![
+            Reason {
+                id: "first-visit".parse().unwrap(),
+                name: "Première visite".to_owned(),
+                duration_minutes: 15,
+                buffer_minutes: 5,
+                version: 1,
+            },
+            Reason { version: 7, ..Reason::new("check-up".parse().unwrap(), "Check-up", 640) },
+        ],
+        weekly_hours: WeeklyHours {
+            days: [
+                monday,
+                vec![],
+                hours("00:00-24:00"),
+                vec![],
+                vec![],
+                vec![],
+                hours("23:59-24:00"),
+            ],
+        },
+        exceptions: vec![
+            DayException { date: date("2026-12-25"), hours: vec![] },
+            DayException { date: date("2028-02-29"), hours: hours("10:00-11:00") },
+        ],
+        horizon_days: 730,
+    }
+}
+
+/// No field that can be none is set.
+fn bare() -> Definition {
+    let mut definition = Definition::weekdays("Centre", "Indian/Reunion");
+    definition.reasons = vec![Reason::new("dose-1".parse().unwrap(), "Dose 1", 5)];
+    definition
+}
+
+fn named(id: &str) -> Option<Remembered> {
+    let key = CommandKey { caller: "portal-7".parse().unwrap(), id: id.parse().unwrap() };
+    Some(Remembered { key, fingerprint: 0x0123_4567_89AB_CDEF_FEDC_BA98_7654_3210 })
+}
+
+/// The file that holds an event. It has no arm for the rest, so that a new event needs a file.
+fn file_of(event: &Event) -> &'static str {
+    match event {
+        Event::CalendarCreated { .. } => "entry-1-calendar-created.bin",
+        Event::CalendarChanged { .. } => "entry-1-calendar-changed.bin",
+        Event::Held { .. } => "entry-1-held.bin",
+        Event::Confirmed { .. } => "entry-1-confirmed.bin",
+        Event::Released { .. } => "entry-1-released.bin",
+        Event::Expired { .. } => "entry-1-expired.bin",
+        Event::Cancelled { .. } => "entry-1-cancelled.bin",
+        Event::Moved { .. } => "entry-1-moved.bin",
+    }
+}
+
+/// The entries of calendars, with and without the name of a command.
+fn of_calendars() -> [(Option<Remembered>, Event); 2] {
+    let (id, definition) = (calendar(1), full());
+    let created = Event::CalendarCreated { calendar: id, at: at(1), definition };
+    let (id, definition) = (calendar(u128::from(u64::MAX)), bare());
+    let changed =
+        Event::CalendarChanged { calendar: id, at: at(2), version: 4_000_000_000, definition };
+    [(named("create-1"), created), (None, changed)]
+}
+
+/// The entries of bookings.
+fn of_bookings() -> [(Option<Remembered>, Event); 6] {
+    let deadline = at(900_003);
+    let ana = || booking(1, "patient-4711", 1, span(2, 86_400_000));
+    let eve = || booking(2, "p", u32::MAX, span(u16::MAX, -86_400_000));
+    let (before_the_epoch, moved_from) = (Timestamp::from_millis(-1), calendar(2));
+    [
+        (named("hold-1"), Event::Held { at: at(3), booking: ana(), deadline, guards: guards() }),
+        (None, Event::Confirmed { at: at(4), booking: ana(), deadline, guards: guards() }),
+        (None, Event::Released { at: before_the_epoch, booking: eve(), deadline, guards: vec![] }),
+        (None, Event::Expired { at: deadline, booking: eve(), deadline, guards: guards() }),
+        (named("cancel-1"), Event::Cancelled { at: at(5), booking: ana() }),
+        (
+            None,
+            Event::Moved {
+                at: at(6),
+                booking: ana(),
+                from_calendar: moved_from,
+                from: span(0, 172_800_000),
+            },
+        ),
+    ]
+}
+
+fn entries() -> Vec<(&'static str, Entry)> {
+    let all = of_calendars().into_iter().chain(of_bookings());
+    let entry = |(command, event)| (file_of(&event), Entry { command, events: vec![event] });
+    let mut entries: Vec<_> = all.map(entry).collect();
+    // What one command writes can be several events: here, that two holds ran out.
+    let due = entries.iter().find(|(name, _)| *name == "entry-1-expired.bin").cloned().unwrap();
+    let events = [due.1.events.clone(), due.1.events].concat();
+    entries.push(("entry-1-two-events.bin", Entry { command: None, events }));
+    entries
+}
+
+#[test]
+fn entries_are_read_and_written_as_ever() {
+    for (name, expected) in entries() {
+        let now = expected.encode().unwrap();
+        let bytes = read(name, &now);
+        let decoded = Entry::decode(&bytes);
+        assert_eq!(decoded.as_ref(), Ok(&expected), "{name} is not read as it was. {ADVICE}");
+        assert!(bytes == now.as_slice(), "{name} is not written as it was. {ADVICE}");
+    }
+}
+
+#[test]
+fn a_frame_is_read_and_built_as_ever() {
+    let entries: Vec<Vec<u8>> =
+        entries().iter().map(|(_, entry)| entry.encode().unwrap().to_vec()).collect();
+    let first = 0x0102_0304_0506_0708;
+    let now = frame::build(first, [0xA5; 32], &entries);
+    let bytes = read("frame-1.bin", &now);
+    let parsed = Frame::parse(&bytes);
+    assert!(parsed.is_ok(), "the frame is not read as it was: {parsed:?}. {ADVICE}");
+    let parsed = parsed.unwrap();
+    assert_eq!((parsed.first(), parsed.before()), (first, [0xA5; 32]), "{ADVICE}");
+    let read: Vec<&[u8]> = parsed.entries().map(|(_, entry)| entry).collect();
+    assert_eq!(read, entries, "{ADVICE}");
+    assert!(bytes == now, "the frame is not built as it was. {ADVICE}");
+    // The next frame begins with this hash.
+    let hash: String = parsed.hash().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hash, HASH, "frames of this version do not continue those of old. {ADVICE}");
+}
+
+/// BLAKE3 of `frame-1.bin`.
+const HASH: &str = "ee623042675756d6e5aff7bdca0c34266fd6d83d75c564ba54163a390de2f42c";

@@ -1,0 +1,8 @@
+//! One binary for all integration tests, so that RocksDB is linked once.
+
+#[cfg(test)]
+mod engine;
+#[cfg(test)]
+mod golden;
+#[cfg(feature = "rocksdb")]
+mod storage;

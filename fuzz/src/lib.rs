@@ -1,0 +1,21 @@
+//! Hostile bytes for what reads them.
+//!
+//! Each check takes any bytes and panics where something is not as it must be. The fuzzer runs them
+//! through the shims in `fuzz_targets`; `tests/smoke.rs` runs them on stable.
+//!
+//! - [`entry`]: frames and entries of the journal.
+//! - [`import`]: lists of centres.
+//! - [`commands`]: commands to two calendars, in any order.
+//!
+//! What a check came across is in its [`Met`], so that a test can tell that it came across anything.
+
+mod commands;
+mod entry;
+mod import;
+mod met;
+mod tape;
+
+pub use commands::{COMMANDS_MAX, commands};
+pub use entry::{entry, sealed};
+pub use import::import;
+pub use met::Met;

@@ -1,0 +1,164 @@
+//! The command line: what can be asked of the binary `creneau`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{self, Failure};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "creneau", version, about = "A booking engine for health appointments")]
+#[command(after_help = "CRENEAU_LOG sets what is logged on standard error, such as `debug` or \
+    `warn,creneau=info`.\nExit statuses: 0 done, 1 failed, 2 wrong usage, 70 the engine has \
+    failed and the process must be restarted.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve bookings over HTTP.
+    Serve(Serve),
+    /// Serve calendars made up for the occasion, and show what to try.
+    Demo(Demo),
+    /// Make calendars from a file.
+    Import(Import),
+}
+
+/// Where a server listens.
+#[derive(Debug, Args)]
+pub struct Listen {
+    /// The address and port to listen on; port 0 takes any free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// Listen beyond this machine, though whoever reaches the port may read and book everything.
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// `creneau serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The directory of the bookings; it is created if need be.
+    #[arg(long, value_name = "DIR", required_unless_present = "memory")]
+    pub data: Option<PathBuf>,
+    /// Keep everything in memory, gone with the process: for trials.
+    #[arg(long, conflicts_with = "data")]
+    pub memory: bool,
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+    /// How long a hold lasts.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub hold_seconds: Option<u64>,
+}
+
+/// `creneau demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    #[command(subcommand)]
+    what: ImportWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum ImportWhat {
+    /// Vaccination centres and pharmacies with their opening hours, one calendar each.
+    Centres(ImportCentres),
+}
+
+/// `creneau import centres`.
+#[derive(Debug, Args)]
+pub struct ImportCentres {
+    /// A JSON list of centres.
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub(crate) into: Into,
+    /// Answer with one JSON object alone on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// How many people each centre sees at once.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub lanes: u16,
+    /// How long an appointment takes.
+    #[arg(long, value_name = "MINUTES", default_value_t = 5)]
+    pub reason_minutes: u16,
+    /// The step on which appointments start.
+    #[arg(long, value_name = "MINUTES", default_value_t = 5)]
+    pub grid_minutes: u8,
+    /// How far ahead people can book.
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    pub horizon_days: u16,
+}
+
+/// Where calendars go: exactly one of the two.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Into {
+    /// Into this directory, which no server may be using.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// To this running server, such as `http://127.0.0.1:8080`.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+}
+
+/// Reads the command line of this process and does what it asks.
+#[must_use]
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(asked) => commands::serve::run(asked),
+        Command::Demo(asked) => commands::demo::run(asked),
+        Command::Import(Import { what: ImportWhat::Centres(asked) }) => {
+            commands::import::run(asked)
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { status, message }) => {
+            // Where standard error is closed, the exit status has to do.
+            let _ = writeln!(std::io::stderr(), "creneau: {message}");
+            ExitCode::from(status)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_must_and_what_must_not_stand_together() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        assert!(parse("creneau serve --data d --listen 127.0.0.1:0 --hold-seconds 60"));
+        assert!(parse("creneau serve --memory"));
+        assert!(parse("creneau demo --listen 127.0.0.1:0"));
+        assert!(parse("creneau import centres f --data d --json --lanes 20"));
+        assert!(parse("creneau import centres f --server http://127.0.0.1:8080"));
+        for wrong in [
+            "creneau serve",
+            "creneau serve --data d --memory",
+            "creneau serve --data d --hold-seconds 0",
+            "creneau import centres f",
+            "creneau import centres f --data d --server http://127.0.0.1:8080",
+            "creneau import doctors f --data d",
+        ] {
+            assert!(!parse(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What each command does. The command line itself is read in [`crate::cli`].
+
+pub(crate) mod demo;
+mod hosting;
+pub(crate) mod import;
+mod opening;
+pub(crate) mod serve;
+
+use std::future::Future;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+/// The exit status of a command that failed.
+pub const EXIT_FAILED: u8 = 1;
+
+/// The exit status of a command that was asked for in a way that cannot be.
+pub const EXIT_USAGE: u8 = 2;
+
+/// The exit status of a server whose engine has failed: nothing is acknowledged any more, and only
+/// a new process can go on. It is `EX_SOFTWARE` of `sysexits.h`, so that a supervisor can tell it
+/// from a server that never started.
+pub const EXIT_ENGINE_FAILED: u8 = 70;
+
+/// How long what still runs beside a command that has ended may take to end too. A thread that
+/// hangs in the disk must not keep a process that has nothing left to say.
+const LEAVE_WAIT: Duration = Duration::from_millis(200);
+
+/// Why a command ends with a status that is not 0.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit status.
+    pub status: u8,
+    /// One line for standard error that names what to do.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of the command.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::with(EXIT_FAILED, message)
+    }
+
+    /// A command that cannot be done as asked.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::with(EXIT_USAGE, message)
+    }
+
+    /// A failure with a status of its own, on one line whatever the message contains.
+    pub(crate) fn with(status: u8, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let lines: Vec<_> = message.split(['\n', '\r']).map(str::trim).collect();
+        Self { status, message: lines.join(" ") }
+    }
+}
+
+/// Runs a command on a runtime of its own.
+fn block_on(
+    log_level: &str,
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    log_to_stderr(log_level)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(format!("failed to start: {error}")))?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_timeout(LEAVE_WAIT);
+    done
+}
+
+/// Sends the log to standard error: standard output belongs to what the command answers.
+fn log_to_stderr(log_level: &str) -> Result<(), Failure> {
+    let wanted = std::env::var("CRENEAU_LOG").unwrap_or_else(|_| log_level.to_owned());
+    let filter = EnvFilter::try_new(&wanted)
+        .map_err(|error| Failure::usage(format!("CRENEAU_LOG cannot be read: {error}")))?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    // It fails only where a host has set one up before, which then gets the log.
+    let _ = subscriber.try_init();
+    Ok(())
+}
+
+/// Writes an answer to standard output, at once.
+fn answer(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| Failure::failed(format!("failed to write the answer: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line() {
+        assert_eq!(Failure::failed("a\n  b\r\nc").message, "a b  c");
+    }
+}

@@ -1,0 +1,84 @@
+//! Opening an engine, and saying clearly why that is not possible.
+
+use std::path::Path;
+
+use creneau::{Config, Engine, Error, storage::OpenError};
+
+use super::{EXIT_ENGINE_FAILED, Failure};
+
+/// The settings for a directory.
+#[cfg(feature = "rocksdb")]
+pub(super) fn durable(directory: &Path) -> Result<Config, Failure> {
+    Ok(Config::at(directory))
+}
+
+/// The settings for a directory.
+#[cfg(not(feature = "rocksdb"))]
+pub(super) fn durable(_directory: &Path) -> Result<Config, Failure> {
+    Err(Failure::usage("this program was built without storage on disk; build it with RocksDB"))
+}
+
+/// Opens the engine. `in_use` says what to do where another process uses the directory.
+pub(super) async fn open(config: Config, in_use: &str) -> Result<Engine, Failure> {
+    // The future is large, and this one call is not worth a large frame in every caller.
+    Box::pin(Engine::open(config)).await.map_err(|error| refused(&error, in_use))
+}
+
+fn refused(error: &Error, in_use: &str) -> Failure {
+    let advice = match error {
+        Error::Open(OpenError::Directory { why, .. }) => {
+            if why.contains("in use by") {
+                in_use
+            } else if why.contains("ermission denied") {
+                "give this user the right to read and write it, or choose another with --data"
+            } else {
+                "mend it or choose another with --data"
+            }
+        }
+        Error::Open(OpenError::Damaged { .. }) | Error::Journal(_) => {
+            "keep the directory as it is, and restore a backup into another one"
+        }
+        Error::Open(OpenError::FailedBefore { .. }) => "start this program anew",
+        Error::TailLost { .. } => {
+            "acknowledged bookings are missing: keep the directory as it is, and restore a backup \
+             into another one"
+        }
+        // It says itself to set the clock.
+        Error::ClockBehind { .. } => "nothing was changed; then start again",
+        Error::Store(_) => "see whether its disk is full or failing",
+        Error::NotLockFree => "run it on another machine",
+        Error::Failed => return Failure::with(EXIT_ENGINE_FAILED, error.to_string()),
+        _ => "start again",
+    };
+    let error = error.to_string();
+    let error = error.trim_end_matches("; is another server using it?");
+    Failure::failed(format!("{error}; {advice}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(error: Error) -> String {
+        refused(&error, "stop it").message
+    }
+
+    #[test]
+    fn each_failure_says_what_to_do() {
+        let directory = |why: &str| {
+            let (path, why) = ("/data".to_owned(), why.to_owned());
+            Error::Open(OpenError::Directory { path, why })
+        };
+        assert_eq!(
+            message(directory("it is in use by process 7")),
+            "failed to use /data: it is in use by process 7; stop it"
+        );
+        assert!(message(directory("Permission denied (os error 13)")).contains("right to"));
+        assert!(message(directory("No space left")).contains("another with --data"));
+        assert!(message(Error::TailLost { tail: 1, marked: 2 }).contains("restore a backup"));
+        let clock = creneau::Timestamp::default();
+        let journal = clock.plus_minutes(9);
+        assert!(message(Error::ClockBehind { clock, journal }).contains("set the clock"));
+        assert_eq!(refused(&Error::Failed, "").status, EXIT_ENGINE_FAILED);
+    }
+}

@@ -1,0 +1,35 @@
+//! `creneau serve`.
+
+use std::time::Duration;
+
+use creneau::Config;
+
+use super::hosting::{self, Leave};
+use super::{Failure, answer, block_on, opening};
+use crate::cli::Serve;
+
+/// Serves until a signal asks to leave.
+pub(crate) fn run(asked: Serve) -> Result<(), Failure> {
+    block_on("info", serve(asked))
+}
+
+async fn serve(asked: Serve) -> Result<(), Failure> {
+    let mut config = match &asked.data {
+        Some(directory) => opening::durable(directory)?,
+        None => Config::in_memory(),
+    };
+    if let Some(seconds) = asked.hold_seconds {
+        config.hold = Duration::from_secs(seconds);
+    }
+    // The port first: where it is taken, the directory need not be touched.
+    let listener = hosting::bind(&asked.listen).await?;
+    let in_use = "stop that server, or choose another directory with --data";
+    let engine = opening::open(config, in_use).await?;
+    let leave = Leave::listen()?;
+    let address = hosting::address(&listener)?;
+    let status = engine.status();
+    tracing::info!(calendars = status.calendars, replayed = status.replayed, "opened");
+    // From here on a connection is served: the port is open, and what comes waits in its queue.
+    answer(&format!("ready on http://{address}\n"))?;
+    hosting::host(engine, listener, leave).await
+}

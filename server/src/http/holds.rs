@@ -1,0 +1,67 @@
+//! Holds: taking a slot for a while, giving it back, and making an appointment of it.
+
+use creneau::{CalendarId, Hold, HoldId, HoldSlot, OfHold, Outcome, Rejection};
+use hyper::StatusCode;
+
+use super::answer::{self, Response};
+use super::app::App;
+use super::dto::{AppointmentBody, HoldAsked, HoldBody};
+use super::problem::Problem;
+use super::request::Asked;
+
+pub(super) async fn hold(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    asked.query(&[])?;
+    let command = asked.command()?;
+    let HoldAsked { calendar_id, start, reason, patient_id } = asked.json()?;
+    let Ok(calendar) = calendar_id.parse::<CalendarId>() else {
+        return Err(app.refused(Rejection::UnknownCalendar).await);
+    };
+    let (reason, person, start) = (reason.0, patient_id.0, start.0.0);
+    let wanted = HoldSlot { calendar, start, reason, person, command };
+    let Outcome { value, fresh } = app.settled(app.engine.hold(wanted).await).await?;
+    let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
+    let response = answer::json(status, &body(app, &value).await);
+    Ok(answer::located(response, &format!("/v1/holds/{}", value.id)))
+}
+
+pub(super) async fn read(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    asked.query(&[])?;
+    let id = id(app, asked).await?;
+    let hold = app.settled(app.engine.hold_info(id).await).await?;
+    Ok(answer::json(StatusCode::OK, &body(app, &hold).await))
+}
+
+pub(super) async fn release(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    let wanted = of_hold(app, asked).await?;
+    app.settled(app.engine.release(wanted).await).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn confirm(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    let wanted = of_hold(app, asked).await?;
+    let Outcome { value, fresh } = app.settled(app.engine.confirm(wanted).await).await?;
+    let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
+    let zone = app.zone(value.calendar).await;
+    let response = answer::json(status, &AppointmentBody::new(&value, &zone));
+    Ok(answer::located(response, &format!("/v1/appointments/{}", value.id)))
+}
+
+/// A write about a hold, which has no content.
+async fn of_hold(app: &App, asked: &Asked) -> Result<OfHold, Problem> {
+    asked.query(&[])?;
+    asked.no_content()?;
+    let command = asked.command()?;
+    Ok(OfHold { hold: id(app, asked).await?, command })
+}
+
+/// A text that is no identifier names no hold.
+async fn id(app: &App, asked: &Asked) -> Result<HoldId, Problem> {
+    match asked.id.parse() {
+        Ok(id) => Ok(id),
+        Err(_) => Err(app.refused(Rejection::UnknownHold).await),
+    }
+}
+
+async fn body(app: &App, hold: &Hold) -> HoldBody {
+    HoldBody::new(hold, &app.zone(hold.calendar).await)
+}

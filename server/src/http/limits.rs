@@ -1,0 +1,65 @@
+//! What the HTTP part bounds, with units.
+
+use std::time::Duration;
+
+/// Bounds of the HTTP server. Start from [`Limits::default`] and change what you need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at the same time, counting writes whose client has hung up: at least 1. Over
+    /// the bound new ones wait in the listener's backlog.
+    pub connections_max: usize,
+    /// From the first byte of a request to the end of its header. A client that is slower is cut
+    /// off.
+    pub header_timeout: Duration,
+    /// How long a connection may stay open between two requests. Longer than the idle time of the
+    /// usual reverse proxies, so that they and not the server close what they reuse.
+    pub idle_timeout: Duration,
+    /// From the end of a request's header to the end of its body.
+    pub body_timeout: Duration,
+    /// From the end of a request to the start of its answer. It must exceed the engine's write
+    /// timeout, which bounds what takes longest.
+    pub answer_timeout: Duration,
+    /// How long a client may take nothing of an answer that is being sent to it.
+    pub stall_timeout: Duration,
+    /// Bytes of a request's body.
+    pub body_bytes_max: usize,
+    /// Bytes of the body of a request that describes a calendar.
+    pub calendar_bytes_max: usize,
+    /// How long the end of the server waits for requests that are under way.
+    pub drain_timeout: Duration,
+    /// How long `/readyz` says no before the server takes no more connections: as long as a load
+    /// balancer needs to see it. Zero where nothing looks.
+    pub unready_for: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 4_096,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(30),
+            body_bytes_max: 64 << 10,
+            calendar_bytes_max: 256 << 10,
+            drain_timeout: Duration::from_secs(10),
+            unready_for: Duration::ZERO,
+        }
+    }
+}
+
+/// Bytes that a connection buffers while it reads a header, and so the longest header.
+pub(super) const HEADER_BYTES_MAX: usize = 64 << 10;
+
+/// Slots, calendars or appointments in an answer where the request says nothing.
+pub(super) const LIST_DEFAULT: usize = 100;
+
+/// Days of slots where the request says nothing.
+pub(super) const SLOT_DAYS_DEFAULT: u16 = 7;
+
+/// Zones of calendars that are kept at hand: about 100 bytes each.
+pub(super) const ZONES_MAX: usize = 100_000;
+
+/// Bytes of an instant in a request. The longest that RFC 3339 needs here has 35.
+pub(super) const INSTANT_BYTES_MAX: usize = 64;

@@ -1,0 +1,145 @@
+//! Instants and dates as clients write and read them.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::{PoisonError, RwLock};
+
+use creneau::{CalendarId, Engine, Timestamp};
+use jiff::tz::{Offset, TimeZone};
+use serde::{Serialize, Serializer};
+
+use super::limits::{INSTANT_BYTES_MAX, ZONES_MAX};
+
+/// An instant with the offset of its calendar.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Local {
+    instant: Timestamp,
+    offset: Offset,
+}
+
+impl Local {
+    pub(super) fn new(instant: Timestamp, offset: Offset) -> Self {
+        Self { instant, offset }
+    }
+}
+
+impl Serialize for Local {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.instant.to_jiff().display_with_offset(self.offset))
+    }
+}
+
+/// The zone of a calendar.
+pub(super) struct Zone(TimeZone);
+
+impl Zone {
+    pub(super) fn local(&self, instant: Timestamp) -> Local {
+        Local::new(instant, self.0.to_offset(instant.to_jiff()))
+    }
+}
+
+/// Zones of calendars, kept at hand: a calendar's zone never changes.
+#[derive(Default)]
+pub(super) struct Zones {
+    known: RwLock<HashMap<CalendarId, TimeZone>>,
+}
+
+impl Zones {
+    /// The zone of a calendar; UTC where the engine cannot say, because an answer that is known
+    /// must not fail over how its instants are written.
+    pub(super) async fn of(&self, engine: &Engine, calendar: CalendarId) -> Zone {
+        let known =
+            self.known.read().unwrap_or_else(PoisonError::into_inner).get(&calendar).cloned();
+        if let Some(zone) = known {
+            return Zone(zone);
+        }
+        let found = match engine.calendar(calendar).await {
+            Ok(Ok(info)) => TimeZone::get(&info.definition.time_zone).ok(),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let Some(zone) = found else { return Zone(TimeZone::UTC) };
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if ZONES_MAX <= known.len() {
+            known.clear();
+        }
+        known.insert(calendar, zone.clone());
+        Zone(zone)
+    }
+}
+
+/// An instant of a request: RFC 3339 with an offset or `Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Instant(pub(super) Timestamp);
+
+impl FromStr for Instant {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "must be an RFC 3339 instant with an offset or Z, such as \
+                            2027-03-01T09:00:00+01:00";
+        // A zone in brackets could contradict the offset; RFC 3339 has none.
+        if INSTANT_BYTES_MAX < text.len() || text.contains('[') {
+            return Err(RULE);
+        }
+        text.parse().map(Self).map_err(|_| RULE)
+    }
+}
+
+/// A date of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Day(pub(super) jiff::civil::Date);
+
+impl FromStr for Day {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "must be a date, YYYY-MM-DD";
+        const LEN: usize = "YYYY-MM-DD".len();
+        if text.len() != LEN {
+            return Err(RULE);
+        }
+        text.parse().map(Self).map_err(|_| RULE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_needs_an_offset() {
+        let nine: Instant = "2027-03-01T09:00:00+01:00".parse().unwrap();
+        for same in
+            ["2027-03-01T08:00:00Z", "2027-03-01t08:00:00.000z", "2027-03-01T13:45:00+05:45"]
+        {
+            assert_eq!(same.parse(), Ok(nine), "{same}");
+        }
+        for wrong in [
+            "",
+            "2027-03-01",
+            "2027-03-01T09:00:00",
+            "2027-02-30T09:00:00Z",
+            "2027-03-01T09:00:00+01:00[Asia/Tokyo]",
+            "tomorrow",
+        ] {
+            assert!(wrong.parse::<Instant>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_a_date_alone() {
+        assert!("2028-02-29".parse::<Day>().is_ok());
+        for wrong in ["2027-02-29", "20270301", "2027-03-01T09:00:00Z", "2027-3-1", ""] {
+            assert!(wrong.parse::<Day>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_offset_is_the_calendars() {
+        let zone = Zone(TimeZone::get("Europe/Paris").unwrap());
+        let text =
+            |instant: &str| serde_json::to_string(&zone.local(instant.parse().unwrap())).unwrap();
+        assert_eq!(text("2027-03-28T00:59:00Z"), "\"2027-03-28T01:59:00+01:00\"");
+        assert_eq!(text("2027-03-28T01:00:00Z"), "\"2027-03-28T03:00:00+02:00\"");
+    }
+}

@@ -1,0 +1,38 @@
+//! The HTTP part: it translates between HTTP and the engine, and decides nothing.
+//!
+//! In reading order:
+//!
+//! - [`limits`]: every bound, with its unit.
+//! - [`serve`]: connections, from the listener to the graceful end; [`pace`] cuts off the slow.
+//! - [`router`]: which path and method is which operation.
+//! - [`app`]: one request, from its header to its answer.
+//! - [`request`] and [`answer`]: reading headers, queries and bodies; writing answers.
+//! - [`problem`] and [`refusal`]: every refusal, and which of the engine's becomes which.
+//! - [`local`], [`cursor`], [`dto`], [`calendar_dto`]: instants, places in a list and JSON as clients see them.
+//! - [`calendars`], [`slots`], [`holds`], [`appointments`], [`health`]: the operations.
+
+mod limits;
+mod pace;
+mod serve;
+
+mod app;
+mod router;
+
+mod answer;
+mod problem;
+mod refusal;
+mod request;
+
+mod calendar_dto;
+mod cursor;
+mod dto;
+mod local;
+
+mod appointments;
+mod calendars;
+mod health;
+mod holds;
+mod slots;
+
+pub use limits::Limits;
+pub use serve::serve;

@@ -1,0 +1,218 @@
+//! Problem details (RFC 9457): what every refused request is told.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
+use serde::Serialize;
+
+use super::answer::{self, Response};
+use super::local::Local;
+
+/// What a refusal is called, for good: clients decide by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    InvalidRequest,
+    NotFound,
+    UnknownCalendar,
+    UnknownHold,
+    UnknownAppointment,
+    MethodNotAllowed,
+    RequestTimeout,
+    SlotTaken,
+    PatientHasHold,
+    HoldConfirmed,
+    NotChangeable,
+    ExternalIdTaken,
+    HoldExpired,
+    HoldReleased,
+    VersionMismatch,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    UnknownReason,
+    OutsideOpenings,
+    InThePast,
+    BeyondHorizon,
+    IdempotencyKeyReused,
+    VersionRequired,
+    Internal,
+    Overloaded,
+    CalendarUnavailable,
+    OutcomeUnknown,
+    Unavailable,
+}
+
+impl Code {
+    /// Its status, its name, and its title.
+    #[rustfmt::skip]
+    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::InvalidRequest => (S::BAD_REQUEST, "invalid_request", "The request breaks a rule"),
+            Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing at this address"),
+            Self::UnknownCalendar => (S::NOT_FOUND, "unknown_calendar", "There is no such calendar"),
+            Self::UnknownHold => (S::NOT_FOUND, "unknown_hold", "There is no such hold"),
+            Self::UnknownAppointment =>
+                (S::NOT_FOUND, "unknown_appointment", "There is no such appointment"),
+            Self::MethodNotAllowed =>
+                (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This address has no such method"),
+            Self::RequestTimeout =>
+                (S::REQUEST_TIMEOUT, "request_timeout", "The request took too long to arrive"),
+            Self::SlotTaken => (S::CONFLICT, "slot_taken", "The slot is taken"),
+            Self::PatientHasHold =>
+                (S::CONFLICT, "patient_has_hold", "The patient has a hold already"),
+            Self::HoldConfirmed => (S::CONFLICT, "hold_confirmed", "The hold was confirmed"),
+            Self::NotChangeable =>
+                (S::CONFLICT, "not_changeable", "The appointment cannot be changed any more"),
+            Self::ExternalIdTaken =>
+                (S::CONFLICT, "external_id_taken", "Another calendar has this external id"),
+            Self::HoldExpired => (S::GONE, "hold_expired", "The hold has expired"),
+            Self::HoldReleased => (S::GONE, "hold_released", "The hold was released"),
+            Self::VersionMismatch =>
+                (S::PRECONDITION_FAILED, "version_mismatch", "The calendar has changed"),
+            Self::PayloadTooLarge =>
+                (S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large"),
+            Self::UnsupportedMediaType =>
+                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON"),
+            Self::UnknownReason =>
+                (S::UNPROCESSABLE_ENTITY, "unknown_reason", "The calendar has no such reason"),
+            Self::OutsideOpenings =>
+                (S::UNPROCESSABLE_ENTITY, "outside_openings", "Nothing can start at this time"),
+            Self::InThePast => (S::UNPROCESSABLE_ENTITY, "in_the_past", "The time has passed"),
+            Self::BeyondHorizon =>
+                (S::UNPROCESSABLE_ENTITY, "beyond_horizon", "The time cannot be booked yet"),
+            Self::IdempotencyKeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The idempotency key was used for another request",
+            ),
+            Self::VersionRequired =>
+                (S::PRECONDITION_REQUIRED, "version_required", "The request must name a version"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
+            Self::Overloaded => (S::SERVICE_UNAVAILABLE, "overloaded", "Too much is under way"),
+            Self::CalendarUnavailable =>
+                (S::SERVICE_UNAVAILABLE, "calendar_unavailable", "The calendar is not available"),
+            Self::OutcomeUnknown =>
+                (S::SERVICE_UNAVAILABLE, "outcome_unknown", "The outcome is not known"),
+            Self::Unavailable =>
+                (S::SERVICE_UNAVAILABLE, "unavailable", "The server takes no requests"),
+        }
+    }
+}
+
+/// A field that breaks a rule.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct FieldError {
+    /// The field, as a path.
+    pub(super) field: String,
+    /// The rule, to be read after the field's name.
+    pub(super) rule: String,
+}
+
+/// A slot that can be had instead.
+#[derive(Debug, Serialize)]
+pub(super) struct Alternative {
+    pub(super) calendar_id: String,
+    pub(super) start: Local,
+    pub(super) end: Local,
+}
+
+/// What a refusal says beyond its words.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum More {
+    Nothing {},
+    Errors { errors: Vec<FieldError> },
+    Alternatives { alternatives: Vec<Alternative> },
+    Hold { hold_id: String },
+    Appointment { appointment_id: String },
+    Calendar { calendar_id: String },
+    Version { current_version: u32 },
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub(super) struct Problem {
+    code: Code,
+    detail: Cow<'static, str>,
+    more: More,
+    header: Option<Box<(header::HeaderName, HeaderValue)>>,
+}
+
+/// A refusal as it is sent.
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'a str,
+    #[serde(flatten)]
+    more: &'a More,
+}
+
+impl Problem {
+    pub(super) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), more: More::Nothing {}, header: None }
+    }
+
+    /// One field breaks a rule.
+    pub(super) fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        let error = FieldError { field: field.into(), rule: rule.into() };
+        let detail = format!("{} {}", error.field, error.rule);
+        Self::new(Code::InvalidRequest, detail).with(More::Errors { errors: vec![error] })
+    }
+
+    pub(super) fn with(self, more: More) -> Self {
+        Self { more, ..self }
+    }
+
+    /// With the methods that there are.
+    pub(super) fn allowing(self, methods: &str) -> Self {
+        let header =
+            HeaderValue::from_str(methods).ok().map(|value| Box::new((header::ALLOW, value)));
+        Self { header, ..self }
+    }
+
+    /// With a time to come back, in whole seconds.
+    pub(super) fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1_000).max(1);
+        let value = HeaderValue::from_str(&seconds.to_string()).ok();
+        Self { header: value.map(|value| Box::new((header::RETRY_AFTER, value))), ..self }
+    }
+
+    #[cfg(test)]
+    pub(super) fn code(&self) -> Code {
+        self.code
+    }
+
+    #[cfg(test)]
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl From<Problem> for Response {
+    fn from(problem: Problem) -> Self {
+        let (status, code, title) = problem.code.parts();
+        let body = Body {
+            r#type: format!("urn:creneau:problem:{code}"),
+            title,
+            status: status.as_u16(),
+            code,
+            detail: &problem.detail,
+            more: &problem.more,
+        };
+        let mut response = answer::json(status, &body);
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        headers.insert(header::CACHE_CONTROL, answer::NO_STORE);
+        if let Some(header) = problem.header {
+            let (name, value) = *header;
+            headers.insert(name, value);
+        }
+        response
+    }
+}

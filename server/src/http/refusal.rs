@@ -1,0 +1,151 @@
+//! Which refusal or failure of the engine becomes which problem. Exhaustive on purpose: a new
+//! variant does not compile until someone has decided what clients are told.
+
+use creneau::{Error, Rejection, Slot};
+
+use super::app::App;
+use super::problem::{Alternative, Code, More, Problem};
+
+impl App {
+    /// What the engine answered, or what the client is told instead.
+    pub(super) async fn settled<T>(&self, answer: creneau::Answer<T>) -> Result<T, Problem> {
+        match answer {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(rejection)) => Err(self.refused(rejection).await),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    /// A refusal of the engine as a problem.
+    pub(super) async fn refused(&self, rejection: Rejection) -> Problem {
+        let more = match &rejection {
+            Rejection::SlotTaken { alternatives } => {
+                More::Alternatives { alternatives: self.alternatives(alternatives).await }
+            }
+            _ => More::Nothing {},
+        };
+        match more {
+            More::Nothing {} => problem_of(rejection),
+            more => problem_of(rejection).with(more),
+        }
+    }
+
+    async fn alternatives(&self, slots: &[Slot]) -> Vec<Alternative> {
+        let mut told = Vec::with_capacity(slots.len());
+        for slot in slots {
+            let zone = self.zone(slot.calendar).await;
+            told.push(Alternative {
+                calendar_id: slot.calendar.to_string(),
+                start: zone.local(slot.start),
+                end: zone.local(slot.end),
+            });
+        }
+        told
+    }
+}
+
+fn problem_of(rejection: Rejection) -> Problem {
+    match rejection {
+        Rejection::Invalid { field, rule } => Problem::invalid(field, rule),
+        Rejection::CommandReused => Problem::new(
+            Code::IdempotencyKeyReused,
+            "this Idempotency-Key was used for another method, path or body",
+        ),
+        Rejection::UnknownCalendar => {
+            Problem::new(Code::UnknownCalendar, "no calendar has this id")
+        }
+        Rejection::UnknownHold => Problem::new(
+            Code::UnknownHold,
+            "no hold has this id, or it ended without an appointment more than 24 hours ago",
+        ),
+        Rejection::UnknownAppointment => {
+            Problem::new(Code::UnknownAppointment, "no appointment has this id")
+        }
+        Rejection::VersionMismatch { current } => {
+            let detail = format!("the calendar is at version {current}: read it again");
+            let more = More::Version { current_version: current };
+            Problem::new(Code::VersionMismatch, detail).with(more)
+        }
+        Rejection::ExternalIdTaken { calendar } => {
+            let more = More::Calendar { calendar_id: calendar.to_string() };
+            Problem::new(Code::ExternalIdTaken, "a calendar with this external_id exists")
+                .with(more)
+        }
+        Rejection::HoldReleased => {
+            Problem::new(Code::HoldReleased, "the hold was released: hold the slot again")
+        }
+        Rejection::HoldExpired => {
+            Problem::new(Code::HoldExpired, "the hold's time ran out: hold the slot again")
+        }
+        Rejection::HoldConfirmed { appointment } => {
+            let more = More::Appointment { appointment_id: appointment.to_string() };
+            let detail = "the hold has become an appointment: cancel that instead";
+            Problem::new(Code::HoldConfirmed, detail).with(more)
+        }
+        Rejection::NotChangeable => {
+            Problem::new(Code::NotChangeable, "the appointment is past or cancelled")
+        }
+        Rejection::UnknownReason => {
+            Problem::new(Code::UnknownReason, "the calendar lists its reasons")
+        }
+        Rejection::OffGrid { grid_minutes } => Problem::new(
+            Code::OutsideOpenings,
+            format!("appointments of this calendar start on a grid of {grid_minutes} minutes"),
+        ),
+        Rejection::InThePast => Problem::new(Code::InThePast, "the start has passed"),
+        Rejection::BeyondHorizon { horizon_days } => Problem::new(
+            Code::BeyondHorizon,
+            format!("the calendar can be booked {horizon_days} days ahead"),
+        ),
+        Rejection::OutsideOpenings => Problem::new(
+            Code::OutsideOpenings,
+            "the calendar is not open for all of the time that the reason takes from this start",
+        ),
+        // Its alternatives need the zone of their calendar: `refused` adds them.
+        Rejection::SlotTaken { alternatives: _ } => {
+            Problem::new(Code::SlotTaken, "the alternatives are the nearest free slots")
+        }
+        Rejection::PersonHasHold { hold } => {
+            let more = More::Hold { hold_id: hold.to_string() };
+            Problem::new(Code::PatientHasHold, "confirm or release that hold first").with(more)
+        }
+    }
+}
+
+/// A failure of the engine as a problem. Its cause goes to the log, never to the client.
+pub(super) fn failed(error: &Error) -> Problem {
+    match error {
+        Error::Overloaded { retry_after } => {
+            let detail = "nothing has happened: come back after Retry-After seconds";
+            Problem::new(Code::Overloaded, detail).retry_after(*retry_after)
+        }
+        Error::CalendarUnavailable => Problem::new(
+            Code::CalendarUnavailable,
+            "this calendar is set apart until the server is restarted; others are not concerned",
+        ),
+        Error::OutcomeUnknown => outcome_unknown(),
+        Error::Failed | Error::Closed => unavailable(),
+        Error::Store(_)
+        | Error::Journal(_)
+        | Error::Open(_)
+        | Error::TailLost { .. }
+        | Error::ClockBehind { .. }
+        | Error::Config { .. }
+        | Error::NotLockFree
+        | Error::Start(_) => {
+            tracing::error!(%error, "the engine failed to serve a request");
+            unavailable()
+        }
+    }
+}
+
+pub(super) fn outcome_unknown() -> Problem {
+    Problem::new(
+        Code::OutcomeUnknown,
+        "it may have happened or not: repeat with the same key to find out",
+    )
+}
+
+pub(super) fn unavailable() -> Problem {
+    Problem::new(Code::Unavailable, "the server cannot answer now")
+}

@@ -1,0 +1,190 @@
+//! Which path and method is which operation.
+
+use hyper::Method;
+use percent_encoding::percent_decode_str;
+
+use super::problem::{Code, Problem};
+
+/// What a request may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Livez,
+    Readyz,
+    Version,
+    CreateCalendar,
+    ListCalendars,
+    ReadCalendar,
+    ChangeCalendar,
+    FindSlots,
+    HoldSlot,
+    ReadHold,
+    ReleaseHold,
+    ConfirmHold,
+    ReadAppointment,
+    CancelAppointment,
+    MoveAppointment,
+    SearchAppointments,
+}
+
+impl Operation {
+    /// Whether it may change something, and so must not be dropped half-way.
+    pub(super) const fn writes(self) -> bool {
+        match self {
+            Self::CreateCalendar
+            | Self::ChangeCalendar
+            | Self::HoldSlot
+            | Self::ReleaseHold
+            | Self::ConfirmHold
+            | Self::CancelAppointment
+            | Self::MoveAppointment => true,
+            Self::Livez
+            | Self::Readyz
+            | Self::Version
+            | Self::ListCalendars
+            | Self::ReadCalendar
+            | Self::FindSlots
+            | Self::ReadHold
+            | Self::ReadAppointment
+            | Self::SearchAppointments => false,
+        }
+    }
+
+    /// Whether its body describes a calendar, and so may be larger.
+    pub(super) const fn describes_a_calendar(self) -> bool {
+        matches!(self, Self::CreateCalendar | Self::ChangeCalendar)
+    }
+}
+
+/// A path and what can be done there.
+struct Path {
+    template: &'static str,
+    operations: &'static [(Method, Operation)],
+}
+
+const PATHS: &[Path] = &[
+    Path { template: "/livez", operations: &[(Method::GET, Operation::Livez)] },
+    Path { template: "/readyz", operations: &[(Method::GET, Operation::Readyz)] },
+    Path { template: "/version", operations: &[(Method::GET, Operation::Version)] },
+    Path {
+        template: "/v1/calendars",
+        operations: &[
+            (Method::GET, Operation::ListCalendars),
+            (Method::POST, Operation::CreateCalendar),
+        ],
+    },
+    Path {
+        template: "/v1/calendars/{id}",
+        operations: &[
+            (Method::GET, Operation::ReadCalendar),
+            (Method::PATCH, Operation::ChangeCalendar),
+        ],
+    },
+    Path {
+        template: "/v1/calendars/{id}/slots",
+        operations: &[(Method::GET, Operation::FindSlots)],
+    },
+    Path { template: "/v1/holds", operations: &[(Method::POST, Operation::HoldSlot)] },
+    Path {
+        template: "/v1/holds/{id}",
+        operations: &[(Method::GET, Operation::ReadHold), (Method::DELETE, Operation::ReleaseHold)],
+    },
+    Path {
+        template: "/v1/holds/{id}/confirm",
+        operations: &[(Method::POST, Operation::ConfirmHold)],
+    },
+    Path {
+        template: "/v1/appointments/{id}",
+        operations: &[
+            (Method::GET, Operation::ReadAppointment),
+            (Method::DELETE, Operation::CancelAppointment),
+        ],
+    },
+    Path {
+        template: "/v1/appointments/{id}/move",
+        operations: &[(Method::POST, Operation::MoveAppointment)],
+    },
+    Path {
+        template: "/v1/appointments/search",
+        operations: &[(Method::POST, Operation::SearchAppointments)],
+    },
+];
+
+/// A request that has found its operation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) operation: Operation,
+    /// The path without its identifiers, for logs.
+    pub(super) template: &'static str,
+    /// The identifier in the path, decoded; empty where the path has none.
+    pub(super) id: String,
+}
+
+/// The paths, made ready.
+pub(super) struct Router {
+    paths: matchit::Router<&'static Path>,
+}
+
+impl Router {
+    /// # Errors
+    ///
+    /// When two templates contradict each other, which a test excludes.
+    pub(super) fn new() -> Result<Self, matchit::InsertError> {
+        let mut paths = matchit::Router::new();
+        for path in PATHS {
+            paths.insert(path.template, path)?;
+        }
+        Ok(Self { paths })
+    }
+
+    /// The operation at a path; `HEAD` is `GET` whose body is not sent.
+    pub(super) fn find(&self, method: &Method, path: &str) -> Result<Found, Problem> {
+        let Ok(found) = self.paths.at(path) else {
+            return Err(Problem::new(Code::NotFound, "no operation has this path"));
+        };
+        let Path { template, operations } = *found.value;
+        let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+        let Some((_, operation)) = operations.iter().find(|(method, _)| method == wanted) else {
+            return Err(not_allowed(operations));
+        };
+        let id = found.params.get("id").unwrap_or_default();
+        // What is no UTF-8 is no identifier either, and is told so.
+        let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
+        Ok(Found { operation: *operation, template, id })
+    }
+}
+
+fn not_allowed(operations: &[(Method, Operation)]) -> Problem {
+    let mut allowed: Vec<&str> = operations.iter().map(|(method, _)| method.as_str()).collect();
+    if allowed.contains(&Method::GET.as_str()) {
+        allowed.push(Method::HEAD.as_str());
+    }
+    let allowed = allowed.join(", ");
+    Problem::new(Code::MethodNotAllowed, format!("this path takes {allowed}")).allowing(&allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_find_their_operations() {
+        let router = Router::new().unwrap();
+        let found =
+            |method, path| router.find(&method, path).map(|found| (found.operation, found.id));
+        assert_eq!(
+            found(Method::POST, "/v1/appointments/search").unwrap(),
+            (Operation::SearchAppointments, String::new())
+        );
+        assert_eq!(
+            found(Method::GET, "/v1/holds/hold%5F1").unwrap(),
+            (Operation::ReadHold, "hold_1".to_owned())
+        );
+        assert_eq!(found(Method::HEAD, "/livez").unwrap().0, Operation::Livez);
+        for path in ["/", "", "/v1/", "/v1/calendars/", "/v1/holds/a/b", "/v2/holds"] {
+            assert_eq!(found(Method::GET, path).unwrap_err().code(), Code::NotFound, "{path}");
+        }
+        let problem = found(Method::PUT, "/v1/calendars/x").unwrap_err();
+        assert_eq!(problem.code(), Code::MethodNotAllowed);
+        assert_eq!(problem.detail(), "this path takes GET, PATCH, HEAD");
+    }
+}

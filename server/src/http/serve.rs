@@ -1,0 +1,147 @@
+//! Connections, from the listener to the graceful end.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use creneau::Engine;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::app::{App, Place};
+use super::limits::{HEADER_BYTES_MAX, Limits};
+use super::pace::{Paced, Turns};
+
+/// The first and the longest wait after a connection could not be accepted: most often the
+/// process has no file descriptor left, and gets one back when a connection ends.
+const BACK_OFF_FIRST: Duration = Duration::from_millis(5);
+const BACK_OFF_LAST: Duration = Duration::from_secs(1);
+
+/// Answers HTTP on `listener` until `shutdown` is ready. Then `/readyz` says no, no connection is
+/// taken any more, and what was submitted is finished, for at most [`Limits::drain_timeout`]. The
+/// engine goes on; its end is the caller's to order.
+///
+/// # Errors
+///
+/// When the listener is broken for good. A lack of file descriptors or memory is waited out.
+pub async fn serve(
+    engine: Engine,
+    listener: TcpListener,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let app = Arc::new(App::new(engine, limits).map_err(io::Error::other)?);
+    let places = Arc::new(Semaphore::new(limits.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
+    let (open, mut all_closed) = mpsc::channel::<Infallible>(1);
+    let mut server = Server {
+        app,
+        limits,
+        open,
+        graceful: GracefulShutdown::new(),
+        connections: JoinSet::new(),
+    };
+    let mut ending = pin!(end(server.app.clone(), limits.unready_for, shutdown));
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut ending => break,
+            Some(_) = server.connections.join_next(), if !server.connections.is_empty() => {}
+            accepted = accept(&listener, &places) => {
+                let (stream, permit) = accepted?;
+                server.take(stream, permit);
+            }
+        }
+    }
+    drop(listener);
+    let Server { app: _, limits: _, open, graceful, mut connections } = server;
+    drop(open);
+    let drained = async {
+        graceful.shutdown().await;
+        while connections.join_next().await.is_some() {}
+        // Writes whose client is gone keep their place until they have their outcome.
+        while all_closed.recv().await.is_some() {}
+    };
+    if tokio::time::timeout(limits.drain_timeout, drained).await.is_err() {
+        tracing::warn!("requests were still under way when the time to finish them was over");
+    }
+    Ok(())
+}
+
+/// Waits for the order to end, and lets load balancers see it first.
+async fn end(app: Arc<App>, unready_for: Duration, shutdown: impl Future<Output = ()>) {
+    shutdown.await;
+    app.end();
+    tokio::time::sleep(unready_for).await;
+}
+
+/// The next connection, once there is a place for it. Dropping the future loses nothing.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let mut wait = BACK_OFF_FIRST;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return Ok((stream, permit)),
+            // The client gave up while it waited.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be accepted for a moment");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(BACK_OFF_LAST);
+            }
+        }
+    }
+}
+
+/// What the connections of a server have in common.
+struct Server {
+    app: Arc<App>,
+    limits: Limits,
+    open: mpsc::Sender<Infallible>,
+    graceful: GracefulShutdown,
+    connections: JoinSet<()>,
+}
+
+impl Server {
+    /// Serves a connection on a task of its own.
+    fn take(&mut self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        // Answers are written whole: waiting to fill a packet would only delay them.
+        let _ = stream.set_nodelay(true);
+        let turns = Turns::default();
+        let Limits { header_timeout, stall_timeout, idle_timeout, .. } = self.limits;
+        let stream = Paced::new(stream, turns.clone(), header_timeout, stall_timeout);
+        let place = Place { _permit: Arc::new(permit), _open: self.open.clone() };
+        let app = self.app.clone();
+        let service = service_fn(move |request| {
+            let (app, place, turn) = (app.clone(), place.clone(), turns.begin());
+            async move {
+                let answer = app.answer(place, request).await;
+                drop(turn);
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let connection = http1::Builder::new()
+            // Without a timer the timeout would do nothing.
+            .timer(TokioTimer::new())
+            .header_read_timeout(idle_timeout)
+            .half_close(true)
+            .max_buf_size(HEADER_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = self.graceful.watch(connection);
+        self.connections.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+}

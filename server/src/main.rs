@@ -1,0 +1,5 @@
+//! The binary `creneau`.
+
+fn main() -> std::process::ExitCode {
+    creneau_server::cli::run()
+}

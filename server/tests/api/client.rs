@@ -1,0 +1,181 @@
+//! A client that is small enough to misbehave: HTTP/1.1 over a socket, by hand.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+/// Longer than any answer of a test takes, so that a hang is a failure and not a hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The answer's JSON, once its status is as expected.
+    #[track_caller]
+    pub(crate) fn ok(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        self.json()
+    }
+
+    /// Makes sure that it is the problem expected, in all that problems have in common.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+        assert_eq!(problem["type"], format!("urn:creneau:problem:{code}"), "{problem}");
+        for words in ["title", "detail"] {
+            assert!(problem[words].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+        }
+        problem
+    }
+}
+
+/// One connection.
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, &[], None).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[], Some(body)).await
+    }
+
+    pub(crate) async fn delete(&mut self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], None).await
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let body = body.map(Value::to_string);
+        self.start(method, path, headers, body.as_deref()).await;
+        self.answer(method == "HEAD").await
+    }
+
+    /// Sends a request whose body is any text at all.
+    pub(crate) async fn start(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
+        for (name, value) in headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        if let Some(body) = body {
+            if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+                text += "Content-Type: application/json\r\n";
+            }
+            text += &format!("Content-Length: {}\r\n", body.len());
+        }
+        text += "\r\n";
+        text += body.unwrap_or_default();
+        self.raw(text.as_bytes()).await;
+    }
+
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) {
+        assert!(self.try_raw(bytes).await, "the connection was cut off");
+    }
+
+    /// False where the connection was cut off.
+    pub(crate) async fn try_raw(&mut self, bytes: &[u8]) -> bool {
+        self.stream.get_mut().write_all(bytes).await.is_ok()
+    }
+
+    /// Ends this side of the connection only.
+    pub(crate) async fn half_close(&mut self) {
+        self.stream.get_mut().shutdown().await.unwrap();
+    }
+
+    /// Breaks the connection off, so that the server finds it broken.
+    pub(crate) fn reset(&self) {
+        self.stream.get_ref().set_zero_linger().unwrap();
+    }
+
+    /// The next answer.
+    pub(crate) async fn answer(&mut self, without_body: bool) -> Answer {
+        let answer = tokio::time::timeout(PATIENCE, self.try_answer(without_body)).await;
+        answer.expect("an answer in time").expect("an answer")
+    }
+
+    /// Whether there is an answer within `wait`.
+    pub(crate) async fn answer_within(&mut self, wait: Duration) -> Option<Answer> {
+        tokio::time::timeout(wait, self.try_answer(false)).await.ok().flatten()
+    }
+
+    /// Waits until the server has closed the connection without a word.
+    pub(crate) async fn closed(&mut self) {
+        let mut rest = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
+        // A reset is as good an end as an orderly one.
+        let _ = read.expect("an end in time");
+        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    }
+
+    /// None where the connection ends first.
+    async fn try_answer(&mut self, without_body: bool) -> Option<Answer> {
+        let status = self.line().await?;
+        let status: u16 = status.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line().await?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(':').unwrap();
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        if !(without_body || status == 204 || status == 304) {
+            let length: usize = answer.header("content-length").unwrap().parse().unwrap();
+            answer.body = vec![0; length];
+            self.stream.read_exact(&mut answer.body).await.ok()?;
+        }
+        Some(answer)
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.stream.read_line(&mut line).await.ok()?;
+        (read != 0).then(|| line.trim_end().to_owned())
+    }
+}
