@@ -51,8 +51,8 @@ pub struct Config {
     pub write_timeout: Duration,
     /// Entries that a start may have to replay, roughly: 1,000 to 10,000,000.
     pub replay_max: u64,
-    /// Derived rows that may wait to be written before requests are refused: 10,000 to
-    /// 10,000,000.
+    /// Derived rows that may wait to be written before requests are refused, and new holds at half
+    /// of it: 10,000 to 10,000,000.
     pub behind_max: usize,
 }
 

@@ -23,8 +23,9 @@ const READ_BYTES: usize = 4 << 20;
 /// Rows of the store that are read at once.
 const SCAN_ROWS: usize = 4_096;
 
-/// Calendars in memory after which their state is written down during a replay.
+/// Calendars, and rows, in memory after which they are written down during a replay.
 const CALENDARS_IN_MEMORY_MAX: usize = 50_000;
+const ROWS_IN_MEMORY_MAX: usize = 200_000;
 
 /// What a start needs to know.
 #[derive(Debug)]
@@ -167,6 +168,7 @@ impl Replay<'_> {
                     self.take(sequence, &entry)?;
                 }
                 reached = frame.last();
+                self.write_down(reached)?;
             }
         }
         match before {
@@ -198,8 +200,17 @@ impl Replay<'_> {
                 *at = sequence.max(*at);
             }
         }
-        if CALENDARS_IN_MEMORY_MAX < self.states.len() {
+        Ok(())
+    }
+
+    /// Writes down what has come together, so that a long journal needs little memory, and a start
+    /// that is cut short goes on from there.
+    fn write_down(&mut self, reached: Sequence) -> Result<(), StoreError> {
+        let rows = self.index.rows();
+        if CALENDARS_IN_MEMORY_MAX < self.states.len() || ROWS_IN_MEMORY_MAX < rows.len() {
             self.keep_states();
+            let indexed = self.indexed.max(reached);
+            self.index.rows().flush(|| vec![write_progress(indexed, reached, indexed)])?;
         }
         Ok(())
     }

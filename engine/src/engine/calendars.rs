@@ -51,6 +51,10 @@ impl Engine {
             }
             Named::Reused => return refused(Rejection::CommandReused),
         };
+        let definition = match definition.checked() {
+            Ok(definition) => definition,
+            Err(rejection) => return refused(rejection),
+        };
         let permit = Permit::take(&shared.creation, &shared.admission, Share::Settle)
             .filter(|_| shared.index.calendar_count() < CALENDARS_MAX)
             .ok_or_else(Error::overloaded)?;
@@ -167,8 +171,8 @@ impl Engine {
         shared.check()?;
         let ChangeCalendar { calendar: id, change, version, command } = asked;
         let content = rkyv::to_bytes::<RkyvError>(&change).map_err(|_| Error::Failed)?;
-        let version_bytes = version.unwrap_or(0).to_le_bytes();
-        let print = key_of(&[b"change", &id.bits().to_le_bytes(), &version_bytes, &content]);
+        // The version is a condition and no content: after the first outcome it has changed.
+        let print = key_of(&[b"change", &id.bits().to_le_bytes(), &content]);
         let named = match self.named(command.as_ref(), print).await? {
             Named::Fresh(named) => named,
             Named::Repeat(events) => {
@@ -199,7 +203,8 @@ impl Engine {
 
     /// What lies outside a calendar's hours now.
     async fn outside(&self, id: CalendarId) -> Result<Vec<Outside>, Error> {
-        let (entry, permit) = self.directory().admit(id, Share::Settle)?;
+        // It belongs to a change that is done, and must not be refused for want of room.
+        let (entry, permit) = self.directory().admit(id, Share::Engine)?;
         let (reply, outside) = oneshot::channel();
         self.directory().send(&entry, Message::Outside(permit, reply)).await?;
         let outside = outside.await.map_err(|_| Error::OutcomeUnknown)?;
@@ -245,7 +250,8 @@ impl Engine {
         let now = shared.now();
         if view.has_due(now) {
             // What is past its deadline is free, and shall be seen so.
-            let _ = crate::runtime::expire(self.directory().clone(), wanted.calendar).await;
+            let _ = crate::runtime::expire(self.directory().clone(), wanted.calendar, Share::Hold)
+                .await;
         }
         let until = wanted.until.min(view.schedule.horizon(now));
         let mut slots = view.slots(&wanted.reason, wanted.from.max(now), until, wanted.limit + 1);

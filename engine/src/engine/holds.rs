@@ -30,8 +30,8 @@ enum Attempt {
     Wait(crate::runtime::Waiting),
     /// What stands in the way is past its deadline.
     Due(CalendarId),
-    /// What stands in the way is not durable yet.
-    Settle,
+    /// What stands in the way, a hold as far as is known, is not durable yet.
+    Settle(HoldId),
 }
 
 impl Engine {
@@ -55,7 +55,7 @@ impl Engine {
             asked.reason.as_str().as_bytes(),
             asked.person.as_str().as_bytes(),
         ]);
-        let mut named = None;
+        let (mut named, mut settled) = (None, None);
         for _ in 0..CLAIM_WAITS_MAX {
             // The name comes before everything else that is claimed, here and everywhere, so that
             // no two requests wait for each other.
@@ -73,7 +73,7 @@ impl Engine {
             if !self.shared().index.knows(asked.calendar) {
                 return refused(Rejection::UnknownCalendar);
             }
-            match self.attempt(&asked).await? {
+            match self.attempt(&asked, settled).await? {
                 Attempt::Won { hold, entry, permit, reservation } => {
                     let work = self.hold_work(&asked, hold, reservation);
                     match self.ask(&entry, permit, work, name).await? {
@@ -94,13 +94,16 @@ impl Engine {
                 Attempt::Own(value) => return Ok(Ok(Outcome { value, fresh: false })),
                 Attempt::Refused(rejection) => return refused(rejection),
                 Attempt::Wait(waiting) => waiting.ended().await,
-                Attempt::Due(calendar) => expire(self.directory().clone(), calendar).await?,
-                Attempt::Settle => {
+                Attempt::Due(calendar) => {
+                    expire(self.directory().clone(), calendar, Share::Hold).await?
+                }
+                Attempt::Settle(hold) => {
                     let queue = &self.shared().queue;
                     queue.durable(queue.last_submitted()).await?;
                     // What is durable is in the index a moment before; what is claimed meanwhile
                     // needs its turn.
                     tokio::task::yield_now().await;
+                    settled = Some(hold);
                 }
             }
             named = Some(name);
@@ -123,12 +126,12 @@ impl Engine {
     }
 
     /// Claims all that a hold needs, in the fixed order: slot bits, then person guards.
-    async fn attempt(&self, asked: &HoldSlot) -> Result<Attempt, Error> {
+    async fn attempt(&self, asked: &HoldSlot, settled: Option<HoldId>) -> Result<Attempt, Error> {
         let shared = self.shared();
         let (entry, permit) = self.directory().admit(asked.calendar, Share::Hold)?;
         // Known first: a person gets their own hold back even where the hours have changed since.
         let keys = guard_keys(&shared.config.guards, asked.calendar, &asked.person);
-        let other = match self.known(asked, &keys)? {
+        let other = match self.known(asked, &keys, settled)? {
             Ok(other) => other,
             Err(attempt) => return Ok(attempt),
         };
@@ -155,7 +158,7 @@ impl Engine {
             match shared.guards.claim(key) {
                 Ok(claim) => guards.push(claim),
                 Err(Busy::Pending(waiting)) => return Ok(Attempt::Wait(waiting)),
-                Err(Busy::Kept(_)) => return Ok(Attempt::Settle),
+                Err(Busy::Kept(hold)) => return Ok(Attempt::Settle(hold)),
             }
         }
         Ok(Attempt::Won { hold, entry, permit, reservation: Reservation { slot, guards } })
@@ -166,6 +169,7 @@ impl Engine {
         &self,
         asked: &HoldSlot,
         keys: &[u128],
+        settled: Option<HoldId>,
     ) -> Result<Result<Option<HoldId>, Attempt>, Error> {
         let shared = self.shared();
         let now = shared.now();
@@ -177,10 +181,17 @@ impl Engine {
                 Some(Busy::Kept(hold)) => hold,
             };
             let Some(row) = shared.index.booking(hold, now)? else {
-                return Ok(Err(Attempt::Settle));
+                // Once all is durable that was under way with it, it is long over, and its calendar
+                // failed before it gave the guard back.
+                if settled == Some(hold) {
+                    shared.guards.release(*key, hold);
+                }
+                return Ok(Err(Attempt::Settle(hold)));
             };
             let BookingState::Held { deadline } = row.state else {
-                return Ok(Err(Attempt::Settle));
+                // It is given back before its end is durable, unless its calendar failed between.
+                shared.guards.release(*key, hold);
+                return Ok(Err(Attempt::Settle(hold)));
             };
             let booking = &row.booking;
             if deadline <= now {
@@ -224,7 +235,7 @@ impl Engine {
         let row = match row.as_ref().and_then(due) {
             None => row,
             Some(calendar) => {
-                expire(self.directory().clone(), calendar).await?;
+                expire(self.directory().clone(), calendar, Share::Hold).await?;
                 self.shared().index.booking(id, self.now())?
             }
         };
@@ -297,21 +308,30 @@ impl Engine {
             Named::Repeat(_) => return Ok(Ok(())),
             Named::Reused => return refused(Rejection::CommandReused),
         };
-        let Some(row) = self.shared().index.booking(hold, self.now())? else {
-            return refused(Rejection::UnknownHold);
-        };
-        match row.state {
-            BookingState::Released | BookingState::Expired => Ok(Ok(())),
-            BookingState::Booked | BookingState::Cancelled => {
-                refused(Rejection::HoldConfirmed { appointment: hold.into() })
-            }
-            BookingState::Held { .. } => {
+        let row = self.shared().index.booking(hold, self.now())?;
+        match row {
+            Some(row @ BookingRow { state: BookingState::Held { .. }, .. }) => {
                 let work = Work::Command(Command::Release { hold });
                 match self.settle(row.booking.calendar, work, named).await? {
+                    // It ended so long ago that only the index remembers it.
+                    Verdict::Refused(Rejection::UnknownHold) => self.released(hold),
                     Verdict::Refused(rejection) => refused(rejection),
                     _ => Ok(Ok(())),
                 }
             }
+            _ => self.released(hold),
+        }
+    }
+
+    /// What a release finds in the index.
+    fn released(&self, hold: HoldId) -> Answer<()> {
+        match self.shared().index.booking(hold, self.now())?.map(|row| row.state) {
+            Some(BookingState::Released | BookingState::Expired) => Ok(Ok(())),
+            Some(BookingState::Booked | BookingState::Cancelled) => {
+                refused(Rejection::HoldConfirmed { appointment: hold.into() })
+            }
+            Some(BookingState::Held { .. }) => Err(Error::OutcomeUnknown),
+            None => refused(Rejection::UnknownHold),
         }
     }
 

@@ -14,7 +14,8 @@ pub(crate) enum Share {
     Hold,
     /// It confirms, releases, cancels, moves, changes, creates.
     Settle,
-    /// The engine's own: expiry. It is bounded by the calendars there are.
+    /// The engine's own: expiry, bounded by the calendars there are, and the rest of a request
+    /// that is done already.
     Engine,
 }
 

@@ -4,7 +4,7 @@
 //! loses at most what the journal brings back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_skiplist::SkipMap;
 
@@ -12,16 +12,25 @@ use crate::storage::{Mutation, Row, Store, StoreError, Table};
 
 type Key = (Table, Vec<u8>);
 
+/// A row that waits. It is changed in its place: putting another one in its stead would take it
+/// away for a moment, and whoever looks then would find what the store had before.
+#[derive(Default)]
 struct Pending {
-    /// Tells a row from a later one under the same key.
-    stamp: u64,
+    /// Tells a row from a later one under the same key; none before the first and after the last.
+    stamp: Option<u64>,
     value: Option<Vec<u8>>,
+}
+
+type Waiting = Mutex<Pending>;
+
+fn locked(row: &Waiting) -> MutexGuard<'_, Pending> {
+    row.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A store, and the rows that it does not have yet.
 pub(crate) struct Behind {
     store: Arc<dyn Store>,
-    pending: SkipMap<Key, Pending>,
+    pending: SkipMap<Key, Waiting>,
     stamps: AtomicU64,
     flushing: Mutex<()>,
 }
@@ -33,17 +42,29 @@ impl Behind {
 
     /// Puts or removes a row. It is seen at once.
     pub(crate) fn put(&self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
-        let stamp = self.stamps.fetch_add(1, Ordering::Relaxed);
-        self.pending.insert((table, key), Pending { stamp, value });
+        let stamp = Some(self.stamps.fetch_add(1, Ordering::Relaxed));
+        let key = (table, key);
+        loop {
+            let row = self.pending.get_or_insert_with(key.clone(), Waiting::default);
+            let mut pending = locked(row.value());
+            // One that the store has by now is on its way out, and is not seen any more.
+            if !row.is_removed() {
+                *pending = Pending { stamp, value };
+                return;
+            }
+        }
     }
 
     /// The value of a key.
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.pending.get(&(table, key.to_vec())) {
-            Some(pending) => Ok(pending.value().value.clone()),
-            // A row leaves `pending` only after the store has it.
-            None => self.store.get(table, key),
+        if let Some(row) = self.pending.get(&(table, key.to_vec())) {
+            let pending = locked(row.value());
+            if pending.stamp.is_some() && !row.is_removed() {
+                return Ok(pending.value.clone());
+            }
         }
+        // A row leaves `pending` only after the store has it.
+        self.store.get(table, key)
     }
 
     /// Rows from `from` on that begin with `prefix`, in order, at most `limit`.
@@ -63,8 +84,11 @@ impl Behind {
             if puts == limit || *row_table != table || !key.starts_with(prefix) {
                 break;
             }
-            puts += usize::from(row.value().value.is_some());
-            pending.push((key.clone(), row.value().value.clone()));
+            let waiting = locked(row.value());
+            if waiting.stamp.is_some() && !row.is_removed() {
+                puts += usize::from(waiting.value.is_some());
+                pending.push((key.clone(), waiting.value.clone()));
+            }
         }
         // Each pending removal can hide one stored row.
         let hidden = pending.len() - puts;
@@ -97,16 +121,21 @@ impl Behind {
         let mut written = Vec::with_capacity(self.pending.len());
         for row in self.pending.iter() {
             let (table, key) = row.key().clone();
-            written.push((row.value().stamp, (table, key.clone())));
-            mutations.push(Mutation { table, key, value: row.value().value.clone() });
+            let waiting = locked(row.value());
+            if waiting.stamp.is_some() {
+                written.push((waiting.stamp, (table, key.clone())));
+                mutations.push(Mutation { table, key, value: waiting.value.clone() });
+            }
         }
         mutations.extend(also());
         self.store.write(mutations)?;
         for (stamp, key) in written {
-            // This removes the very row that was written; one put meanwhile has another stamp,
-            // and is another node of the map.
-            if let Some(row) = self.pending.get(&key).filter(|row| row.value().stamp == stamp) {
-                row.remove();
+            // One that was put meanwhile has another stamp and stays.
+            if let Some(row) = self.pending.get(&key) {
+                let waiting = locked(row.value());
+                if waiting.stamp == stamp {
+                    row.remove();
+                }
             }
         }
         Ok(())

@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 use super::admission::Permit;
 use super::desk::{Desk, Order, Verdict};
 use super::directory::Directory;
-use super::index::SnapshotRow;
 use crate::booking::calendar::Live;
 use crate::error::Error;
 
@@ -19,13 +18,13 @@ pub(crate) enum Message {
     /// End what is due.
     Expire(Permit, oneshot::Sender<Verdict>),
     /// Cover the days that can be booked now.
-    Refresh(oneshot::Sender<()>),
+    Refresh(Permit, oneshot::Sender<()>),
     /// Tell what lies outside the hours.
     Outside(Permit, oneshot::Sender<Vec<Live>>),
     /// Keep the state.
     Checkpoint,
-    /// Give the state, before being stopped.
-    Snapshot(oneshot::Sender<SnapshotRow>),
+    /// Keep the state, and tell how often something was about to be written by then.
+    Keep(oneshot::Sender<u64>),
     /// Stand still while someone else works at the desk.
     Park(oneshot::Sender<Parked>),
 }
@@ -80,12 +79,10 @@ impl Actor for CalendarActor {
         match message {
             Message::Take(order) => desk.take(*order),
             Message::Expire(permit, reply) => desk.expire(permit, reply),
-            Message::Refresh(done) => desk.refresh(done),
+            Message::Refresh(permit, done) => desk.refresh(permit, done),
             Message::Outside(permit, reply) => desk.outside(permit, reply),
             Message::Checkpoint => desk.checkpoint(),
-            Message::Snapshot(reply) => {
-                let _ = reply.send(desk.snapshot());
-            }
+            Message::Keep(kept) => desk.keep_and_tell(kept),
             Message::Park(parked) => {
                 let (back, returned) = oneshot::channel();
                 // If nobody takes it, dropping it gives it back at once.

@@ -116,9 +116,9 @@ impl Claims {
         })
     }
 
-    /// Has `hold` keep `key`: what recovery found.
+    /// Has `hold` keep `key`, unless someone has it: what recovery found.
     pub(crate) fn restore(&self, key: u128, hold: HoldId) {
-        self.holders.insert(key, Holder::Kept(hold));
+        self.holders.entry(key).or_insert(Holder::Kept(hold));
     }
 
     /// Gives `key` back if `hold` keeps it.

@@ -253,6 +253,10 @@ impl Committer {
                 self.queue.stop(Fault::OutcomeUnknown, Fault::Failed);
             }
         }
+        // A commit that was taken when all was stopped has written its answers down since.
+        for (_, done) in std::mem::take(&mut *locked(&self.queue.writing)) {
+            done(Err(Fault::OutcomeUnknown));
+        }
     }
 
     async fn commit(&mut self, batch: Vec<Submission>) -> Result<(), String> {
@@ -333,7 +337,7 @@ mod tests {
         let mut answers = Vec::new();
         for _ in 0..2 {
             let (said, answer) = tokio::sync::oneshot::channel();
-            queue.submit(entry(), Box::new(move |done| drop(said.send(done)))).unwrap();
+            queue.submit(entry(), Box::new(move |done| assert!(said.send(done).is_ok()))).unwrap();
             let durable = queue.durable(queue.last_submitted()).await;
             answers.push((durable, answer.await));
         }

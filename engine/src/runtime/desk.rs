@@ -15,10 +15,11 @@ use super::directory::Entry;
 use super::index::SnapshotRow;
 use super::reservation::{Reservation, SlotClaim};
 use super::shared::Shared;
+use super::slot_table::Bits;
 use super::view::View;
 use crate::booking::calendar::Live;
 use crate::booking::decide::decide_move;
-use crate::booking::{Booking, Calendar, Command, Event, Rejection};
+use crate::booking::{Booking, Calendar, Command, Event, Guard, Rejection};
 use crate::error::Error;
 use crate::ids::{HoldId, ReasonId};
 use crate::journal::{self, Remembered, Sequence};
@@ -158,27 +159,39 @@ impl Desk {
     }
 
     /// Makes sure that the view covers what can be booked now.
-    pub(crate) fn refresh(&mut self, done: oneshot::Sender<()>) {
+    pub(crate) fn refresh(&mut self, permit: Permit, done: oneshot::Sender<()>) {
         self.begin();
         let _ = done.send(());
+        drop(permit);
     }
 
     /// Keeps the state once what it includes is durable.
     pub(crate) fn checkpoint(&mut self) {
-        let row = self.snapshot();
-        let (shared, entry) = (self.shared.clone(), self.entry.clone());
-        entry.begin_snapshot();
-        self.shared.queue.barrier(Box::new(move |outcome| {
-            if outcome.is_ok() {
-                shared.index.put_snapshot(&row, entry.id);
-                entry.end_snapshot();
-            }
-        }));
+        if self.entry.begin_snapshot() {
+            let entry = self.entry.clone();
+            self.keep(move || entry.end_snapshot());
+        }
     }
 
-    /// The state, and the last entry that it includes.
-    pub(crate) fn snapshot(&self) -> SnapshotRow {
-        SnapshotRow { sequence: self.last_sequence, snapshot: self.calendar.snapshot() }
+    /// Keeps the state, and tells how often something was about to be written by now.
+    pub(crate) fn keep_and_tell(&self, kept: oneshot::Sender<u64>) {
+        let writes = self.entry.writes();
+        self.keep(move || {
+            let _ = kept.send(writes);
+        });
+    }
+
+    /// Every state takes its way through the committer, so that no older one follows a newer.
+    fn keep(&self, then: impl FnOnce() + Send + 'static) {
+        let snapshot = self.calendar.snapshot();
+        let row = SnapshotRow { sequence: self.last_sequence, snapshot };
+        let (shared, id) = (self.shared.clone(), self.entry.id);
+        self.shared.queue.barrier(Box::new(move |outcome| {
+            if outcome.is_ok() {
+                shared.index.put_snapshot(&row, id);
+                then();
+            }
+        }));
     }
 
     /// The instant that counts for what follows. What is due by then has ended.
@@ -194,7 +207,7 @@ impl Desk {
             }
             let Ok(entry) = prepared(None, events) else { break };
             let events = entry.events.clone();
-            self.will_write();
+            self.will_write(&events);
             let Ok(sequence) = self.shared.queue.submit(entry, Box::new(|_| {})) else { break };
             self.record(sequence, &events, None);
         }
@@ -305,9 +318,9 @@ impl Desk {
             Err(fault) => return asker.decided(Arc::default())(Err(fault)),
         };
         let events = entry.events.clone();
-        self.will_write();
+        self.will_write(&events);
         if let Some(other) = &other {
-            other.will_write();
+            other.will_write(&events);
         }
         let done = asker.decided(events.clone());
         // A failure drops the claims, and so undoes them.
@@ -319,10 +332,46 @@ impl Desk {
         }
     }
 
-    /// Says that an entry is about to be enqueued, so that no checkpoint passes it by. It gets a
-    /// sequence above the watermark.
-    fn will_write(&self) {
+    /// Says that an entry is about to be enqueued, so that no checkpoint passes it by, and gives
+    /// back what it frees. It gets a sequence above the watermark.
+    fn will_write(&self, events: &[Event]) {
         self.entry.note_dirty(self.shared.queue.progress().durable + 1);
+        events.iter().for_each(|event| self.give_back(event));
+    }
+
+    /// Gives back the bits and guards that an event frees. Before it is enqueued: once its caller
+    /// has heard of it, nothing of it is in anybody's way. Whoever takes them now asks this
+    /// calendar, and so comes after the event.
+    fn give_back(&self, event: &Event) {
+        let free = |lane: u16, bits: Option<Bits>| {
+            if let Some(bits) = bits {
+                self.view.table().free(lane, bits);
+            }
+        };
+        match event {
+            Event::CalendarCreated { .. } | Event::CalendarChanged { .. } | Event::Held { .. } => {}
+            Event::Confirmed { booking, guards, .. } => self.release_guards(booking, guards),
+            Event::Released { booking, guards, .. } | Event::Expired { booking, guards, .. } => {
+                self.release_guards(booking, guards);
+                free(booking.span.lane, self.view.bits_of(&booking.span));
+            }
+            Event::Cancelled { booking, .. } => {
+                free(booking.span.lane, self.view.bits_of(&booking.span));
+            }
+            Event::Moved { booking, from_calendar, from, .. } => {
+                if *from_calendar == self.entry.id
+                    && let Some(old) = self.view.bits_of(from)
+                {
+                    let stays = booking.calendar == self.entry.id && booking.span.lane == from.lane;
+                    let new = self.view.bits_of(&booking.span).filter(|_| stays);
+                    free(from.lane, Some(new.map_or(old, |new| old.without(new))));
+                }
+            }
+        }
+    }
+
+    fn release_guards(&self, booking: &Booking, guards: &[Guard]) {
+        self.shared.release_guards(guards, booking.calendar, &booking.person, booking.id);
     }
 
     /// Applies what was enqueued, and consumes what was claimed for it.
@@ -330,53 +379,23 @@ impl Desk {
         self.last_sequence = sequence;
         for event in events {
             self.calendar.apply(event);
-            self.follow_up(event, sequence, &mut claimed);
+            match event {
+                Event::CalendarChanged { at, .. } => self.renew_view_at(*at, sequence),
+                Event::Held { booking, deadline, .. } => {
+                    if let Some(reservation) = claimed.take() {
+                        reservation.consume(booking.id);
+                    }
+                    self.shared.deadlines.add(*deadline, self.entry.id);
+                }
+                Event::Moved { booking, .. } if booking.calendar == self.entry.id => {
+                    if let Some(reservation) = claimed.take() {
+                        reservation.consume(booking.id);
+                    }
+                }
+                _ => {}
+            }
         }
         self.view.set_next_deadline(self.calendar.next_deadline());
-    }
-
-    /// Brings bits, guards and deadlines in line with an event that was applied.
-    fn follow_up(&mut self, event: &Event, sequence: Sequence, claimed: &mut Option<Reservation>) {
-        let table = self.view.table();
-        match event {
-            Event::CalendarCreated { .. } => {}
-            Event::CalendarChanged { at, .. } => self.renew_view_at(*at, sequence),
-            Event::Held { booking, deadline, .. } => {
-                if let Some(reservation) = claimed.take() {
-                    reservation.consume(booking.id);
-                }
-                self.shared.deadlines.add(*deadline, self.entry.id);
-            }
-            Event::Confirmed { booking, guards, .. } => {
-                let Booking { calendar, person, id, .. } = booking;
-                self.shared.release_guards(guards, *calendar, person, *id);
-            }
-            Event::Released { booking, guards, .. } | Event::Expired { booking, guards, .. } => {
-                let Booking { calendar, person, id, span, .. } = booking;
-                self.shared.release_guards(guards, *calendar, person, *id);
-                if let Some(bits) = self.view.bits_of(span) {
-                    table.free(span.lane, bits);
-                }
-            }
-            Event::Cancelled { booking, .. } => {
-                if let Some(bits) = self.view.bits_of(&booking.span) {
-                    table.free(booking.span.lane, bits);
-                }
-            }
-            Event::Moved { booking, from_calendar, from, .. } => {
-                let comes_here = booking.calendar == self.entry.id;
-                if let Some(reservation) = claimed.take().filter(|_| comes_here) {
-                    reservation.consume(booking.id);
-                }
-                if *from_calendar == self.entry.id
-                    && let Some(old) = self.view.bits_of(from)
-                {
-                    let stays = comes_here && booking.span.lane == from.lane;
-                    let new = self.view.bits_of(&booking.span).filter(|_| stays);
-                    table.free(from.lane, new.map_or(old, |new| old.without(new)));
-                }
-            }
-        }
     }
 
     fn renew_view(&mut self, now: Timestamp) {

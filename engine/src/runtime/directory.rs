@@ -1,12 +1,12 @@
 //! Calendars awake and asleep.
 //!
 //! An entry stands for a calendar that is or was in use of late. Whoever works with it first takes
-//! a permit of its admission, then looks whether it is still there; whoever retires it first
-//! shuts its door, then looks whether a permit is out. So one of the two sees the other.
+//! a permit of its admission, then looks whether it is still there; whoever retires it keeps others
+//! from looking while it sees whether a permit is out. So one of the two sees the other.
 //!
 //! A calendar that is not in the directory is asleep: its last snapshot in the index is complete.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use ractor::{ActorCell, ActorId, ActorRef};
@@ -16,9 +16,11 @@ use super::admission::{Admission, Permit, Share};
 use super::calendar_actor::{self, Message};
 use super::claims::KeyMap;
 use super::desk::Desk;
+use super::index::SnapshotRow;
+use super::reservation::guard_keys;
 use super::shared::Shared;
 use super::view::View;
-use crate::booking::Calendar;
+use crate::booking::calendar::{Calendar, Live, Status};
 use crate::error::Error;
 use crate::ids::CalendarId;
 use crate::journal::{self, Frame, ReadError, Sequence};
@@ -57,6 +59,8 @@ pub(crate) struct Entry {
     /// Held while the occupant changes.
     door: tokio::sync::Mutex<()>,
     dirty: Mutex<Dirty>,
+    /// How often something was about to be written.
+    writes: AtomicU64,
     panics: AtomicU32,
     /// Whether the last snapshot is complete while nobody is awake.
     complete: AtomicBool,
@@ -77,6 +81,7 @@ impl Entry {
             occupant: RwLock::new(Occupant::Asleep),
             door: tokio::sync::Mutex::new(()),
             dirty: Mutex::default(),
+            writes: AtomicU64::new(0),
             panics: AtomicU32::new(0),
             complete: AtomicBool::new(true),
             last_used: AtomicI64::new(shared.now().millis()),
@@ -99,16 +104,58 @@ impl Entry {
         *unpoisoned(self.view.write()) = view;
     }
 
+    /// How often something was about to be written.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    /// Shuts the door for good, unless something is under way, or was written since `writes` were
+    /// counted, or what was written last may be lost with a failure.
+    ///
+    /// Who works here took a permit first and then looks at the occupant, and so waits for this:
+    /// either the permit is seen here, or the shut door there. What is over by now has counted its
+    /// write before it gave its permit back.
+    fn shut(&self, writes: u64) -> bool {
+        let mut occupant = unpoisoned(self.occupant.write());
+        let quiet = self.admission.under_way() == 0
+            && self.writes() == writes
+            && self.complete.load(Ordering::Acquire);
+        if quiet {
+            *occupant = Occupant::Gone;
+        }
+        quiet
+    }
+
+    /// Takes note that its actor failed, unless it was put to sleep before, with all its state.
+    fn fail(&self) {
+        let mut occupant = unpoisoned(self.occupant.write());
+        if matches!(*occupant, Occupant::Gone) {
+            return;
+        }
+        let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
+        let quarantined = PANICS_MAX <= panics;
+        tracing::error!(panics, quarantined, "a calendar failed");
+        self.complete.store(false, Ordering::Release);
+        self.set_view(None);
+        *occupant = if quarantined { Occupant::Quarantined } else { Occupant::Asleep };
+    }
+
     /// Something from `sequence` on is about to be written.
     pub(crate) fn note_dirty(&self, sequence: Sequence) {
+        self.writes.fetch_add(1, Ordering::SeqCst);
         let mut dirty = unpoisoned(self.dirty.lock());
         let first = if dirty.on_its_way { &mut dirty.next } else { &mut dirty.since };
         first.get_or_insert(sequence);
     }
 
-    pub(crate) fn begin_snapshot(&self) {
+    /// False where one is on its way already, which what is dirty since then must not be lost to.
+    pub(crate) fn begin_snapshot(&self) -> bool {
         let mut dirty = unpoisoned(self.dirty.lock());
+        if dirty.on_its_way {
+            return false;
+        }
         (dirty.on_its_way, dirty.next) = (true, None);
+        true
     }
 
     pub(crate) fn end_snapshot(&self) {
@@ -155,8 +202,13 @@ impl Directory {
         id: CalendarId,
         share: Share,
     ) -> Result<(Arc<Entry>, Permit), Error> {
-        let behind = self.shared.index.rows().len();
-        if share != Share::Engine && self.shared.config.behind_max < behind {
+        let behind_max = match share {
+            // What settles a hold finds room when there is none for new ones.
+            Share::Hold => self.shared.config.behind_max / 2,
+            Share::Settle => self.shared.config.behind_max,
+            Share::Engine => usize::MAX,
+        };
+        if behind_max < self.shared.index.rows().len() {
             return Err(Error::overloaded());
         }
         loop {
@@ -219,9 +271,12 @@ impl Directory {
             if !view.is_stale(now) {
                 return Ok(view);
             }
-            if let Occupant::Awake(actor) = entry.occupant() {
+            let (calendar, engine) = (&entry.admission, &self.shared.admission);
+            if let Some(permit) = Permit::take(calendar, engine, Share::Engine)
+                && let Occupant::Awake(actor) = entry.occupant()
+            {
                 let (done, renewed) = oneshot::channel();
-                let _ = actor.send_message(Message::Refresh(done));
+                let _ = actor.send_message(Message::Refresh(permit, done));
                 if renewed.await.is_ok()
                     && let Some(view) = entry.current_view()
                 {
@@ -280,6 +335,9 @@ impl Directory {
             Some(view) if entry.complete.load(Ordering::Acquire) => view,
             _ => self.new_view(&calendar, sequence),
         };
+        if !entry.complete.load(Ordering::Acquire) {
+            self.claim_again(&calendar);
+        }
         entry.set_view(Some(view.clone()));
         let desk = Desk::new(self.shared.clone(), entry.clone(), calendar, view, sequence);
         let supervisor = self.supervisor.get().ok_or(Error::Closed)?;
@@ -288,6 +346,17 @@ impl Directory {
         entry.complete.store(true, Ordering::Release);
         entry.set_occupant(Occupant::Awake(actor.clone()));
         Ok(actor)
+    }
+
+    /// Claims for the live holds of a calendar that failed what it may not have come to.
+    fn claim_again(&self, calendar: &Calendar) {
+        for Live { booking, status } in calendar.live() {
+            let Status::Held { deadline, guards } = status else { continue };
+            self.shared.deadlines.add(*deadline, booking.calendar);
+            for key in guard_keys(guards, booking.calendar, &booking.person) {
+                self.shared.guards.restore(key, booking.id);
+            }
+        }
     }
 
     /// A calendar's state from what is durable, and the last entry that it includes.
@@ -343,39 +412,70 @@ impl Directory {
         Ok(last)
     }
 
-    /// Asks a calendar to keep its state, if it is awake.
-    pub(crate) fn checkpoint(&self, entry: &Entry) {
-        if let Occupant::Awake(actor) = entry.occupant() {
-            let _ = actor.send_message(Message::Checkpoint);
+    /// Asks a calendar to keep its state. One that failed is woken for it, or, where it is set
+    /// apart, its state is told by the journal alone.
+    pub(crate) fn checkpoint(self: &Arc<Self>, entry: &Arc<Entry>) {
+        let (directory, entry) = (self.clone(), entry.clone());
+        match entry.occupant() {
+            Occupant::Awake(actor) => {
+                let _ = actor.send_message(Message::Checkpoint);
+            }
+            Occupant::Asleep => {
+                tokio::spawn(async move {
+                    if let Ok((entry, _permit)) = directory.admit(entry.id, Share::Engine) {
+                        let _ = directory.send(&entry, Message::Checkpoint).await;
+                    }
+                });
+            }
+            Occupant::Quarantined => {
+                tokio::spawn(async move { directory.keep_from_journal(&entry).await });
+            }
+            Occupant::Gone => {}
+        }
+    }
+
+    async fn keep_from_journal(&self, entry: &Arc<Entry>) {
+        if !entry.begin_snapshot() {
+            return;
+        }
+        match self.load(entry).await {
+            Ok((calendar, sequence)) => {
+                let row = SnapshotRow { sequence, snapshot: calendar.snapshot() };
+                let (index, entry) = (self.shared.index.clone(), entry.clone());
+                self.shared.queue.barrier(Box::new(move |outcome| {
+                    if outcome.is_ok() {
+                        index.put_snapshot(&row, entry.id);
+                        entry.end_snapshot();
+                    }
+                }));
+            }
+            Err(error) => tracing::error!(%error, "a calendar could not be rebuilt"),
         }
     }
 
     /// Puts a calendar to sleep and forgets it, unless something is under way.
+    ///
+    /// Its state is kept before anyone can find the calendar asleep, and the door is shut only
+    /// over a state that is still the same.
     pub(crate) async fn retire(&self, entry: &Arc<Entry>) {
         let _door = entry.door.lock().await;
-        let occupant = entry.occupant();
-        if matches!(occupant, Occupant::Gone | Occupant::Quarantined) {
+        let actor = match entry.occupant() {
+            Occupant::Asleep => None,
+            Occupant::Awake(actor) => Some(actor),
+            Occupant::Gone | Occupant::Quarantined => return,
+        };
+        let mut kept = entry.writes();
+        if let Some(actor) = &actor {
+            let (reply, writes) = oneshot::channel();
+            let _ = actor.send_message(Message::Keep(reply));
+            // It failed just now: whoever takes note of that says what becomes of it.
+            let Ok(writes) = writes.await else { return };
+            kept = writes;
+        }
+        if !entry.shut(kept) {
             return;
         }
-        entry.set_occupant(Occupant::Gone);
-        let complete = entry.complete.load(Ordering::Acquire);
-        if 0 < entry.admission.under_way() || !complete {
-            entry.set_occupant(occupant);
-            return;
-        }
-        if let Occupant::Awake(actor) = &occupant {
-            let (reply, row) = oneshot::channel();
-            let _ = actor.send_message(Message::Snapshot(reply));
-            let Ok(row) = row.await else {
-                // It failed just now. Whoever takes note of that removes it first, and then says
-                // what the entry has become.
-                if self.actors.contains_key(&actor.get_id()) {
-                    entry.set_occupant(occupant);
-                }
-                return;
-            };
-            // Nothing is under way, so all that it includes is durable.
-            self.shared.index.put_snapshot(&row, entry.id);
+        if let Some(actor) = actor {
             self.actors.remove(&actor.get_id());
             actor.stop(None);
         }
@@ -386,12 +486,7 @@ impl Directory {
     pub(crate) fn failed(&self, actor: ActorId) {
         let Some((_, id)) = self.actors.remove(&actor) else { return };
         let Some(entry) = self.entries.get(&id).map(|entry| entry.clone()) else { return };
-        let panics = entry.panics.fetch_add(1, Ordering::Relaxed) + 1;
-        entry.complete.store(false, Ordering::Release);
-        entry.set_view(None);
-        let quarantined = PANICS_MAX <= panics;
-        tracing::error!(panics, quarantined, "a calendar failed");
-        entry.set_occupant(if quarantined { Occupant::Quarantined } else { Occupant::Asleep });
+        entry.fail();
     }
 
     /// Ends the supervisor and with it whoever is awake.

@@ -85,8 +85,10 @@ async fn end_holds(shared: Arc<Shared>, directory: Arc<Directory>) {
     loop {
         let due: Vec<_> = shared.deadlines.due(&shared.clock).await.into_iter().collect();
         for some in due.chunks(EXPIRIES_AT_ONCE) {
-            let expiries: Vec<_> =
-                some.iter().map(|id| (*id, tokio::spawn(expire(directory.clone(), *id)))).collect();
+            let expiries: Vec<_> = some
+                .iter()
+                .map(|id| (*id, tokio::spawn(expire(directory.clone(), *id, Share::Engine))))
+                .collect();
             for (id, expiry) in expiries {
                 if !matches!(expiry.await, Ok(Ok(()))) && shared.check().is_ok() {
                     shared.deadlines.add(shared.now().plus_ms(EXPIRY_RETRY_MS), id);
@@ -96,9 +98,14 @@ async fn end_holds(shared: Arc<Shared>, directory: Arc<Directory>) {
     }
 }
 
-/// Has one calendar end what is due; done when that is durable.
-pub(crate) async fn expire(directory: Arc<Directory>, id: CalendarId) -> Result<(), Error> {
-    let (entry, permit) = match directory.admit(id, Share::Engine) {
+/// Has one calendar end what is due; done when that is durable. Who asks because of a request does
+/// so as for a hold, so that looking does not fill the mailbox.
+pub(crate) async fn expire(
+    directory: Arc<Directory>,
+    id: CalendarId,
+    share: Share,
+) -> Result<(), Error> {
+    let (entry, permit) = match directory.admit(id, share) {
         // Trying again would not help until a restart.
         Err(Error::CalendarUnavailable) => return Ok(()),
         admitted => admitted?,
@@ -162,7 +169,7 @@ pub(crate) async fn flush(
 
 /// Asks the calendars that have gone longest without it to keep their state, so that a start has
 /// little to replay.
-fn keep_oldest(shared: &Shared, directory: &Directory) {
+fn keep_oldest(shared: &Shared, directory: &Arc<Directory>) {
     let durable = shared.queue.progress().durable;
     let limit = durable.saturating_sub(shared.config.replay_max / 2);
     for entry in directory.dirty_before(limit).into_iter().take(CHECKPOINTS_PER_ROUND) {
