@@ -120,8 +120,10 @@ impl Definition {
         self.check_reasons()?;
         self.check_hours()?;
         if limits::TABLE_BITS_MAX < self.table_bits() {
-            let rule =
-                format!("lanes x days x steps of a day must be at most {}", limits::TABLE_BITS_MAX);
+            let rule = format!(
+                "times days times steps of a day must be at most {}",
+                limits::TABLE_BITS_MAX
+            );
             return Err(invalid("lanes", rule));
         }
         for day in &mut self.weekly_hours.days {

@@ -129,7 +129,8 @@ impl<'a> Frame<'a> {
             return Err(FrameError::Entries);
         }
         let first = u64::from_le_bytes(array(bytes, 8)?);
-        first.checked_add(count as u64).ok_or(FrameError::Entries)?;
+        // Whoever counts the entries counts one too many at the end.
+        first.checked_add(count as u64 + 1).ok_or(FrameError::Entries)?;
         Ok(Self { first, before: array(bytes, 32)?, bytes, entries })
     }
 

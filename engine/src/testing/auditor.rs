@@ -46,7 +46,7 @@ pub fn ledger(model: &Model, records: &[Record], lives: &[Life]) -> Result<(), S
                 }
             }
             Some(Ok(Err(rejection))) => {
-                refused(model, record, rejection, lives.get(record.life)).map_err(said)?;
+                refused(model, record, rejection, lives).map_err(said)?;
             }
             _ => {}
         }
@@ -54,7 +54,7 @@ pub fn ledger(model: &Model, records: &[Record], lives: &[Life]) -> Result<(), S
     for (name, told) in named {
         for pair in told.windows(2) {
             if let [(one, first), (next, again)] = pair {
-                let near = next.told_at.millis() - one.told_at.millis() < COMMAND_REMEMBERED_MS;
+                let near = is_remembered(model, name, one, next);
                 let same = *first == *again || matches!(one.ask, Ask::Release(_));
                 if near && !same {
                     return Err(format!("{name:?} had two outcomes: {first:?} and {again:?}"));
@@ -63,6 +63,15 @@ pub fn ledger(model: &Model, records: &[Record], lives: &[Life]) -> Result<(), S
         }
     }
     names(model)
+}
+
+/// Whether what a name had brought about when `one` was told was still known under it when `next`
+/// was.
+fn is_remembered(model: &Model, name: &CommandKey, one: &Record, next: &Record) -> bool {
+    let entries = model.commands.get(name).into_iter().flatten();
+    let instants = entries.filter_map(|named| named.events.first().map(Event::at));
+    let last = instants.filter(|at| *at <= one.told_at).max();
+    last.is_some_and(|at| next.told_at < at.plus_ms(COMMAND_REMEMBERED_MS))
 }
 
 /// No name has two entries within the time for which it is remembered.
@@ -158,13 +167,15 @@ fn under_its_name(
         })
     };
     // A release of what had ended, and a change that changed nothing, leave no trace; the name
-    // may have been another command's that is forgotten.
+    // may have been another command's that was forgotten by then, or have become one's later.
     let traceless = matches!(record.ask, Ask::Release(_) | Ask::Change(_));
-    let forgotten = |named: &Named| {
+    let is_another = |named: &Named| {
         let at = named.events.first().map(Event::at);
-        at.is_some_and(|at| at.plus_ms(COMMAND_REMEMBERED_MS) <= record.told_at)
+        at.is_some_and(|at| {
+            at.plus_ms(COMMAND_REMEMBERED_MS) <= record.told_at || record.told_at <= at
+        })
     };
-    if entries.iter().any(says) || (traceless && entries.iter().all(forgotten)) {
+    if entries.iter().any(says) || (traceless && entries.iter().all(is_another)) {
         return Ok(());
     }
     Err(format!("nothing like it stands under its name: {entries:?}"))
@@ -175,7 +186,7 @@ fn refused(
     model: &Model,
     record: &Record,
     rejection: &Rejection,
-    life: Option<&Life>,
+    lives: &[Life],
 ) -> Result<(), String> {
     let hold = match &record.ask {
         Ask::Confirm(asked) | Ask::Release(asked) => Some(asked.hold),
@@ -184,6 +195,11 @@ fn refused(
         _ => None,
     };
     let about = hold.and_then(|hold| model.bookings.get(&hold));
+    // A life may begin before the end of the one before it, but not before what was journaled.
+    let later = |at: Timestamp| {
+        let next = lives.iter().skip(record.life + 1);
+        record.asked_at <= at || next.clone().any(|life| life.from <= at)
+    };
     let ended = |about: &Known| matches!(about.state, State::Released | State::Expired);
     let may = match (rejection, about) {
         (Rejection::CommandReused, _) => {
@@ -196,11 +212,12 @@ fn refused(
         }
         (Rejection::UnknownAppointment, Some(about)) => {
             let confirmed = matches!(about.state, State::Booked | State::Cancelled);
-            !confirmed || about.settled_at.is_some_and(|at| record.asked_at <= at)
+            !confirmed || about.settled_at.is_some_and(later)
         }
         (Rejection::HoldReleased, Some(about)) => about.state == State::Released,
         (Rejection::HoldExpired, Some(about)) => {
-            about.state == State::Expired && (harmed(life) || in_vain(record, about))
+            about.state == State::Expired
+                && (harmed(lives.get(record.life)) || in_vain(record, about))
         }
         (Rejection::HoldConfirmed { .. }, Some(about)) => {
             matches!(about.state, State::Booked | State::Cancelled)
@@ -211,8 +228,7 @@ fn refused(
         }
         (Rejection::PersonHasHold { hold }, _) => {
             let other = known(model, *hold)?;
-            other.held_at <= record.told_at
-                && other.settled_at.is_none_or(|at| record.asked_at <= at)
+            other.held_at <= record.told_at && other.settled_at.is_none_or(later)
         }
         (Rejection::InThePast, _) => match &record.ask {
             Ask::Hold(asked) => asked.start < record.told_at,
@@ -245,13 +261,13 @@ pub fn deadlines(
 ) -> Result<(), String> {
     for (id, known) in &model.bookings {
         let Some(life) = lives.iter().find(|life| known.deadline <= life.until) else { continue };
-        let mut due = known.deadline.max(life.from);
+        let mut latest = known.deadline.max(life.from).plus_ms(life.slack_ms);
         for (from, until) in starved {
-            if *from <= due && due < *until {
-                due = *until;
+            // Also what begins while there is time yet takes it away.
+            if *from <= latest && latest < until.plus_ms(life.slack_ms) {
+                latest = until.plus_ms(life.slack_ms);
             }
         }
-        let latest = due.plus_ms(life.slack_ms);
         let quarantined = life.planted.contains_key(&known.booking.calendar);
         if life.until < latest || quarantined {
             continue;

@@ -208,6 +208,8 @@ impl SimDisk {
                 state.bytes.resize(len, 0);
             }
         }
+        // What a crash has spared is on the medium: no later one takes it.
+        state.synced = state.bytes.len();
     }
 
     /// Opens the log: cuts off what is torn. Gives the journal and the mark.
@@ -272,6 +274,8 @@ impl State {
         if self.dice.chance(slow) {
             ms = self.dice.between(usual_ms, slow_ms.max(usual_ms));
         }
+        // Also what ends in a failure or a crash holds up what comes after it.
+        self.longest_ms = self.longest_ms.max(ms);
         if throw < errors {
             self.counts.errors += 1;
             return Fate::Failed { ms };
@@ -285,7 +289,6 @@ impl State {
         if throw < errors + hangs + crashes {
             return Fate::Crash { ms, synced: self.dice.chance(500) };
         }
-        self.longest_ms = self.longest_ms.max(ms);
         Fate::Synced { ms }
     }
 

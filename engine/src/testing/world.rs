@@ -420,7 +420,8 @@ async fn crash(mut dice: Dice, crashes: bool) {
     if 0 < ms {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
-    for _ in 0..dice.below(60) {
+    // An opening takes few steps.
+    for _ in 0..dice.below(if 0 < ms { 60 } else { 8 }) {
         tokio::task::yield_now().await;
     }
 }

@@ -35,7 +35,7 @@ fn new_hours_leave_what_is_booked_and_show_what_lies_outside() {
     };
     let exceptions = Some(vec![closed("01-05", "20:00-21:00"), closed("01-04", "")]);
     world.change(Change { exceptions, ..Change::default() }).is(CHANGED);
-    assert_eq!(outside(&world), [world.id("bob"), world.id("zoe")]);
+    assert_eq!(outside(&world), [world.id("zoe"), world.id("bob")]);
     world.hold("eve", "01-05 20:00").is("Held");
     world.hold("kim", "01-05 10:00").is("OutsideOpenings");
     world.hold("kim", "01-06 10:00").is("Held");

@@ -168,9 +168,9 @@ impl Naive {
         let coming = self.live(calendar).filter(|line| self.now < line.until);
         let rules = &self.rules[calendar];
         let outside = coming.filter(|line| !rules.is_open(line.start, line.until));
-        let mut ids: Vec<HoldId> = outside.map(|line| line.id).collect();
-        ids.sort_unstable();
-        ids
+        let mut outside: Vec<_> = outside.map(|line| (line.start, line.id)).collect();
+        outside.sort_unstable();
+        outside.into_iter().map(|(_, id)| id).collect()
     }
 
     /// When it would end, if it may start then.
