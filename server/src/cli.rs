@@ -13,7 +13,7 @@ use crate::commands::{self, Failure};
 #[command(name = "creneau", version, about = "A booking engine for health appointments")]
 #[command(after_help = "CRENEAU_LOG sets what is logged on standard error, such as `debug` or \
     `warn,creneau=info`.\nExit statuses: 0 done, 1 failed, 2 wrong usage, 70 the engine has \
-    failed and the process must be restarted.")]
+    failed and the process must be restarted, 130 and 143 ended at once by a second signal.")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -12,9 +12,6 @@ use super::{EXIT_ENGINE_FAILED, Failure};
 use crate::cli::Listen;
 use crate::http::{self, Limits};
 
-/// How long connections may take to end once the server was asked to leave.
-const DRAIN_WAIT: Duration = Duration::from_secs(30);
-
 /// How long answers may still go out once the engine has failed: what they say, that the outcome
 /// is not known, is worth more than a connection that breaks, but not the second in which the
 /// process must be gone.
@@ -112,10 +109,9 @@ pub(super) async fn host(
         }
     }
     let finish = async {
-        match tokio::time::timeout(DRAIN_WAIT, serving).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the server did not end well"),
-            Err(_) => tracing::warn!("connections that did not end were cut"),
+        // It has a bound of its own.
+        if let Err(error) = serving.await {
+            tracing::warn!(%error, "the server did not end well");
         }
         engine.shutdown().await.map_err(not_closed)
     };

@@ -71,10 +71,8 @@ impl Guide {
         let specialty = first.specialty.as_deref().unwrap_or_default();
         let json = "-H 'content-type: application/json'";
         let take = |field: &str| format!(r#"sed -n 's/.*"{field}":"\([^"]*\)".*/\1/p'"#);
-        let hold = |patient: &str| {
-            let place = format!(r#""calendar_id":"{id}","start":"{start}""#);
-            format!(r#"-d '{{{place},"reason":"{REASON}","patient_id":"{patient}"}}'"#)
-        };
+        let place = format!(r#""calendar_id":"{id}","start":"{start}","reason":"{REASON}""#);
+        let hold = |patient: &str| format!(r#"-d '{{{place},"patient_id":"{patient}"}}'"#);
         let step = |words: &str, lines: &[String]| (words.to_owned(), lines.to_vec());
         let read = format!(r#"curl -s "{server}/v1/appointments/$APPOINTMENT"; echo"#);
         vec![

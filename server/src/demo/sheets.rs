@@ -182,7 +182,8 @@ pub(super) const SHEETS: &[Sheet] = &[
     },
     Sheet {
         who: Some(("Dr Joël Bazile", "cardiologue")),
-        place: "Cabinet de cardiologie de la Darse", address: "6 quai Lefèvre, 97110 Pointe-à-Pitre",
+        place: "Cabinet de cardiologie de la Darse",
+        address: "6 quai Lefèvre, 97110 Pointe-à-Pitre",
         position: (16.2373, -61.5343), department: "971", time_zone: "America/Guadeloupe",
         lanes: 1, week: EARLY, reasons: HEART, holidays: false,
     },

@@ -49,7 +49,8 @@ impl Default for Limits {
     }
 }
 
-/// Bytes that a connection buffers while it reads a header, and so the longest header.
+/// Bytes that a connection buffers while it reads a header. A longer one is refused, unless all of
+/// it arrives at once.
 pub(super) const HEADER_BYTES_MAX: usize = 64 << 10;
 
 /// Slots, calendars or appointments in an answer where the request says nothing.

@@ -77,8 +77,12 @@ impl FromStr for Instant {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const RULE: &str = "must be an RFC 3339 instant with an offset or Z, such as \
                             2027-03-01T09:00:00+01:00";
-        // A zone in brackets could contradict the offset; RFC 3339 has none.
-        if INSTANT_BYTES_MAX < text.len() || text.contains('[') {
+        // What is read beyond RFC 3339 is not taken: no date without hyphens, no space between date
+        // and time, no zone in brackets, which could contradict the offset.
+        let letter = |at: usize| text.as_bytes().get(at).map(u8::to_ascii_uppercase);
+        let shape =
+            [letter(4), letter(7), letter(10), letter(13)] == [b'-', b'-', b'T', b':'].map(Some);
+        if INSTANT_BYTES_MAX < text.len() || text.contains('[') || !shape {
             return Err(RULE);
         }
         text.parse().map(Self).map_err(|_| RULE)
@@ -121,6 +125,8 @@ mod tests {
             "2027-02-30T09:00:00Z",
             "2027-03-01T09:00:00+01:00[Asia/Tokyo]",
             "tomorrow",
+            "2027-03-01 09:00:00Z",
+            "20270301T090000Z",
         ] {
             assert!(wrong.parse::<Instant>().is_err(), "{wrong}");
         }

@@ -2,14 +2,15 @@
 //!
 //! In reading order:
 //!
-//! - [`limits`]: every bound, with its unit.
-//! - [`serve`]: connections, from the listener to the graceful end; [`pace`] cuts off the slow.
-//! - [`router`]: which path and method is which operation.
-//! - [`app`]: one request, from its header to its answer.
-//! - [`request`] and [`answer`]: reading headers, queries and bodies; writing answers.
-//! - [`problem`] and [`refusal`]: every refusal, and which of the engine's becomes which.
-//! - [`local`], [`cursor`], [`dto`], [`calendar_dto`]: instants, places in a list and JSON as clients see them.
-//! - [`calendars`], [`slots`], [`holds`], [`appointments`], [`health`]: the operations.
+//! - `limits`: every bound, with its unit.
+//! - `serve`: connections, from the listener to the graceful end; `pace` cuts off the slow.
+//! - `router`: which path and method is which operation.
+//! - `app`: one request, from its header to its answer.
+//! - `request` and `answer`: reading headers, queries and bodies; writing answers.
+//! - `problem` and `refusal`: every refusal, and which of the engine's becomes which.
+//! - `local`, `cursor`, `dto`, `calendar_dto`: instants, places in a list and JSON as clients see
+//!   them.
+//! - `calendars`, `slots`, `holds`, `appointments`, `health`: the operations.
 
 mod limits;
 mod pace;

@@ -85,7 +85,7 @@ impl Merge {
     }
 }
 
-/// The first record names the centre; a later one fills what it lacks.
+/// The first record names the centre, and a later one fills a kind or city that it lacks.
 fn merge_details(centre: &mut Centre, later: &Content, notes: &mut Vec<String>) {
     let fields = [
         ("name", &mut centre.name, &later.name),
@@ -166,7 +166,9 @@ fn external_id(id: &str, address: &str) -> String {
     const HASH_BYTES: usize = 17;
     let visible: String = id.chars().filter(char::is_ascii_graphic).collect();
     let address = fnv1a(address.as_bytes());
-    if visible == id && id.len() <= MAX_EXTERNAL_ID_BYTES - HASH_BYTES {
+    // A tilde stands only where an id was changed, so that no changed id is another one's own.
+    let plain = visible == id && !id.contains('~');
+    if plain && id.len() <= MAX_EXTERNAL_ID_BYTES - HASH_BYTES {
         return format!("{id}-{address:016x}");
     }
     let kept: String = visible.chars().take(MAX_EXTERNAL_ID_BYTES - 2 * HASH_BYTES).collect();
@@ -192,6 +194,9 @@ mod tests {
         let long = external_id(&"é long id ".repeat(20), "foobar");
         assert!(long.len() <= MAX_EXTERNAL_ID_BYTES && long.bytes().all(|b| b.is_ascii_graphic()));
         assert_ne!(long, external_id(&"é long id ".repeat(21), "foobar"));
+        let changed = external_id("é", "foobar");
+        let own = changed.strip_suffix("-85944171f73967e8").unwrap();
+        assert_ne!(external_id(own, "foobar"), changed);
     }
 
     #[test]

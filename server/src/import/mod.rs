@@ -41,7 +41,8 @@ pub use target::Target;
 pub const MAX_NAME_CHARS: usize = 200;
 /// The longest address kept, in characters; two addresses that differ beyond it stay two centres.
 pub const MAX_ADDRESS_CHARS: usize = 300;
-/// The most notes kept for one record; a last note then counts the ones left out.
+/// The most notes that reading keeps for one record; a last note then counts the ones left out.
+/// Making its calendar may add a few.
 pub const MAX_NOTES: usize = 64;
 
 /// What a file asks for: the calendars to make, and an answer for every record in it.
