@@ -1,5 +1,5 @@
 //! A group commit, and a booking from hold to confirm, beside raw writes of the same bytes.
-#![expect(clippy::unwrap_used, missing_docs, reason = "benchmarks, and criterion's macros")]
+#![expect(clippy::unwrap_used, reason = "benchmarks")]
 
 use std::fs::File;
 use std::io::Write;

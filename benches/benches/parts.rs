@@ -1,5 +1,5 @@
 //! A slot word, a decision, an entry's bytes: no disk, one thread.
-#![expect(clippy::unwrap_used, missing_docs, reason = "benchmarks, and criterion's macros")]
+#![expect(clippy::unwrap_used, reason = "benchmarks")]
 
 use std::hint::black_box;
 

@@ -7,7 +7,7 @@
 //! - [`import`]: lists of centres.
 //! - [`commands`]: commands to two calendars, in any order.
 //!
-//! What a check came across is in its [`Met`], so that a test can tell that it came across anything.
+//! What a check came across is in its [`Met`], so that a test can tell that there was anything.
 
 mod commands;
 mod entry;
@@ -16,6 +16,6 @@ mod met;
 mod tape;
 
 pub use commands::{COMMANDS_MAX, commands};
-pub use entry::{entry, sealed};
+pub use entry::entry;
 pub use import::import;
 pub use met::Met;

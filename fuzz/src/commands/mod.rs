@@ -181,11 +181,11 @@ impl World {
             known.set = known.set.changed(part, known.version);
         }
         let (calendar, now) = (&self.calendars[place], self.model.now);
-        let outside: Vec<HoldId> =
-            calendar.outside(now).iter().map(|live| live.booking.id).collect();
-        let mut expected: Vec<HoldId> =
-            self.model.outside(place).map(|line| line.booking.id).collect();
-        expected.sort_unstable();
+        let outside = calendar.outside(now);
+        let outside: Vec<HoldId> = outside.iter().map(|live| live.booking.id).collect();
+        let mut expected: Vec<&Line> = self.model.outside(place).collect();
+        expected.sort_by_key(|line| (line.booking.span.start, line.booking.id));
+        let expected: Vec<HoldId> = expected.iter().map(|line| line.booking.id).collect();
         assert_eq!(outside, expected, "what lies outside the hours");
     }
 

@@ -253,7 +253,7 @@ impl Model {
         Ok(vec![Event::Cancelled { at: self.now, booking }])
     }
 
-    /// A move, which is a word of the language.
+    /// A move; that word is Rust's own.
     pub(super) fn shift(
         &self,
         (from, to): (usize, usize),

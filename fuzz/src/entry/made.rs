@@ -34,8 +34,8 @@ pub(super) fn entry(tape: &mut Tape<'_>) -> Entry {
     Entry { command, events: (0..=more).map(|_| event(tape)).collect() }
 }
 
-/// A frame that only its checksum speaks for: numbers in it may be wrong, and there may be something
-/// where nothing is written.
+/// A frame that only its checksum speaks for: numbers in it may be wrong, and there may be
+/// something where nothing is written.
 pub(super) fn strange_frame(tape: &mut Tape<'_>) -> Vec<u8> {
     let (first, before) = (tape.u64(), [tape.byte(); 32]);
     let count = tape.below(ENTRIES_MAX);

@@ -10,7 +10,7 @@ use creneau::journal::frame::{self, FRAME_FORM, Frame};
 use crate::met::Met;
 use crate::tape::Tape;
 
-/// Where a frame has what. It is written down here once more: a form that was written never changes.
+/// Where a frame has what, written down once more: a form that is on disks never changes.
 const CHECKSUM: Range<usize> = 20..24;
 const LENGTH: Range<usize> = 24..32;
 const HEADER_LEN: usize = 64;
@@ -106,8 +106,7 @@ fn clear_between(frame: &mut [u8], entries: &[&[u8]]) {
 }
 
 /// The bytes as a frame: with the head of one, and a checksum that fits.
-#[must_use]
-pub fn sealed(bytes: &[u8]) -> Vec<u8> {
+fn sealed(bytes: &[u8]) -> Vec<u8> {
     let mut frame = bytes.to_vec();
     frame.resize(frame.len().max(HEADER_LEN), 0);
     let length = (frame.len() as u64).to_le_bytes();

@@ -11,7 +11,7 @@ use creneau_server::import::{
 use crate::met::Met;
 use crate::tape::Tape;
 
-/// Records of a list of which calendars are made; of longer ones only the plan is looked at.
+/// Records of a list that are looked at one by one, and made into calendars.
 const RECORDS_MAX: usize = 64;
 
 /// Checks what reads a list of centres. The first byte says what the others are:
@@ -45,12 +45,13 @@ fn check_file(text: &str, settings: &Settings, met: &mut Met) {
         assert!(list.is_err(), "a list is read");
         return met.note("file refused");
     };
-    let records = list.expect("only a list is read").len();
-    assert_eq!(plan.records.len(), records, "each record has a report");
+    let records = list.expect("only a list is read");
+    assert_eq!(plan.records.len(), records.len(), "each record has a report");
     check_reports(&plan, met);
     plan.centres.iter().for_each(check_centre);
     met.note("file read");
-    if records <= RECORDS_MAX {
+    if records.len() <= RECORDS_MAX {
+        check_alone(records, &plan);
         calendars::check(&plan, settings, met);
     }
 }
@@ -81,6 +82,25 @@ fn check_reports(plan: &Plan, met: &mut Met) {
         }
     }
     assert_eq!(plan.centres.len(), taken, "each centre has the record that was taken for it");
+}
+
+/// Whether a record is refused is its own matter, and the last record of a centre counts.
+fn check_alone(records: Vec<serde_json::Value>, whole: &Plan) {
+    for (record, report) in records.into_iter().zip(&whole.records) {
+        let alone = plan(&serde_json::json!([record]).to_string()).expect("a list");
+        let reason = alone.records.first().and_then(|alone| alone.reason.as_ref());
+        assert_eq!(report.reason.as_ref(), reason, "{record}");
+        let mut later = whole.records.iter().skip(report.index + 1);
+        if report.centre.is_none() || later.any(|later| later.centre == report.centre) {
+            continue;
+        }
+        let centre = report.centre.and_then(|centre| whole.centres.get(centre));
+        let (centre, alone) = centre.zip(alone.centres.first()).expect("it was not refused");
+        for (kept, given) in centre.weekly.iter().zip(&alone.weekly) {
+            // A day without hours may be closed, or not be spoken of.
+            assert!(given.is_empty() || given == kept, "{record}: {centre:?}");
+        }
+    }
 }
 
 fn check_centre(centre: &Centre) {
