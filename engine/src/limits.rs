@@ -109,6 +109,8 @@ pub const ENDED_HOLD_REMEMBERED_MS: i64 = 24 * 60 * 60 * 1_000;
 pub const PANICS_MAX: u32 = 2;
 
 const _: () = assert!(STEPS_PER_RESERVATION_MAX <= 128, "a reservation fits two words");
-const _: () =
-    assert!((PARK_WAIT_MS as i64) < QUEUE_WAIT_MS, "who stands behind a move is not late by it");
+const _: () = assert!(
+    PARK_WAIT_MS < QUEUE_WAIT_MS.cast_unsigned(),
+    "who stands behind a move is not late by it"
+);
 const _: () = assert!(ENTRY_BYTES_MAX <= COMMIT_BYTES_MAX, "any entry fits a commit");

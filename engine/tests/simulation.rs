@@ -2,7 +2,7 @@
 //!
 //! Byte for byte a seed repeats itself only with `--cfg tokio_unstable`; `make test-sim` builds
 //! with it. Everything else holds without it too.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -333,7 +333,7 @@ mod tests {
         let mut answers = Vec::new();
         for _ in 0..2 {
             let (said, answer) = tokio::sync::oneshot::channel();
-            queue.submit(entry(), Box::new(move |done| drop(said.send(done)))).unwrap();
+            queue.submit(entry(), Box::new(move |done| assert!(said.send(done).is_ok()))).unwrap();
             let durable = queue.durable(queue.last_submitted()).await;
             answers.push((durable, answer.await));
         }

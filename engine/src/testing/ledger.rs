@@ -31,6 +31,7 @@ pub enum Ask {
 
 /// What a request brought about.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "few, and none of them lives long")]
 pub enum Told {
     /// A calendar, and whether this very request made it so.
     Calendar(CalendarInfo),
