@@ -3,14 +3,26 @@
 //! The engine's clock starts on a Monday in March 2027, a week before the clocks of Europe go
 //! forward, so that every slot is known beforehand.
 
+#[cfg(test)]
 mod client;
+#[cfg(test)]
 mod served;
 
+#[cfg(test)]
 mod bounds;
+#[cfg(test)]
 mod calendars;
+#[cfg(test)]
 mod ends;
+#[cfg(test)]
+mod feed;
+#[cfg(test)]
 mod life;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
 mod repeats;
+#[cfg(test)]
 mod slots;
+#[cfg(test)]
 mod surge;
