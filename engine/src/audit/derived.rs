@@ -372,3 +372,34 @@ impl Rows<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::audit;
+    use crate::audit::tests::{created, found, frames, held};
+    use crate::booking::Calendar;
+    use crate::journal::Journal;
+    use crate::runtime::{SnapshotRow, write_progress};
+    use crate::storage::memory::{MemoryJournal, MemoryStore};
+    use crate::storage::{Mutation, Store, Table};
+    use crate::time::Timestamp;
+
+    #[tokio::test]
+    async fn a_snapshot_that_lacks_a_booking_is_found() {
+        let (mut journal, store) = (MemoryJournal::default(), MemoryStore::default());
+        for (first, frame) in frames(vec![created(), held(1, "p", 60)]) {
+            journal.append(first, &frame).await.unwrap();
+        }
+        let calendar = Calendar::created(&created()).unwrap();
+        for (sequence, missing) in [(1, false), (2, true)] {
+            let row = SnapshotRow { sequence, snapshot: calendar.snapshot() };
+            let value = rkyv::to_bytes::<rkyv::rancor::Error>(&row).unwrap().to_vec();
+            let key = calendar.id().bits().to_be_bytes().to_vec();
+            let snapshot = Mutation { table: Table::Snapshots, key, value: Some(value) };
+            store.write(vec![write_progress(2, 2, 2), snapshot]).unwrap();
+            let report = audit(&found(&journal, &store), Timestamp::default());
+            let lacks = report.faults.iter().any(|it| it.what.contains("missing in the snapshot"));
+            assert_eq!(lacks, missing, "at {sequence}: {report:?}");
+        }
+    }
+}

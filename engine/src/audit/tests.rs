@@ -37,12 +37,12 @@ fn guards() -> Vec<Guard> {
     vec![Guard::per_calendar(), Guard { kind: "first".to_owned(), scope: GuardScope::Engine }]
 }
 
-fn created() -> Event {
+pub(super) fn created() -> Event {
     let definition = Definition::weekdays("N", "Europe/Paris");
     Event::CalendarCreated { calendar: CALENDAR, at: at(0), definition }
 }
 
-fn held(id: u128, person: &str, start: i64) -> Event {
+pub(super) fn held(id: u128, person: &str, start: i64) -> Event {
     let booking = booking(id, person, start);
     Event::Held { at: at(1), booking, deadline: at(16), guards: guards() }
 }
@@ -68,10 +68,10 @@ fn moved(id: u128, from: i64, to: i64) -> Event {
 }
 
 /// Frames by the key under which they lie.
-type Frames = BTreeMap<Sequence, Vec<u8>>;
+pub(super) type Frames = BTreeMap<Sequence, Vec<u8>>;
 
 /// The frames of a journal with one entry of one event in each, in a chain as it should be.
-fn frames(events: Vec<Event>) -> Frames {
+pub(super) fn frames(events: Vec<Event>) -> Frames {
     let mut tail = Tail::default();
     let frame = |event| {
         let entry = Entry { command: None, events: vec![event] }.encode().unwrap();
@@ -151,6 +151,9 @@ fn each_broken_promise_is_found_and_located() {
         let found = faults(&report);
         assert!(found.contains(&(kind, Some(sequence))), "{kind}: {found:?} in {events:?}");
     }
+    let again = vec![held(1, "p", 60), released(1, "p", 60), expired(1, "p", 60, 16)];
+    let again = of_events(again);
+    assert!(again.faults[0].what.contains("but was Released"), "{again:?}");
     let report = of_events(vec![held(1, "p", 60), held(2, "q", 75)]);
     assert_eq!(report.double_bookings, 1);
     let what = &report.faults[0].what;
@@ -278,7 +281,7 @@ async fn worked(clean: bool) -> (MemoryJournal, MemoryStore, Timestamp) {
     (journal, store, now)
 }
 
-fn found(journal: &MemoryJournal, store: &MemoryStore) -> Inspection {
+pub(super) fn found(journal: &MemoryJournal, store: &MemoryStore) -> Inspection {
     let storage = memory::reopened(journal, store);
     Inspection {
         journal: storage.journal.reader(),

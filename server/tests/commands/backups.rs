@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use jiff::{ToSpan, Zoned};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ fn calendar(server: &Server) -> String {
     made["calendar_id"].as_str().unwrap().to_owned()
 }
 
-/// Books one slot after the other until it is told to stop.
+/// Books one slot after the other until it is told to stop, or the server is gone.
 fn book(address: &str, calendar: &str, number: usize, booked: &Booked, stop: &AtomicBool) {
     let mut server = Connection::open(address).unwrap();
     let from = Zoned::now().date().saturating_add(2.days());
@@ -45,17 +46,33 @@ fn book(address: &str, calendar: &str, number: usize, booked: &Booked, stop: &At
             "calendar_id": calendar, "start": slot["start"], "reason": "dose",
             "patient_id": format!("patient-{number}-{place}"),
         });
-        let (status, hold) = server.ask("POST", "/v1/holds", None, &body.to_string()).unwrap();
+        let Some((status, hold)) = server.ask("POST", "/v1/holds", None, &body.to_string()) else {
+            return;
+        };
         if status == 409 {
             pause(1);
             continue;
         }
         assert_eq!(status, 201, "{hold}");
         let path = format!("/v1/holds/{}/confirm", hold["hold_id"].as_str().unwrap());
-        let (status, appointment) = server.ask("POST", &path, None, "").unwrap();
+        let Some((status, appointment)) = server.ask("POST", &path, None, "") else { return };
         assert_eq!(status, 201, "{appointment}");
         booked.lock().unwrap().push(appointment);
     }
+}
+
+fn clients(
+    server: &Server,
+    calendar: &str,
+    booked: &Booked,
+    stop: &Arc<AtomicBool>,
+) -> Vec<JoinHandle<()>> {
+    let client = |number| {
+        let (address, calendar) = (server.address.clone(), calendar.to_owned());
+        let (booked, stop) = (booked.clone(), stop.clone());
+        std::thread::spawn(move || book(&address, &calendar, number, &booked, &stop))
+    };
+    (0..CLIENTS).map(client).collect()
 }
 
 fn text(path: &Path) -> &str {
@@ -100,13 +117,7 @@ fn a_backup_taken_while_clients_book_has_all_that_they_were_told() {
     let mut server = Server::serve(&data);
     let calendar = calendar(&server);
     let (booked, stop) = (Booked::default(), Arc::new(AtomicBool::new(false)));
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|number| {
-            let (address, calendar) = (server.address.clone(), calendar.clone());
-            let (booked, stop) = (booked.clone(), stop.clone());
-            std::thread::spawn(move || book(&address, &calendar, number, &booked, &stop))
-        })
-        .collect();
+    let clients = clients(&server, &calendar, &booked, &stop);
     let mut taken = Vec::new();
     for name in ["first", "second"] {
         pause(400);
@@ -172,4 +183,28 @@ fn neither_writes_over_anything_nor_restores_what_is_damaged() {
     assert!(why.contains("not sound"), "{why}");
     assert!(!path("elsewhere").exists() && !path("elsewhere.partial").exists());
     assert_eq!(verify(&data).0, 0, "the original is as it was");
+}
+
+/// What a kill leaves is in order: rows that lag, a mark that lags, a torn end of a log.
+#[test]
+fn a_server_that_is_killed_while_clients_book_leaves_what_verifies() {
+    const KILLS: u64 = 5;
+    let root = tempfile::tempdir().unwrap();
+    let (booked, mut calendars) = (Booked::default(), 0);
+    for kill in 0..KILLS {
+        let mut server = Server::serve(root.path());
+        let (calendar, stop) = (calendar(&server), Arc::default());
+        calendars += 1;
+        let clients = clients(&server, &calendar, &booked, &stop);
+        pause(150 + 70 * kill);
+        server.kill();
+        for client in clients {
+            client.join().unwrap();
+        }
+        let (status, report) = verify(root.path());
+        assert_eq!((status, &report["calendars"]), (0, &json!(calendars)), "{report}");
+        let told = booked.lock().unwrap().len() as u64;
+        assert!(told <= report["appointments_booked"].as_u64().unwrap(), "{told}: {report}");
+    }
+    assert!(100 < booked.lock().unwrap().len());
 }
