@@ -54,6 +54,9 @@ pub struct Config {
     /// Derived rows that may wait to be written before requests are refused, and new holds at half
     /// of it: 10,000 to 10,000,000.
     pub behind_max: usize,
+    /// How to reach who has the directory, in one line of at most 200 bytes, such as a server's
+    /// URL: other processes find it in the directory's `LOCK`. As standard nothing.
+    pub contact: Option<String>,
 }
 
 impl Config {
@@ -72,6 +75,7 @@ impl Config {
             write_timeout: Duration::from_secs(10),
             replay_max: 100_000,
             behind_max: 1_000_000,
+            contact: None,
         }
     }
 
@@ -134,6 +138,11 @@ impl Config {
                 (10_000..=10_000_000).contains(&self.behind_max),
                 "behind_max",
                 "must be 10,000 to 10,000,000",
+            ),
+            (
+                self.contact.as_ref().is_none_or(|it| it.len() <= 200 && !it.contains('\n')),
+                "contact",
+                "must be one line of at most 200 bytes",
             ),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {

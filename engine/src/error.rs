@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::booking::Rejection;
-use crate::journal::ReadError;
+use crate::journal::{BackupError, ReadError};
 use crate::runtime::Fault;
 use crate::storage::{OpenError, StoreError};
 
@@ -37,6 +37,9 @@ pub enum Error {
     /// The directory could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// No backup was taken.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The journal ends before what was acknowledged.
     #[error("the journal ends at {tail}, but {marked} was acknowledged")]
     TailLost {

@@ -41,9 +41,10 @@
 //!
 //! # Modules in reading order
 //!
-//! [`booking`] is the pure core, [`journal`] what is written, [`storage`] where. The rest is behind
-//! [`Engine`]; `docs/architecture.md` walks through it.
+//! [`booking`] is the pure core, [`journal`] what is written, [`storage`] where, [`audit`] whether
+//! it is sound. The rest is behind [`Engine`]; `docs/architecture.md` walks through it.
 
+pub mod audit;
 pub mod booking;
 pub mod journal;
 pub mod limits;
@@ -66,6 +67,8 @@ pub use booking::{
 };
 pub use config::{Config, Place};
 pub use engine::{Engine, Environment, Status};
+#[cfg(feature = "rocksdb")]
+pub use engine::{back_up, contact, inspect, restore};
 pub use error::{Answer, Error};
 pub use ids::*;
 pub use journal::Sequence;

@@ -14,14 +14,11 @@ use crate::runtime::{
     Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key,
     write_progress,
 };
-use crate::storage::{Storage, Store, StoreError, Table};
+use crate::storage::{Storage, Store, StoreError, Table, for_each_row};
 use crate::time::Timestamp;
 
 /// Bytes of the journal that are read at once.
 const READ_BYTES: usize = 4 << 20;
-
-/// Rows of the store that are read at once.
-const SCAN_ROWS: usize = 4_096;
 
 /// Calendars, and rows, in memory after which they are written down during a replay.
 const CALENDARS_IN_MEMORY_MAX: usize = 50_000;
@@ -90,28 +87,6 @@ fn progress(store: &dyn Store, tail: Sequence) -> Result<Option<Progress>, Store
         return Ok(None);
     }
     Ok(Some(Progress { indexed, kept }))
-}
-
-/// Calls `each` with every row of a table.
-fn for_each_row(
-    store: &dyn Store,
-    table: Table,
-    mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut from = Vec::new();
-    loop {
-        let rows = store.scan(table, &[], &from, SCAN_ROWS)?;
-        for (key, value) in &rows {
-            each(key, value)?;
-        }
-        match rows.into_iter().nth(SCAN_ROWS - 1) {
-            Some((mut key, _)) => {
-                key.push(0);
-                from = key;
-            }
-            None => return Ok(()),
-        }
-    }
 }
 
 fn list_calendars(store: &dyn Store, index: &Index) -> Result<(), StoreError> {

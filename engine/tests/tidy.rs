@@ -115,6 +115,7 @@ fn layers_point_one_way() {
         (
             "crate::runtime",
             &[
+                "engine/src/audit/derived.rs",
                 "engine/src/engine/",
                 "engine/src/recovery.rs",
                 "engine/src/error.rs",

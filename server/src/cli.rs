@@ -27,6 +27,61 @@ enum Command {
     Demo(Demo),
     /// Make calendars from a file.
     Import(Import),
+    /// Read a whole directory, and say whether it is sound.
+    Verify(Verify),
+    /// Write everything that happened as JSON Lines.
+    Export(Export),
+    /// Copy the bookings to another directory, also while a server uses them.
+    Backup(Backup),
+    /// Bring a backup back, and make sure that it is sound.
+    Restore(Restore),
+}
+
+/// `creneau backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The directory of the bookings.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The directory that becomes the copy; there must be nothing in it.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// The server that uses the directory, such as `http://127.0.0.1:8080`; it is found without.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+}
+
+/// `creneau restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The backup.
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The directory that becomes the bookings; there must be nothing in it.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+/// `creneau verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The directory of the bookings, which no server may be using; nothing in it is changed.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Answer with one JSON object alone on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `creneau export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The directory of the bookings, which no server may be using; nothing in it is changed.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Begin with the entry after this one.
+    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    pub after: u64,
 }
 
 /// Where a server listens.
@@ -120,6 +175,10 @@ pub fn run() -> ExitCode {
         Command::Import(Import { what: ImportWhat::Centres(asked) }) => {
             commands::import::run(asked)
         }
+        Command::Verify(asked) => commands::verify::run(asked),
+        Command::Export(asked) => commands::export::run(asked),
+        Command::Backup(asked) => commands::backup::run(asked),
+        Command::Restore(asked) => commands::backup::restore(asked),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -150,7 +209,13 @@ mod tests {
         assert!(parse("creneau demo --listen 127.0.0.1:0"));
         assert!(parse("creneau import centres f --data d --json --lanes 20"));
         assert!(parse("creneau import centres f --server http://127.0.0.1:8080"));
+        assert!(parse("creneau verify --data d --json"));
+        assert!(parse("creneau export --data d --after 17"));
+        assert!(parse("creneau backup --data d --to e --server http://127.0.0.1:1"));
+        assert!(parse("creneau restore --from d --to e"));
         for wrong in [
+            "creneau verify",
+            "creneau export --data d --after x",
             "creneau serve",
             "creneau serve --data d --memory",
             "creneau serve --data d --hold-seconds 0",

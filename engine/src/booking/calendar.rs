@@ -95,6 +95,14 @@ pub struct CalendarSnapshot {
     ended: Vec<(HoldId, Ending)>,
 }
 
+impl CalendarSnapshot {
+    /// What occupied a lane when it was kept.
+    #[must_use]
+    pub fn live(&self) -> &[Live] {
+        &self.live
+    }
+}
+
 impl Calendar {
     /// The event that creates a calendar.
     ///

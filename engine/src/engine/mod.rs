@@ -22,6 +22,8 @@ mod holds;
 mod open;
 
 pub use open::Environment;
+#[cfg(feature = "rocksdb")]
+pub use open::{back_up, contact, inspect, restore};
 
 /// How long [`Engine::shutdown`] waits for what is under way.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(30);
@@ -146,6 +148,22 @@ impl Engine {
     #[must_use]
     pub fn feed(&self, after: Sequence) -> Feed {
         Feed::new(self.shared().reader.clone(), self.shared().queue.follow(), after)
+    }
+
+    /// Copies the journal to the directory `to`, in which there must be nothing, while requests are
+    /// served: all that was acknowledged before the call is in the copy. Gives its last sequence.
+    ///
+    /// An engine that opens the copy builds what is derived from it anew. On the same file system
+    /// the copy shares files with the original, and so takes no space, but is no second copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backup`] when there is no copy: of an engine in memory there never is.
+    pub async fn back_up(&self, to: impl Into<std::path::PathBuf>) -> Result<Sequence, Error> {
+        let shared = self.shared();
+        shared.check()?;
+        let (reader, to) = (shared.reader.clone(), to.into());
+        Ok(open::blocking(move || reader.back_up(&to)).await??)
     }
 
     /// Takes no new request, finishes what is under way, keeps the state of all calendars and

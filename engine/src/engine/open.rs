@@ -6,15 +6,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::{oneshot, watch};
 
 use super::{Engine, Inner};
+#[cfg(feature = "rocksdb")]
+use crate::audit::{Report, audit};
 use crate::config::{Config, Place};
 use crate::error::Error;
 use crate::ids::{RandomBits, SystemRandom};
+#[cfg(feature = "rocksdb")]
+use crate::journal::Sequence;
 use crate::limits::CLOCK_BEHIND_MAX_MS;
 use crate::recovery::{Recovered, recover};
 use crate::runtime::{
     Admission, Behind, Claims, CommitQueue, Committer, Deadlines, Directory, Index, Shared, Upkeep,
     guard_keys, is_lock_free,
 };
+#[cfg(feature = "rocksdb")]
+use crate::storage::Inspection;
 use crate::storage::{Storage, memory};
 use crate::time::{Clock, SystemWallClock, WallClock};
 
@@ -52,7 +58,8 @@ impl Engine {
             #[cfg(feature = "rocksdb")]
             Place::Directory(path) => {
                 let path = path.clone();
-                let options = crate::storage::rocksdb::Options::default();
+                let contact = config.contact.clone();
+                let options = crate::storage::rocksdb::Options { contact, ..Default::default() };
                 blocking(move || crate::storage::rocksdb::open(&path, options)).await??
             }
         };
@@ -107,8 +114,66 @@ impl Engine {
     }
 }
 
+/// Opens a directory that nobody uses to look at it, and changes nothing in it: see
+/// [`audit`](crate::audit). It blocks.
+///
+/// # Errors
+///
+/// [`Error::Open`] when the directory is in use, is not ours, or cannot be read at all. Damage is
+/// no error; it is told in [`Inspection::damage`].
+#[cfg(feature = "rocksdb")]
+pub fn inspect(directory: &std::path::Path) -> Result<Inspection, Error> {
+    let options = crate::storage::rocksdb::Options::default();
+    crate::storage::rocksdb::inspect(directory, &options).map_err(Error::from)
+}
+
+/// How to reach the process that uses a directory, by [`Config::contact`]; none where it does not
+/// say. It counts only while the directory is in use.
+#[cfg(feature = "rocksdb")]
+#[must_use]
+pub fn contact(directory: &std::path::Path) -> Option<String> {
+    crate::storage::rocksdb::contact(directory)
+}
+
+/// Backs up a directory that nobody uses to the directory `to`, and gives the last sequence of the
+/// copy; see [`Engine::back_up`] for one that an engine uses. It blocks.
+///
+/// # Errors
+///
+/// [`Error::Open`] when the directory is in use or damaged, [`Error::Backup`] when no copy was
+/// made.
+#[cfg(feature = "rocksdb")]
+pub fn back_up(directory: &std::path::Path, to: &std::path::Path) -> Result<Sequence, Error> {
+    let storage = crate::storage::rocksdb::open_existing(directory, &Default::default())?;
+    Ok(storage.journal.reader().back_up(to)?)
+}
+
+/// Brings a backup back: copies it to the directory `to`, in which there must be nothing, audits
+/// the copy, and gives it its name if it is sound. `now` is the wall clock's instant. It blocks.
+///
+/// # Errors
+///
+/// [`Error::Open`] when `from` is no backup, when it is not sound, or when the copy failed. Then
+/// nothing is left of the copy.
+#[cfg(feature = "rocksdb")]
+pub fn restore(
+    from: &std::path::Path,
+    to: &std::path::Path,
+    now: crate::Timestamp,
+) -> Result<Report, Error> {
+    let judge = |copy: &std::path::Path| {
+        let found = inspect(copy).map_err(|error| error.to_string())?;
+        let report = audit(&found, now);
+        match report.faults.first() {
+            None => Ok(report),
+            Some(fault) => Err(format!("it is not sound: {}; see creneau verify", fault.what)),
+        }
+    };
+    Ok(crate::storage::rocksdb::restore(from, to, judge)?)
+}
+
 /// Runs what blocks beside the runtime's own threads.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -23,15 +23,18 @@
 //! The suite in `conformance`, behind the feature `testing`, holds every implementation to it.
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
+mod entries;
 pub mod entry;
 pub mod frame;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 
+pub use entries::Entries;
 pub use entry::{Entry, Remembered};
 pub use frame::{Frame, FrameError, FrameHash};
 
@@ -70,6 +73,22 @@ pub enum ReadError {
         at: Sequence,
         /// What is wrong.
         what: String,
+    },
+}
+
+/// Why a journal was not backed up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackupError {
+    /// There is nothing on disk.
+    #[error("this journal is kept in memory alone, and cannot be backed up")]
+    Unsupported,
+    /// Nothing was left at the place.
+    #[error("failed to back up to {path}: {why}")]
+    Failed {
+        /// Where to.
+        path: String,
+        /// What went wrong.
+        why: String,
     },
 }
 
@@ -118,6 +137,17 @@ pub trait JournalReader: Send + Sync + 'static {
     ///
     /// [`ReadError`] when the medium fails or the last frame is damaged.
     fn tail(&self) -> Result<Tail, ReadError>;
+
+    /// Copies the journal to the directory `to`, in which there must be nothing, while it is being
+    /// written: all that was durable before the call is in the copy, which can be opened in its
+    /// place. Gives the last sequence of the copy. It blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`], and no copy.
+    fn back_up(&self, _to: &Path) -> Result<Sequence, BackupError> {
+        Err(BackupError::Unsupported)
+    }
 
     /// Gives up an append that hangs, which its writing end cannot say: whatever becomes of it, no
     /// later one succeeds, and what is on disk is not opened again in this process. A journal

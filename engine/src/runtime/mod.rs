@@ -39,8 +39,8 @@ pub(crate) use desk::{MoveAsked, Order, Verdict, Work, lane_hint, order_move};
 pub(crate) use directory::{Directory, Entry};
 pub use feed::{Feed, FeedEntry};
 pub(crate) use index::{
-    BookingRow, BookingState, HoldRow, Index, SnapshotRow, command_hash, decode_definition,
-    decode_hold, hold_of_key,
+    BookingRow, BookingState, HoldRow, Index, SnapshotRow, command_hash, decode_booking,
+    decode_definition, decode_hold, decode_snapshot, hold_key, hold_of_key,
 };
 pub(crate) use reservation::{Reservation, SlotClaim, guard_keys};
 pub(crate) use shared::Shared;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::journal::{Journal, Sequence};
+use crate::journal::{Journal, JournalReader, Sequence};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -132,6 +132,43 @@ pub trait Store: Send + Sync + 'static {
     /// Tells the engine's time, by which rows run out: those that have are no longer shown. It
     /// never goes back.
     fn tell_time(&self, millis: i64);
+}
+
+/// Rows of a table that [`for_each_row`] reads at once.
+const SCAN_ROWS: usize = 4_096;
+
+/// Calls `each` with every row of a table, in the order of their keys.
+pub(crate) fn for_each_row(
+    store: &dyn Store,
+    table: Table,
+    mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut from = Vec::new();
+    loop {
+        let rows = store.scan(table, &[], &from, SCAN_ROWS)?;
+        for (key, value) in &rows {
+            each(key, value)?;
+        }
+        match rows.into_iter().nth(SCAN_ROWS - 1) {
+            Some((mut key, _)) => {
+                key.push(0);
+                from = key;
+            }
+            None => return Ok(()),
+        }
+    }
+}
+
+/// A journal and a store that were opened to be looked at, and changed by nobody.
+pub struct Inspection {
+    /// The journal, as far as it can be read.
+    pub journal: Arc<dyn JournalReader>,
+    /// The store; none where there is none, or one that the next start builds anew.
+    pub store: Option<Arc<dyn Store>>,
+    /// The last sequence that was marked as acknowledged; none where the mark is lost.
+    pub marked: Option<Sequence>,
+    /// What was seen to be damaged on the way, one sentence each.
+    pub damage: Vec<String>,
 }
 
 /// An opened journal and store.

@@ -1,5 +1,7 @@
 //! One binary for all integration tests, so that RocksDB is linked once.
 
+#[cfg(feature = "rocksdb")]
+mod audit;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]

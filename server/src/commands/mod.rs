@@ -1,10 +1,13 @@
 //! What each command does. The command line itself is read in [`crate::cli`].
 
+pub(crate) mod backup;
 pub(crate) mod demo;
+pub(crate) mod export;
 mod hosting;
 pub(crate) mod import;
 mod opening;
 pub(crate) mod serve;
+pub(crate) mod verify;
 
 use std::future::Future;
 use std::io::{IsTerminal, Write};

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use creneau::{Config, Engine, Error, storage::OpenError};
+use creneau::storage::{Inspection, OpenError};
+use creneau::{Config, Engine, Error};
 
 use super::{EXIT_ENGINE_FAILED, Failure};
 
@@ -17,6 +18,49 @@ pub(super) fn durable(directory: &Path) -> Result<Config, Failure> {
 pub(super) fn durable(_directory: &Path) -> Result<Config, Failure> {
     Err(Failure::usage("this program was built without storage on disk; build it with RocksDB"))
 }
+
+/// Opens a directory to look at it.
+#[cfg(feature = "rocksdb")]
+pub(super) fn inspect(directory: &Path, in_use: &str) -> Result<Inspection, Failure> {
+    creneau::inspect(directory).map_err(|error| refused(&error, in_use))
+}
+
+/// Opens a directory to look at it.
+#[cfg(not(feature = "rocksdb"))]
+pub(super) fn inspect(directory: &Path, _in_use: &str) -> Result<Inspection, Failure> {
+    durable(directory)?;
+    Err(Failure::usage("this program was built without storage on disk"))
+}
+
+#[cfg(feature = "rocksdb")]
+pub(super) use creneau::{back_up, contact, restore};
+
+/// What a program without storage on disk says of it.
+#[cfg(not(feature = "rocksdb"))]
+mod without {
+    use std::path::Path;
+
+    use creneau::audit::Report;
+    use creneau::journal::BackupError;
+    use creneau::storage::OpenError;
+    use creneau::{Error, Sequence, Timestamp};
+
+    pub(in super::super) fn back_up(_: &Path, _: &Path) -> Result<Sequence, Error> {
+        Err(BackupError::Unsupported.into())
+    }
+
+    pub(in super::super) fn contact(_: &Path) -> Option<String> {
+        None
+    }
+
+    pub(in super::super) fn restore(_: &Path, to: &Path, _: Timestamp) -> Result<Report, Error> {
+        let why = "this program was built without storage on disk".to_owned();
+        Err(OpenError::Directory { path: to.display().to_string(), why }.into())
+    }
+}
+
+#[cfg(not(feature = "rocksdb"))]
+pub(super) use without::{back_up, contact, restore};
 
 /// Opens the engine. `in_use` says what to do where another process uses the directory.
 pub(super) async fn open(config: Config, in_use: &str) -> Result<Engine, Failure> {

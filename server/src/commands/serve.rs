@@ -24,9 +24,11 @@ async fn serve(asked: Serve) -> Result<(), Failure> {
     // The port first: where it is taken, the directory need not be touched.
     let listener = hosting::bind(&asked.listen).await?;
     let in_use = "stop that server, or choose another directory with --data";
+    let address = hosting::address(&listener)?;
+    // A backup is asked of who has the directory.
+    config.contact = Some(format!("http://{address}"));
     let engine = opening::open(config, in_use).await?;
     let leave = Leave::listen()?;
-    let address = hosting::address(&listener)?;
     let status = engine.status();
     tracing::info!(calendars = status.calendars, replayed = status.replayed, "opened");
     // From here on a connection is served: the port is open, and what comes waits in its queue.

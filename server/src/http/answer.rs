@@ -1,13 +1,15 @@
 //! Writing answers.
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{StatusCode, http};
 use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::body::Body;
 
 /// An answer.
-pub(super) type Response = http::Response<Full<Bytes>>;
+pub(super) type Response = http::Response<Body>;
 
 /// For answers about a person: nothing in between may keep them.
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -30,7 +32,7 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 }
 
 fn of_bytes(status: StatusCode, bytes: Bytes) -> Response {
-    let mut response = http::Response::new(Full::new(bytes));
+    let mut response = http::Response::new(Body::from(bytes));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, JSON);
@@ -40,7 +42,15 @@ fn of_bytes(status: StatusCode, bytes: Bytes) -> Response {
 
 /// An answer without a body.
 pub(super) fn empty(status: StatusCode) -> Response {
-    let mut response = http::Response::new(Full::default());
+    let mut response = http::Response::new(Body::default());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// An answer whose body goes on for as long as `parts` has a sender.
+pub(super) fn flowing(status: StatusCode, parts: mpsc::Receiver<Bytes>) -> Response {
+    let mut response = http::Response::new(Body::Flowing(parts));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     response

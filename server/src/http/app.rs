@@ -2,12 +2,11 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use creneau::{CalendarId, Engine};
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::answer::Response;
 use super::limits::Limits;
@@ -16,7 +15,7 @@ use super::problem::{Code, Problem};
 use super::refusal;
 use super::request::{self, Asked};
 use super::router::{Found, Operation, Router};
-use super::{appointments, calendars, health, holds, slots};
+use super::{appointments, backup, calendars, events, health, holds, slots};
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
 /// is gone, so that the bound on connections bounds the writes under way too; and the end of the
@@ -25,31 +24,42 @@ use super::{appointments, calendars, health, holds, slots};
 pub(super) struct Place {
     pub(super) _permit: Arc<OwnedSemaphorePermit>,
     pub(super) _open: mpsc::Sender<Infallible>,
+    /// Whether its client is on this machine.
+    pub(super) local: bool,
 }
 
 /// What all requests share.
 pub(super) struct App {
     pub(super) engine: Engine,
-    limits: Limits,
+    pub(super) limits: Limits,
     router: Router,
     zones: Zones,
-    ending: AtomicBool,
+    ending: watch::Sender<bool>,
+    /// Places for readers of the change feed.
+    pub(super) feeds: Arc<Semaphore>,
 }
 
 impl App {
     pub(super) fn new(engine: Engine, limits: Limits) -> Result<Self, matchit::InsertError> {
         let router = Router::new()?;
-        let (zones, ending) = (Zones::default(), AtomicBool::new(false));
-        Ok(Self { engine, limits, router, zones, ending })
+        let feeds = limits.feeds_max.clamp(1, Semaphore::MAX_PERMITS);
+        let feeds = Arc::new(Semaphore::new(feeds));
+        let (zones, ending) = (Zones::default(), watch::Sender::new(false));
+        Ok(Self { engine, limits, router, zones, ending, feeds })
     }
 
-    /// Has `/readyz` say no from now on.
+    /// Has `/readyz` say no from now on, and ends the change feeds.
     pub(super) fn end(&self) {
-        self.ending.store(true, Ordering::Release);
+        self.ending.send_replace(true);
     }
 
     pub(super) fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Acquire)
+        *self.ending.borrow()
+    }
+
+    /// Tells when the end has come.
+    pub(super) fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.subscribe()
     }
 
     /// The zone of a calendar.
@@ -86,8 +96,11 @@ impl App {
         };
         let body = request::body(&parts.headers, body, bytes_max, self.limits.body_timeout).await?;
         let query = parts.uri.query().map(str::to_owned);
-        let asked = Asked { id, query, headers: parts.headers, body };
-        let patience = self.limits.answer_timeout;
+        let asked = Asked { id, query, headers: parts.headers, body, local: place.local };
+        let patience = match operation.takes_long() {
+            true => self.limits.backup_timeout,
+            false => self.limits.answer_timeout,
+        };
         if !operation.writes() {
             let answer = tokio::time::timeout(patience, perform(&self, operation, asked)).await;
             return answer.unwrap_or_else(|_| Err(refusal::unavailable()));
@@ -124,5 +137,7 @@ async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Respon
         Operation::CancelAppointment => appointments::cancel(app, &asked).await,
         Operation::MoveAppointment => appointments::change(app, &asked).await,
         Operation::SearchAppointments => appointments::search(app, &asked).await,
+        Operation::FollowEvents => events::follow(app, &asked),
+        Operation::BackUp => backup::take(app, &asked).await,
     }
 }

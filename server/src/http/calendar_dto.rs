@@ -59,24 +59,24 @@ fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(json: D) -> Result<Optio
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct PractitionerJson {
-    name: String,
+pub(super) struct PractitionerJson {
+    pub(super) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    specialty: Option<String>,
+    pub(super) specialty: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct LocationJson {
-    name: String,
+pub(super) struct LocationJson {
+    pub(super) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
+    pub(super) address: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    lat: Option<f64>,
+    pub(super) lat: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    lon: Option<f64>,
+    pub(super) lon: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    department: Option<String>,
+    pub(super) department: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -91,7 +91,7 @@ struct ReasonJson {
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct WeekJson {
+pub(super) struct WeekJson {
     #[serde(default)]
     monday: Vec<Text<Interval>>,
     #[serde(default)]
@@ -116,7 +116,7 @@ struct ExceptionJson {
 }
 
 #[derive(Serialize)]
-struct ExceptionBody {
+pub(super) struct ExceptionBody {
     date: String,
     hours: Vec<Text<Interval>>,
 }
@@ -142,6 +142,12 @@ impl From<&WeeklyHours> for WeekJson {
         let [monday, tuesday, wednesday, thursday, friday, saturday, sunday] =
             week.days.each_ref().map(|hours| write_hours(hours));
         Self { monday, tuesday, wednesday, thursday, friday, saturday, sunday }
+    }
+}
+
+impl From<&DayException> for ExceptionBody {
+    fn from(exception: &DayException) -> Self {
+        Self { date: exception.date.to_string(), hours: write_hours(&exception.hours) }
     }
 }
 
@@ -224,10 +230,6 @@ impl From<CalendarInfo> for CalendarBody {
             let Reason { id, name, duration_minutes, buffer_minutes, version: _ } = reason;
             ReasonJson { id: Text(id), name, duration_minutes, buffer_minutes }
         };
-        let exception = |exception: &DayException| ExceptionBody {
-            date: exception.date.to_string(),
-            hours: write_hours(&exception.hours),
-        };
         Self {
             calendar_id: id.to_string(),
             version,
@@ -239,7 +241,7 @@ impl From<CalendarInfo> for CalendarBody {
             lanes: definition.lanes,
             reasons: definition.reasons.into_iter().map(reason).collect(),
             weekly_hours: WeekJson::from(&definition.weekly_hours),
-            exceptions: definition.exceptions.iter().map(exception).collect(),
+            exceptions: definition.exceptions.iter().map(ExceptionBody::from).collect(),
             horizon_days: definition.horizon_days,
         }
     }

@@ -19,12 +19,18 @@ pub struct Limits {
     /// From the end of a request to the start of its answer. It must exceed the engine's write
     /// timeout, which bounds what takes longest.
     pub answer_timeout: Duration,
+    /// The same for a backup, which may copy many files.
+    pub backup_timeout: Duration,
     /// How long a client may take nothing of an answer that is being sent to it.
     pub stall_timeout: Duration,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
     /// Bytes of the body of a request that describes a calendar.
     pub calendar_bytes_max: usize,
+    /// Readers that may follow the change feed at the same time: at least 1.
+    pub feeds_max: usize,
+    /// After how long without an event a reader of the change feed is sent a comment.
+    pub feed_heartbeat: Duration,
     /// How long the end of the server waits for requests that are under way.
     pub drain_timeout: Duration,
     /// How long `/readyz` says no before the server takes no more connections: as long as a load
@@ -40,9 +46,12 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(30),
+            backup_timeout: Duration::from_hours(1),
             stall_timeout: Duration::from_secs(30),
             body_bytes_max: 64 << 10,
             calendar_bytes_max: 256 << 10,
+            feeds_max: 64,
+            feed_heartbeat: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(10),
             unready_for: Duration::ZERO,
         }

@@ -6,11 +6,12 @@
 //! - `serve`: connections, from the listener to the graceful end; `pace` cuts off the slow.
 //! - `router`: which path and method is which operation.
 //! - `app`: one request, from its header to its answer.
-//! - `request` and `answer`: reading headers, queries and bodies; writing answers.
+//! - `request`, `answer` and `body`: reading headers, queries and bodies; writing answers.
 //! - `problem` and `refusal`: every refusal, and which of the engine's becomes which.
-//! - `local`, `cursor`, `dto`, `calendar_dto`: instants, places in a list and JSON as clients see
-//!   them.
-//! - `calendars`, `slots`, `holds`, `appointments`, `health`: the operations.
+//! - `local`, `cursor`, `dto`, `calendar_dto`, `event_dto`: instants, places in a list
+//!   and JSON as clients see them.
+//! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`:
+//!   the operations.
 
 mod limits;
 mod pace;
@@ -20,6 +21,7 @@ mod app;
 mod router;
 
 mod answer;
+mod body;
 mod problem;
 mod refusal;
 mod request;
@@ -27,10 +29,13 @@ mod request;
 mod calendar_dto;
 mod cursor;
 mod dto;
+pub(crate) mod event_dto;
 mod local;
 
 mod appointments;
+mod backup;
 mod calendars;
+mod events;
 mod health;
 mod holds;
 mod slots;

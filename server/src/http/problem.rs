@@ -14,6 +14,7 @@ use super::local::Local;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
     InvalidRequest,
+    Forbidden,
     NotFound,
     UnknownCalendar,
     UnknownHold,
@@ -25,6 +26,7 @@ pub(super) enum Code {
     HoldConfirmed,
     NotChangeable,
     ExternalIdTaken,
+    BackupFailed,
     HoldExpired,
     HoldReleased,
     VersionMismatch,
@@ -50,6 +52,7 @@ impl Code {
         use StatusCode as S;
         match self {
             Self::InvalidRequest => (S::BAD_REQUEST, "invalid_request", "The request breaks a rule"),
+            Self::Forbidden => (S::FORBIDDEN, "forbidden", "The request is not allowed"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing at this address"),
             Self::UnknownCalendar => (S::NOT_FOUND, "unknown_calendar", "There is no such calendar"),
             Self::UnknownHold => (S::NOT_FOUND, "unknown_hold", "There is no such hold"),
@@ -67,6 +70,7 @@ impl Code {
                 (S::CONFLICT, "not_changeable", "The appointment cannot be changed any more"),
             Self::ExternalIdTaken =>
                 (S::CONFLICT, "external_id_taken", "Another calendar has this external id"),
+            Self::BackupFailed => (S::CONFLICT, "backup_failed", "No backup was taken"),
             Self::HoldExpired => (S::GONE, "hold_expired", "The hold has expired"),
             Self::HoldReleased => (S::GONE, "hold_released", "The hold was released"),
             Self::VersionMismatch =>

@@ -127,6 +127,7 @@ pub(super) fn failed(error: &Error) -> Problem {
         Error::Failed | Error::Closed => unavailable(),
         Error::Store(_)
         | Error::Journal(_)
+        | Error::Backup(_)
         | Error::Open(_)
         | Error::TailLost { .. }
         | Error::ClockBehind { .. }

@@ -25,6 +25,8 @@ pub(super) struct Asked {
     pub(super) query: Option<String>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Whether it comes from this machine.
+    pub(super) local: bool,
 }
 
 impl Asked {

@@ -24,6 +24,8 @@ pub(super) enum Operation {
     CancelAppointment,
     MoveAppointment,
     SearchAppointments,
+    FollowEvents,
+    BackUp,
 }
 
 impl Operation {
@@ -36,7 +38,8 @@ impl Operation {
             | Self::ReleaseHold
             | Self::ConfirmHold
             | Self::CancelAppointment
-            | Self::MoveAppointment => true,
+            | Self::MoveAppointment
+            | Self::BackUp => true,
             Self::Livez
             | Self::Readyz
             | Self::Version
@@ -45,8 +48,14 @@ impl Operation {
             | Self::FindSlots
             | Self::ReadHold
             | Self::ReadAppointment
-            | Self::SearchAppointments => false,
+            | Self::SearchAppointments
+            | Self::FollowEvents => false,
         }
+    }
+
+    /// Whether it may take far longer than any other.
+    pub(super) const fn takes_long(self) -> bool {
+        matches!(self, Self::BackUp)
     }
 
     /// Whether its body describes a calendar, and so may be larger.
@@ -107,6 +116,8 @@ const PATHS: &[Path] = &[
         template: "/v1/appointments/search",
         operations: &[(Method::POST, Operation::SearchAppointments)],
     },
+    Path { template: "/v1/backup", operations: &[(Method::POST, Operation::BackUp)] },
+    Path { template: "/v1/events", operations: &[(Method::GET, Operation::FollowEvents)] },
 ];
 
 /// A request that has found its operation.

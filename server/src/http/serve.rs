@@ -117,10 +117,12 @@ impl Server {
     fn take(&mut self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         // Answers are written whole: waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
+        let peer = stream.peer_addr();
+        let local = peer.is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
         let turns = Turns::default();
         let Limits { header_timeout, stall_timeout, idle_timeout, .. } = self.limits;
         let stream = Paced::new(stream, turns.clone(), header_timeout, stall_timeout);
-        let place = Place { _permit: Arc::new(permit), _open: self.open.clone() };
+        let place = Place { _permit: Arc::new(permit), _open: self.open.clone(), local };
         let app = self.app.clone();
         let service = service_fn(move |request| {
             let (app, place, turn) = (app.clone(), place.clone(), turns.begin());

@@ -173,6 +173,18 @@ impl Client {
         Some(answer)
     }
 
+    /// What comes up to `end` and with it; none where the connection or the body ends first.
+    pub(crate) async fn text_until(&mut self, end: &str) -> Option<String> {
+        let read = async {
+            let mut text = Vec::new();
+            while !text.ends_with(end.as_bytes()) && text != b"0\r\n\r\n" {
+                text.push(self.stream.read_u8().await.ok()?);
+            }
+            text.ends_with(end.as_bytes()).then(|| String::from_utf8(text).unwrap())
+        };
+        tokio::time::timeout(PATIENCE, read).await.expect("something in time")
+    }
+
     async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = self.stream.read_line(&mut line).await.ok()?;

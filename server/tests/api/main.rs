@@ -15,6 +15,8 @@ mod calendars;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod feed;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod refusals;

@@ -1,6 +1,8 @@
 //! The commands, as other programs call them: the real binary, its output and its exit status.
 
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod deadlines;
 #[cfg(test)]
 mod demonstration;
@@ -12,6 +14,8 @@ mod importing;
 mod kills;
 #[cfg(test)]
 mod ledger;
+#[cfg(test)]
+mod offline;
 #[cfg(test)]
 mod real_centres;
 #[cfg(test)]

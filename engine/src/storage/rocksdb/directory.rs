@@ -55,6 +55,22 @@ impl Directory {
         Ok(taken)
     }
 
+    /// Takes a directory that is ours already, and creates nothing but its lock.
+    pub(super) fn take_existing(path: &Path) -> Result<Self, OpenError> {
+        let at = path.join(FORMAT_FILE);
+        if !at.exists() {
+            let why = format!("there is no `{FORMAT_FILE}` of ours in it");
+            return Err(refused(path, why));
+        }
+        Self::take(path)
+    }
+
+    /// Says in the lock how to reach who has it, for as long as it is held.
+    pub(super) fn announce(&self, contact: &str) -> io::Result<()> {
+        let mut lock = &self.lock;
+        writeln!(lock, "{contact}")
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -120,6 +136,31 @@ fn create(path: &Path) -> io::Result<()> {
     missing.into_iter().filter(|path| !path.as_os_str().is_empty()).try_for_each(sync_parent)
 }
 
+/// Says what is in a directory, once all of it is there.
+pub(super) fn write_format(path: &Path) -> io::Result<()> {
+    write_whole(&path.join(FORMAT_FILE), FORMAT.as_bytes())
+}
+
+/// Whether a directory is ours and nobody uses it, as far as that can be seen without writing.
+pub(super) fn check_unused(path: &Path) -> Result<(), OpenError> {
+    if !path.join(FORMAT_FILE).exists() {
+        return Err(refused(path, format!("there is no `{FORMAT_FILE}` of ours in it")));
+    }
+    check_format(path)?;
+    match File::open(path.join(LOCK_FILE)).map(|lock| lock.try_lock_shared()) {
+        Ok(Err(TryLockError::WouldBlock)) => {
+            Err(refused(path, "it is in use by a process; take a backup of it"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How to reach the process that has a directory, if it says so.
+pub(super) fn contact(path: &Path) -> io::Result<Option<String>> {
+    let lock = fs::read_to_string(path.join(LOCK_FILE))?;
+    Ok(lock.lines().nth(1).map(|contact| contact.trim().to_owned()))
+}
+
 /// RocksDB has a lock of its own, but lets go of it between the steps of a recovery.
 fn lock(path: &Path) -> Result<File, OpenError> {
     let at = path.join(LOCK_FILE);
@@ -130,7 +171,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let holder = fs::read_to_string(&at).unwrap_or_default();
-            let holder = holder.trim();
+            let holder = holder.lines().next().unwrap_or_default().trim();
             let why = format!("it is in use by process {holder}; is another server using it?");
             return Err(refused(path, why));
         }

@@ -43,7 +43,9 @@ use crate::journal::Journal;
 use crate::limits::MARK_PERIOD_MS;
 
 mod aside;
+mod backup;
 mod directory;
+mod inspect;
 mod journal;
 mod log;
 mod mark;
@@ -53,6 +55,9 @@ mod store;
 use directory::Directory;
 use journal::RocksJournal;
 use store::RocksStore;
+
+pub use backup::restore;
+pub use inspect::inspect;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -96,6 +101,9 @@ pub struct Options {
     /// Serves what is left of a journal although acknowledged entries are lost, and sets the mark
     /// back. For an operator who has looked at the damage, and for one start. Default: no.
     pub accept_loss: bool,
+    /// How to reach who has the directory, in one line: another process reads it in `LOCK`, as
+    /// [`contact`] does. Default: nothing.
+    pub contact: Option<String>,
 }
 
 impl Default for Options {
@@ -116,6 +124,7 @@ impl Default for Options {
             info_log_bytes: MIB,
             copies_max: 4,
             accept_loss: false,
+            contact: None,
         }
     }
 }
@@ -145,13 +154,36 @@ impl Options {
 ///
 /// [`OpenError`]; of a damaged journal, nothing was changed that was not copied before.
 pub fn open(path: &Path, options: Options) -> Result<Storage, OpenError> {
-    let directory = Arc::new(Directory::take(path)?);
-    let recovered = recover::open(&directory, &options)?;
-    let store = RocksStore::open(Arc::clone(&directory), &options, recovered.cut)?;
+    open_taken(Directory::take(path)?, &options)
+}
+
+/// As [`open`], but creates nothing where there is no directory of ours.
+///
+/// # Errors
+///
+/// [`OpenError`]; of a damaged journal, nothing was changed that was not copied before.
+pub fn open_existing(path: &Path, options: &Options) -> Result<Storage, OpenError> {
+    open_taken(Directory::take_existing(path)?, options)
+}
+
+fn open_taken(directory: Directory, options: &Options) -> Result<Storage, OpenError> {
+    let directory = Arc::new(directory);
+    if let Some(contact) = &options.contact {
+        directory.announce(contact).map_err(|error| directory.refused(error))?;
+    }
+    let recovered = recover::open(&directory, options)?;
+    let store = RocksStore::open(Arc::clone(&directory), options, recovered.cut)?;
     directory::sync_directory(directory.path()).map_err(|error| directory.refused(error))?;
     let marked = recovered.mark.sequence;
-    let journal: Box<dyn Journal> = Box::new(RocksJournal::new(directory, recovered, &options)?);
+    let journal: Box<dyn Journal> = Box::new(RocksJournal::new(directory, recovered, options)?);
     Ok(Storage { journal, store: Arc::new(store), marked })
+}
+
+/// How to reach the process that has a directory, if it says so and the directory is there. What
+/// it says counts only while the directory is in use.
+#[must_use]
+pub fn contact(path: &Path) -> Option<String> {
+    directory::contact(path).ok().flatten()
 }
 
 #[cfg(test)]

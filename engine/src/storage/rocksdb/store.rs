@@ -15,6 +15,7 @@ use ::rocksdb::{CompactionDecision, DBCompressionType, DBRecoveryMode, DBWithThr
 use ::rocksdb::{MultiThreaded, PrefixRange, ReadOptions, WriteBatch};
 
 use super::directory::{Directory, sync_parent};
+use super::inspect::silent;
 use super::{OpenError, Options, log};
 use crate::storage::{Mutation, Row, Store, StoreError, TABLES, Table, has_run_out};
 
@@ -66,6 +67,22 @@ impl RocksStore {
         Ok(Self { db, directory, time, options: tables, tables: RwLock::new(()) })
     }
 
+    /// Opens the store for reading alone; none where the next opening would make it anew.
+    pub(super) fn look_at(directory: &Arc<Directory>, options: &Options) -> Option<Self> {
+        let path = directory.path().join(NAME);
+        if !path.exists() || is_torn(&path, options) {
+            return None;
+        }
+        let cache = Cache::new_lru_cache(options.store_cache_bytes);
+        let time = Arc::new(AtomicI64::new(i64::MIN));
+        let tables = TABLES.map(|table| table_options(table, options, &cache, &time));
+        let mut shared = database_options(options);
+        silent(&mut shared);
+        let db = Database::open_cf_descriptors_read_only(&shared, &path, described(&tables), false);
+        let directory = Arc::clone(directory);
+        Some(Self { db: db.ok()?, directory, time, options: tables, tables: RwLock::new(()) })
+    }
+
     fn table(&self, table: Table) -> Result<Arc<BoundColumnFamily<'_>>, StoreError> {
         let handle = self.db.cf_handle(table.name());
         handle.ok_or_else(|| StoreError(format!("there is no table {}", table.name())))
@@ -86,6 +103,10 @@ fn open_database(
     options: &Options,
     tables: &[::rocksdb::Options],
 ) -> Result<Database, ::rocksdb::Error> {
+    Database::open_cf_descriptors(&database_options(options), path, described(tables))
+}
+
+fn database_options(options: &Options) -> ::rocksdb::Options {
     let mut shared = options.shared();
     shared.create_missing_column_families(true);
     // After a failure what is left is a prefix of what was written.
@@ -93,11 +114,12 @@ fn open_database(
     shared.set_db_write_buffer_size(options.store_buffer_bytes);
     // A table that is seldom written would keep the log from being shortened.
     shared.set_max_total_wal_size(options.store_log_bytes as u64);
-    let tables = TABLES
-        .iter()
-        .zip(tables)
-        .map(|(table, options)| ColumnFamilyDescriptor::new(table.name(), options.clone()));
-    Database::open_cf_descriptors(&shared, path, tables)
+    shared
+}
+
+fn described(tables: &[::rocksdb::Options]) -> impl Iterator<Item = ColumnFamilyDescriptor> {
+    let tables = TABLES.iter().zip(tables);
+    tables.map(|(table, options)| ColumnFamilyDescriptor::new(table.name(), options.clone()))
 }
 
 fn table_options(

@@ -1,0 +1,49 @@
+//! A backup of the journal, asked for on this machine.
+
+use std::path::PathBuf;
+
+use creneau::Error;
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::answer::{self, Response};
+use super::app::App;
+use super::problem::{Code, Problem};
+use super::refusal;
+use super::request::Asked;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupAsked {
+    to: PathBuf,
+}
+
+#[derive(Serialize)]
+struct BackupBody {
+    to: PathBuf,
+    /// The last entry that is in it.
+    last: u64,
+}
+
+/// It writes where the request says, with the rights of the server: so the request must come from
+/// this machine, and say that it is JSON, which no page in a browser can without being asked.
+pub(super) async fn take(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    asked.query(&[])?;
+    if !asked.local {
+        let detail = "a backup is only taken for who asks on the server's own machine";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    if !asked.headers.contains_key(hyper::header::CONTENT_TYPE) {
+        let detail = "the Content-Type must be application/json";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
+    let BackupAsked { to } = asked.json()?;
+    if !to.is_absolute() {
+        return Err(Problem::invalid("to", "must be an absolute path"));
+    }
+    match app.engine.back_up(to.clone()).await {
+        Ok(last) => Ok(answer::json(StatusCode::CREATED, &BackupBody { to, last })),
+        Err(Error::Backup(error)) => Err(Problem::new(Code::BackupFailed, error.to_string())),
+        Err(error) => Err(refusal::failed(&error)),
+    }
+}

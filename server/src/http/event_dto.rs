@@ -1,0 +1,289 @@
+//! Events as programs read them: in an export and in the feed alike.
+//!
+//! The shape is kept: fields may be added, none is renamed or removed. Unlike all other answers,
+//! events hold the ids of patients, because who follows them keeps books of their own.
+
+use creneau::booking::{Booking, Guard, GuardScope, Span};
+use creneau::{
+    AppointmentId, CalendarId, Definition, Event, HoldId, Location, PersonId, Practitioner, Reason,
+    ReasonId, Sequence, Timestamp,
+};
+use serde::Serialize;
+
+use super::calendar_dto::{ExceptionBody, LocationJson, PractitionerJson, WeekJson};
+use super::dto::Text;
+
+/// One event.
+#[derive(Serialize)]
+pub(crate) struct EventLine {
+    /// The entry, which has all that one command brought about.
+    sequence: Sequence,
+    /// The event's place in its entry, from 0.
+    index: usize,
+    #[serde(flatten)]
+    event: EventBody,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum EventBody {
+    CalendarCreated(CalendarSet),
+    CalendarChanged(CalendarSet),
+    Held(HoldSeen),
+    Confirmed(HoldSeen),
+    Released(HoldSeen),
+    Expired(HoldSeen),
+    Cancelled(BookingSeen),
+    Moved(MoveSeen),
+}
+
+#[derive(Serialize)]
+struct CalendarSet {
+    at: Text<Timestamp>,
+    calendar_id: Text<CalendarId>,
+    version: u32,
+    calendar: DefinitionBody,
+}
+
+/// All that is set about a calendar.
+#[derive(Serialize)]
+struct DefinitionBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    practitioner: Option<PractitionerJson>,
+    location: LocationJson,
+    time_zone: String,
+    grid_minutes: u8,
+    lanes: u16,
+    reasons: Vec<ReasonBody>,
+    weekly_hours: WeekJson,
+    exceptions: Vec<ExceptionBody>,
+    horizon_days: u16,
+}
+
+#[derive(Serialize)]
+struct ReasonBody {
+    id: Text<ReasonId>,
+    name: String,
+    duration_minutes: u16,
+    buffer_minutes: u16,
+    version: u32,
+}
+
+#[derive(Serialize)]
+struct SpanBody {
+    lane: u16,
+    start: Text<Timestamp>,
+    end: Text<Timestamp>,
+    occupied_until: Text<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct BookingSeen {
+    at: Text<Timestamp>,
+    hold_id: Text<HoldId>,
+    /// What the hold has become.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    appointment_id: Option<Text<AppointmentId>>,
+    calendar_id: Text<CalendarId>,
+    patient_id: Text<PersonId>,
+    reason: Text<ReasonId>,
+    reason_version: u32,
+    #[serde(flatten)]
+    span: SpanBody,
+}
+
+#[derive(Serialize)]
+struct HoldSeen {
+    #[serde(flatten)]
+    booking: BookingSeen,
+    expires_at: Text<Timestamp>,
+    guards: Vec<GuardBody>,
+}
+
+#[derive(Serialize)]
+struct GuardBody {
+    kind: String,
+    scope: &'static str,
+}
+
+#[derive(Serialize)]
+struct MoveSeen {
+    #[serde(flatten)]
+    booking: BookingSeen,
+    from: FromBody,
+}
+
+#[derive(Serialize)]
+struct FromBody {
+    calendar_id: Text<CalendarId>,
+    #[serde(flatten)]
+    span: SpanBody,
+}
+
+/// The events of an entry.
+pub(crate) fn lines(sequence: Sequence, events: &[Event]) -> impl Iterator<Item = EventLine> {
+    let line = move |(index, event)| EventLine { sequence, index, event: body(event) };
+    events.iter().enumerate().map(line)
+}
+
+fn body(event: &Event) -> EventBody {
+    match event {
+        Event::CalendarCreated { calendar, at, definition } => {
+            EventBody::CalendarCreated(set(*calendar, *at, 1, definition))
+        }
+        Event::CalendarChanged { calendar, at, version, definition } => {
+            EventBody::CalendarChanged(set(*calendar, *at, *version, definition))
+        }
+        Event::Held { at, booking, deadline, guards } => {
+            EventBody::Held(hold(seen(*at, booking, false), *deadline, guards))
+        }
+        Event::Confirmed { at, booking, deadline, guards } => {
+            EventBody::Confirmed(hold(seen(*at, booking, true), *deadline, guards))
+        }
+        Event::Released { at, booking, deadline, guards } => {
+            EventBody::Released(hold(seen(*at, booking, false), *deadline, guards))
+        }
+        Event::Expired { at, booking, deadline, guards } => {
+            EventBody::Expired(hold(seen(*at, booking, false), *deadline, guards))
+        }
+        Event::Cancelled { at, booking } => EventBody::Cancelled(seen(*at, booking, true)),
+        Event::Moved { at, booking, from_calendar, from } => EventBody::Moved(MoveSeen {
+            booking: seen(*at, booking, true),
+            from: FromBody { calendar_id: Text(*from_calendar), span: span(*from) },
+        }),
+    }
+}
+
+fn seen(at: Timestamp, booking: &Booking, is_appointment: bool) -> BookingSeen {
+    BookingSeen {
+        at: Text(at),
+        hold_id: Text(booking.id),
+        appointment_id: is_appointment.then(|| Text(booking.id.into())),
+        calendar_id: Text(booking.calendar),
+        patient_id: Text(booking.person.clone()),
+        reason: Text(booking.reason.id.clone()),
+        reason_version: booking.reason.version,
+        span: span(booking.span),
+    }
+}
+
+fn span(span: Span) -> SpanBody {
+    let Span { lane, start, end, occupied_until } = span;
+    SpanBody { lane, start: Text(start), end: Text(end), occupied_until: Text(occupied_until) }
+}
+
+fn hold(booking: BookingSeen, deadline: Timestamp, guards: &[Guard]) -> HoldSeen {
+    let scope = |scope| match scope {
+        GuardScope::Calendar => "calendar",
+        GuardScope::Engine => "engine",
+    };
+    let guard = |guard: &Guard| GuardBody { kind: guard.kind.clone(), scope: scope(guard.scope) };
+    HoldSeen { booking, expires_at: Text(deadline), guards: guards.iter().map(guard).collect() }
+}
+
+fn set(id: CalendarId, at: Timestamp, version: u32, definition: &Definition) -> CalendarSet {
+    let practitioner = definition.practitioner.clone();
+    let Location { name, address, lat, lon, department } = definition.location.clone();
+    let reason = |reason: &Reason| ReasonBody {
+        id: Text(reason.id.clone()),
+        name: reason.name.clone(),
+        duration_minutes: reason.duration_minutes,
+        buffer_minutes: reason.buffer_minutes,
+        version: reason.version,
+    };
+    let calendar = DefinitionBody {
+        external_id: definition.external_id.clone(),
+        practitioner: practitioner
+            .map(|Practitioner { name, specialty }| PractitionerJson { name, specialty }),
+        location: LocationJson { name, address, lat, lon, department },
+        time_zone: definition.time_zone.clone(),
+        grid_minutes: definition.grid_minutes,
+        lanes: definition.lanes,
+        reasons: definition.reasons.iter().map(reason).collect(),
+        weekly_hours: WeekJson::from(&definition.weekly_hours),
+        exceptions: definition.exceptions.iter().map(ExceptionBody::from).collect(),
+        horizon_days: definition.horizon_days,
+    };
+    CalendarSet { at: Text(at), calendar_id: Text(id), version, calendar }
+}
+
+#[cfg(test)]
+mod tests {
+    use creneau::booking::ReasonRef;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn booking() -> Booking {
+        let at = |minutes| Timestamp::from_millis(1_800_000_000_000).plus_minutes(minutes);
+        Booking {
+            id: HoldId::from_bits(1),
+            calendar: CalendarId::from_bits(2),
+            person: "p-1".parse().unwrap(),
+            reason: ReasonRef { id: "dose".parse().unwrap(), version: 3 },
+            span: Span { lane: 4, start: at(0), end: at(5), occupied_until: at(10) },
+        }
+    }
+
+    fn told(events: &[Event]) -> Vec<Value> {
+        lines(7, events).map(|line| serde_json::to_value(line).unwrap()).collect()
+    }
+
+    /// What programs out there read: it is never edited, only added to.
+    #[test]
+    fn the_shape_is_kept() {
+        let at = Timestamp::from_millis(1_799_999_999_500);
+        let deadline = at.plus_minutes(15);
+        let guards = vec![Guard::per_calendar()];
+        let from = booking().span;
+        let events = [
+            Event::Held { at, booking: booking(), deadline, guards: guards.clone() },
+            Event::Confirmed { at, booking: booking(), deadline, guards },
+            Event::Moved { at, booking: booking(), from_calendar: CalendarId::from_bits(9), from },
+        ];
+        let span = json!({
+            "lane": 4, "start": "2027-01-15T08:00:00Z", "end": "2027-01-15T08:05:00Z",
+            "occupied_until": "2027-01-15T08:10:00Z",
+        });
+        let mut held = json!({
+            "sequence": 7, "index": 0, "event": "held", "at": "2027-01-15T07:59:59.5Z",
+            "hold_id": "hold_00000000000000000000000001",
+            "calendar_id": "cal_00000000000000000000000002",
+            "patient_id": "p-1", "reason": "dose", "reason_version": 3,
+            "expires_at": "2027-01-15T08:14:59.5Z",
+            "guards": [{ "kind": "hold", "scope": "calendar" }],
+        });
+        held.as_object_mut().unwrap().extend(span.as_object().unwrap().clone());
+        let told = told(&events);
+        assert_eq!(told[0], held);
+        held["index"] = json!(1);
+        held["event"] = json!("confirmed");
+        held["appointment_id"] = json!("appt_00000000000000000000000001");
+        assert_eq!(told[1], held);
+        held["index"] = json!(2);
+        held["event"] = json!("moved");
+        held["from"] = span;
+        held["from"]["calendar_id"] = json!("cal_00000000000000000000000009");
+        for gone in ["expires_at", "guards"] {
+            held.as_object_mut().unwrap().remove(gone);
+        }
+        assert_eq!(told[2], held);
+    }
+
+    #[test]
+    fn a_calendar_is_told_whole() {
+        let mut definition = Definition::weekdays("Dr Ada Martin", "Europe/Paris");
+        definition.reasons = vec![Reason::new("dose".parse().unwrap(), "Dose", 5)];
+        let calendar = CalendarId::from_bits(2);
+        let at = Timestamp::default();
+        let told = told(&[Event::CalendarChanged { calendar, at, version: 6, definition }]);
+        let told = &told[0];
+        assert_eq!((&told["event"], &told["version"]), (&json!("calendar_changed"), &json!(6)));
+        let set = &told["calendar"];
+        assert_eq!(set["weekly_hours"]["monday"], json!(["09:00-17:00"]));
+        assert_eq!(set["reasons"][0]["duration_minutes"], json!(5));
+        assert_eq!(set["time_zone"], json!("Europe/Paris"));
+    }
+}
