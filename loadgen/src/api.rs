@@ -3,6 +3,7 @@
 use std::fmt;
 
 use creneau::{AppointmentId, CalendarId, HoldId, PersonId, ReasonId, Timestamp};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// A kind of call, as it is measured and written down.
@@ -49,7 +50,7 @@ impl fmt::Display for Call {
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Ask {
-    Find { calendar: CalendarId, reason: ReasonId, from: Timestamp, days: u16, limit: u16 },
+    Find { calendar: CalendarId, reason: ReasonId, from: Date, days: u16, limit: u16 },
     Hold { calendar: CalendarId, start: Timestamp, reason: ReasonId, patient: PersonId },
     Confirm { hold: HoldId },
     Release { hold: HoldId },

@@ -61,7 +61,8 @@ impl Default for Latencies {
 impl Latencies {
     pub(crate) fn record(&mut self, us: u64) {
         if let Some(histogram) = &mut self.0 {
-            histogram.saturating_record(us);
+            // It grows as it must; only `saturating_record` would cut off what is larger.
+            let _ = histogram.record(us);
         }
     }
 
@@ -201,5 +202,35 @@ impl Meter {
     /// Takes down an attempt without an outcome.
     pub(crate) fn unclear(&self, call: Call) {
         *self.lock().unclear.entry(call).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_of_every_size_are_kept() {
+        let mut all = Latencies::default();
+        (1..=99).for_each(|_| all.record(1_000));
+        all.record(90_000_000);
+        let mut sum = Latencies::default();
+        sum.add(&all);
+        let Summary { count, p50_ms, p99_ms, max_ms, mean_ms, .. } = sum.summary();
+        assert_eq!((count, p50_ms, p99_ms), (100, 1.0, 1.0));
+        assert!((max_ms - 90_000.0).abs() < 90.0, "{max_ms}");
+        assert!((mean_ms - 901.0).abs() < 1.0, "{mean_ms}");
+    }
+
+    #[test]
+    fn only_proper_answers_count_for_percentiles_and_the_others_are_errors() {
+        let meter = Meter::default();
+        meter.ended(Call::Hold, Class::Ok, 1_000, None);
+        meter.ended(Call::Hold, Class::Refused, 3_000, Some("slot_taken"));
+        meter.ended(Call::Hold, Class::Overloaded, 9_000, Some("overloaded"));
+        meter.ended(Call::Confirm, Class::Unknown, 9_000, None);
+        let measured = meter.lock();
+        assert_eq!(measured.answered(Call::Hold).count(), 2);
+        assert_eq!((measured.errors(), measured.bookings()), (2, 0));
     }
 }

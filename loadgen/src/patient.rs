@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use creneau::{AppointmentId, PersonId, Timestamp};
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::api::{AppointmentSeen, Ask, Bookable, HoldSeen, Outcome, Refusal, Reply};
 use crate::arrivals::Arrival;
@@ -11,9 +14,6 @@ use crate::clock::wall;
 use crate::dice::Dice;
 use crate::ledger::{Entry, Ledger, Lost};
 use crate::scenario::{Scenario, SpreadLaw};
-
-/// Minutes of a day.
-const DAY_MINUTES: i64 = 24 * 60;
 
 /// The grain of a timer, in microseconds. A patient who is woken that late was not kept waiting by
 /// anybody; a later one was, and it counts.
@@ -44,7 +44,7 @@ enum Purpose {
 #[derive(Clone, Debug)]
 struct Wish {
     bookable: Bookable,
-    from: Timestamp,
+    from: Date,
 }
 
 /// What a write came to, once it is in the ledger.
@@ -146,8 +146,9 @@ impl Patient<'_> {
             (calendars.as_slice(), self.dice.between(first, last))
         };
         let bookable = self.dice.pick(among)?.clone();
-        let minutes = i64::try_from(day).unwrap_or(0) * DAY_MINUTES;
-        Some(Wish { bookable, from: wall().plus_minutes(minutes) })
+        let days = i64::try_from(day).unwrap_or(0);
+        let today = wall().to_jiff().to_zoned(TimeZone::UTC).date();
+        Some(Wish { bookable, from: today.saturating_add(days.days()) })
     }
 
     /// Looks for slots, and chooses one of those listed.

@@ -183,7 +183,7 @@ impl Report {
             self.bookings
         ));
         lines.push(format!(
-            "attempts without an outcome: {}, of them hung up on purpose beside: {}",
+            "attempts without an outcome: {}, and {} hung up on on purpose",
             self.unclear_attempts, self.hung_up
         ));
         if let Some(ServerLife { kills, slowest_start_ms }) = &self.server {

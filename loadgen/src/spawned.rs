@@ -119,7 +119,6 @@ impl Spawned {
                     }
                     () = wait => life.kills += 1,
                 }
-                self.address.send_replace(None);
                 if let Err(error) = self.kill_and_start(&mut life).await {
                     life.troubles.push(format!("the server did not start again: {error}"));
                     break;
@@ -131,8 +130,10 @@ impl Spawned {
     }
 
     async fn kill_and_start(&mut self, life: &mut Life) -> Result<(), String> {
-        // Tokio's kill is SIGKILL, and it waits for the end.
+        // Tokio's kill is SIGKILL, and it waits for the end. Nobody is told before: patients find
+        // out as they would.
         let _ = self.child.kill().await;
+        self.address.send_replace(None);
         let clock = Clock::start();
         let (child, address) = launch(&self.start).await?;
         life.slowest_start_ms = life.slowest_start_ms.max(clock.us() / 1_000);

@@ -61,10 +61,10 @@ impl Rule {
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Acknowledged => "acknowledged things still there",
-            Self::SoldOnce => "appointments alone in their lane",
+            Self::SoldOnce => "slots sold once",
             Self::HoldsEnd => "holds ended at their time",
             Self::MovesWhole => "moves whole",
-            Self::OneHold => "holds alone in their calendar",
+            Self::OneHold => "holds alone of their patient in a calendar",
             Self::AskedFor => "appointments asked for",
             Self::SameAgain => "repeats with the first outcome",
             Self::Readable => "answers read",

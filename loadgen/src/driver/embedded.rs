@@ -7,15 +7,13 @@ use creneau::{
     FindSlots, Hold, HoldSlot, HoldStatus, Interval, ListAppointments, ListCalendars,
     MoveAppointment, OfAppointment, OfHold, Reason, ReasonId, Rejection,
 };
+use jiff::ToSpan;
 
 use super::REASON;
 use crate::api::{
     AppointmentSeen, Ask, Bookable, HoldSeen, HoldState, OVERLOADED, Outcome, Refusal, Reply,
 };
 use crate::scenario::Calendars;
-
-/// Minutes of a day.
-const DAY_MINUTES: i64 = 24 * 60;
 
 /// An engine.
 pub(crate) struct Embedded {
@@ -46,11 +44,15 @@ impl Embedded {
         let command = key.and_then(command);
         Ok(match ask {
             Ask::Find { calendar, reason, from, days, limit } => {
+                let schedule = match engine.schedule(*calendar).await? {
+                    Ok(schedule) => schedule,
+                    Err(rejection) => return Ok(Err(rejection)),
+                };
                 let wanted = FindSlots {
                     calendar: *calendar,
                     reason: reason.clone(),
-                    from: *from,
-                    until: from.plus_minutes(i64::from(*days) * DAY_MINUTES),
+                    from: schedule.midnight(*from),
+                    until: schedule.midnight(from.saturating_add(i64::from(*days).days())),
                     limit: usize::from(*limit),
                 };
                 let found = engine.find_slots(wanted).await?;
