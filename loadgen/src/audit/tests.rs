@@ -204,6 +204,42 @@ fn a_double_booking_is_found() {
 }
 
 #[test]
+fn a_slot_that_was_held_twice_is_found_though_nothing_came_of_it() {
+    let (mut story, _) = sound();
+    let thief = booking(6, 1, 0);
+    story.held(20, &thief);
+    story.released(21, &thief);
+    story.fails(Rule::SoldOnce, &id(&thief));
+}
+
+#[test]
+fn the_journal_finds_what_the_times_of_the_ledger_do_not_show() {
+    // A confirm that was asked for in time, and taken after the deadline.
+    let (mut story, _) = sound();
+    let late = booking(6, 20, 0);
+    story.held(20, &late);
+    story.confirmed(30, &late);
+    let Some(Event::Confirmed { at: when, .. }) = story.events.last_mut() else { panic!() };
+    *when = at(80);
+    story.fails(Rule::HoldsEnd, &id(&late));
+    // Two holds of one person, of which the first was given back before the second was told.
+    let (mut story, [.., d, _]) = sound();
+    let mut second = booking(6, 20, 0);
+    second.person = d.person.clone();
+    story.held(20, &second);
+    story.released(21, &second);
+    assert_eq!(story.audit().findings, []);
+    let release = story
+        .events
+        .iter()
+        .position(|event| matches!(event, Event::Released { booking, .. } if booking.id == d.id));
+    let release = story.events.remove(release.unwrap());
+    let end = story.events.len() - 1;
+    story.events.insert(end, release);
+    story.fails(Rule::OneHold, &id(&second));
+}
+
+#[test]
 fn a_hold_that_outlived_its_time_is_found() {
     // Nothing ended it.
     let (mut story, [.., e]) = sound();

@@ -8,6 +8,8 @@ mod read;
 mod text;
 mod write;
 
+use std::fmt;
+
 use creneau::{CalendarId, HoldId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +104,7 @@ pub(crate) struct Told {
 }
 
 /// Where something lies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     #[serde(with = "text::plain")]
     pub(crate) calendar: CalendarId,
@@ -125,6 +127,15 @@ pub(crate) enum State {
     Expired,
     Booked,
     Cancelled,
+}
+
+impl fmt::Debug for Place {
+    /// As people read it: findings show it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { calendar, start, end, lane } = self;
+        write!(f, "{calendar} from {start} to {end}")?;
+        lane.map_or(Ok(()), |lane| write!(f, " in lane {lane}"))
+    }
 }
 
 impl Place {
