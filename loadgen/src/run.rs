@@ -226,6 +226,7 @@ async fn drive(world: &Arc<World>) -> Vec<String> {
     };
     let mut patients: JoinSet<Result<(), Lost>> = JoinSet::new();
     let mut lost = false;
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             biased;
@@ -233,7 +234,7 @@ async fn drive(world: &Arc<World>) -> Vec<String> {
                 lost |= self::gone(world, gone, &mut troubles);
                 if lost { break; }
             }
-            interrupted = tokio::signal::ctrl_c() => {
+            interrupted = &mut interrupt => {
                 if interrupted.is_ok() { say::warn("interrupted: the rest is audited"); }
                 break;
             }

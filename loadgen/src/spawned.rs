@@ -171,9 +171,10 @@ async fn launch(start: &Start) -> Result<(Child, SocketAddr), String> {
     if let Some(seconds) = start.hold_seconds {
         command.args(["--hold-seconds", &seconds.to_string()]);
     }
-    // Its log would tear the view.
+    // Its log would tear the view, and an interrupt at the terminal is for the generator alone.
     command.env("CRENEAU_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| format!("failed to start {}: {error}", start.binary.display()))?;

@@ -332,6 +332,15 @@ fn what_nobody_asked_for_is_found() {
         guards: vec![],
     });
     story.fails(Rule::AskedFor, &id(&e));
+    // Somebody who booked has a second appointment, of which the ledger knows nothing.
+    let (mut story, [a, ..]) = sound();
+    let mut extra = booking(6, 20, 0);
+    extra.person = a.person;
+    let lines = story.lines.clone();
+    story.held(20, &extra);
+    story.confirmed(21, &extra);
+    story.lines = lines;
+    story.fails(Rule::AskedFor, &id(&extra));
     // Somebody of whom the ledger knows nothing.
     let (mut story, _) = sound();
     let stranger = booking(6, 20, 0);

@@ -65,6 +65,10 @@ async fn a_torn_last_line_is_left_out_and_a_broken_one_is_not() {
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"\n{\"n\":8}\n").unwrap();
     assert!(read(&path).unwrap_err().contains("line 8"));
+    let text = String::from_utf8(whole).unwrap();
+    let without: Vec<&str> = text.lines().filter(|line| !line.contains("\"n\":3,")).collect();
+    std::fs::write(&path, without.join("\n") + "\n").unwrap();
+    assert!(read(&path).unwrap_err().contains("has the number 4"));
     std::fs::write(
         &path,
         "{\"format\":\"creneau-ledger\",\"version\":2,\"run\":\"r\",\"scenario\":\"s\"}\n",
