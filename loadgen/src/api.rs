@@ -1,0 +1,192 @@
+//! The calls of a patient and of the audit, and what they are answered, whatever lies between.
+
+use std::fmt;
+
+use creneau::{AppointmentId, CalendarId, HoldId, PersonId, ReasonId, Timestamp};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// A kind of call, as it is measured and written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Call {
+    /// A listing of free slots.
+    Find,
+    /// A hold of a slot.
+    Hold,
+    /// A hold becomes an appointment.
+    Confirm,
+    /// A hold is given back.
+    Release,
+    /// An appointment is cancelled.
+    Cancel,
+    /// An appointment is moved.
+    Move,
+    /// A look-up by an id or by a person.
+    Read,
+}
+
+impl Call {
+    /// What it is called in reports.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Find => "find",
+            Self::Hold => "hold",
+            Self::Confirm => "confirm",
+            Self::Release => "release",
+            Self::Cancel => "cancel",
+            Self::Move => "move",
+            Self::Read => "read",
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Ask {
+    Find { calendar: CalendarId, reason: ReasonId, from: Date, days: u16, limit: u16 },
+    Hold { calendar: CalendarId, start: Timestamp, reason: ReasonId, patient: PersonId },
+    Confirm { hold: HoldId },
+    Release { hold: HoldId },
+    Cancel { appointment: AppointmentId },
+    Move { appointment: AppointmentId, start: Timestamp, calendar: CalendarId },
+    ReadHold { hold: HoldId },
+    ReadAppointment { appointment: AppointmentId },
+    Search { patient: PersonId },
+}
+
+impl Ask {
+    /// Its kind.
+    pub(crate) const fn call(&self) -> Call {
+        match self {
+            Self::Find { .. } => Call::Find,
+            Self::Hold { .. } => Call::Hold,
+            Self::Confirm { .. } => Call::Confirm,
+            Self::Release { .. } => Call::Release,
+            Self::Cancel { .. } => Call::Cancel,
+            Self::Move { .. } => Call::Move,
+            Self::ReadHold { .. } | Self::ReadAppointment { .. } | Self::Search { .. } => {
+                Call::Read
+            }
+        }
+    }
+
+    /// The booking that it is about, where there is one already.
+    pub(crate) fn booking(&self) -> Option<HoldId> {
+        match self {
+            Self::Confirm { hold } | Self::Release { hold } | Self::ReadHold { hold } => {
+                Some(*hold)
+            }
+            Self::Cancel { appointment }
+            | Self::Move { appointment, .. }
+            | Self::ReadAppointment { appointment } => Some((*appointment).into()),
+            Self::Find { .. } | Self::Hold { .. } | Self::Search { .. } => None,
+        }
+    }
+
+    /// The slot that is wanted.
+    pub(crate) const fn wanted(&self) -> Option<(CalendarId, Timestamp)> {
+        match self {
+            Self::Hold { calendar, start, .. } | Self::Move { calendar, start, .. } => {
+                Some((*calendar, *start))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What is said of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HoldState {
+    Held,
+    Confirmed,
+    Released,
+    Expired,
+}
+
+/// A hold as it is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HoldSeen {
+    pub(crate) id: HoldId,
+    pub(crate) calendar: CalendarId,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) state: HoldState,
+}
+
+/// An appointment as it is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AppointmentSeen {
+    pub(crate) id: AppointmentId,
+    pub(crate) calendar: CalendarId,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) lane: u16,
+    pub(crate) cancelled: bool,
+}
+
+/// An answer that is no refusal.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reply {
+    Slots(Vec<Timestamp>),
+    Hold(HoldSeen),
+    Appointment(AppointmentSeen),
+    Released,
+    Appointments(Vec<AppointmentSeen>),
+}
+
+/// A refusal with its code, as the API names it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) code: String,
+    pub(crate) alternatives: Vec<(CalendarId, Timestamp)>,
+}
+
+impl Refusal {
+    /// A refusal with nothing to offer.
+    pub(crate) fn new(code: &str) -> Self {
+        Self { code: code.to_owned(), alternatives: Vec::new() }
+    }
+}
+
+/// What one attempt came to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    Done(Reply),
+    Refused(Refusal),
+    /// It may have happened or not; the text says why that is not known.
+    Unclear(String),
+}
+
+/// The refusal that says that too much is under way. Nothing has happened.
+pub(crate) const OVERLOADED: &str = "overloaded";
+
+/// Whether a refusal belongs to the business: patients meet it where nothing is wrong.
+pub(crate) fn is_business(code: &str) -> bool {
+    matches!(
+        code,
+        "slot_taken"
+            | "patient_has_hold"
+            | "hold_expired"
+            | "hold_released"
+            | "hold_confirmed"
+            | "not_changeable"
+            | "in_the_past"
+            | "beyond_horizon"
+    )
+}
+
+/// A calendar that patients can be sent to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bookable {
+    pub(crate) calendar: CalendarId,
+    pub(crate) reason: ReasonId,
+}

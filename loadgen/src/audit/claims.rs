@@ -1,0 +1,265 @@
+//! What a ledger says must be so.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use creneau::{CalendarId, HoldId, Timestamp};
+
+use super::{Finding, LATE_MS, Rule};
+use crate::api::{Call, OVERLOADED};
+use crate::ledger::{Asked, Entry, Line, Place, Read, State, Told};
+
+/// What was last acknowledged of a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Held,
+    /// The patient was told that the hold had expired.
+    Expired,
+    Released,
+    Booked,
+    Cancelled,
+}
+
+/// A hold that was acknowledged, and what became of it.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    pub(super) patient: String,
+    /// Where it lay as a hold, and when the patient was told.
+    pub(super) held: Place,
+    pub(super) told_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+    pub(super) fate: Fate,
+    /// Where it lies by what was told last.
+    pub(super) place: Place,
+    /// When the patient first asked for the hold's end, by a confirm or a release.
+    pub(super) end_asked_at: Option<Timestamp>,
+    pub(super) confirm_asked: bool,
+    /// When a release was told.
+    pub(super) released_at: Option<Timestamp>,
+    pub(super) moves: u64,
+    /// What was asked without an outcome: it may have happened.
+    pub(super) open: Vec<Asked>,
+}
+
+/// All that a ledger says.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    /// What the ids of its patients begin with.
+    pub(super) run: String,
+    pub(super) bookings: BTreeMap<HoldId, Claim>,
+    by_patient: BTreeMap<String, Vec<HoldId>>,
+    /// Everybody who asked for a write.
+    pub(super) patients: BTreeSet<String>,
+    pub(super) repeats: u64,
+    pub(super) unknown: u64,
+    /// What cannot be so by the ledger alone.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A request, from its intention on.
+struct Request {
+    at: Timestamp,
+    asked: Asked,
+    outcome: Option<Entry>,
+}
+
+impl Claims {
+    /// What the lines of a ledger claim.
+    pub(super) fn of(ledger: &Read) -> Self {
+        let mut claims = Self { run: ledger.header.run.clone(), ..Self::default() };
+        let mut requests: HashMap<&str, Request> = HashMap::new();
+        for line in &ledger.lines {
+            claims.take(line, &mut requests);
+        }
+        let mut open: Vec<_> = requests.into_values().filter(|it| it.outcome.is_none()).collect();
+        open.sort_by_key(|request| request.at);
+        for request in open {
+            claims.unknown += 1;
+            let claim = request.asked.hold.and_then(|hold| claims.bookings.get_mut(&hold));
+            if let Some(claim) = claim {
+                claim.open.push(request.asked);
+            }
+        }
+        claims
+    }
+
+    /// The bookings of a patient.
+    pub(super) fn of_patient(&self, patient: &str) -> impl Iterator<Item = (HoldId, &Claim)> {
+        let own = self.by_patient.get(patient).into_iter().flatten();
+        own.filter_map(|id| Some((*id, self.bookings.get(id)?)))
+    }
+
+    fn find(&mut self, rule: Rule, id: impl ToString, what: impl Into<String>) {
+        self.findings.push(Finding { rule, id: id.to_string(), what: what.into() });
+    }
+
+    fn take<'a>(&mut self, line: &'a Line, requests: &mut HashMap<&'a str, Request>) {
+        let Line { at, patient, key, entry, .. } = line;
+        if let Entry::Asked(asked) = entry {
+            self.patients.insert(patient.clone());
+            self.intend(*at, asked);
+            let asked = asked.clone();
+            requests.insert(key, Request { at: *at, asked, outcome: None });
+            return;
+        }
+        let Some(request) = requests.get_mut(key.as_str()) else {
+            self.find(Rule::Readable, key, "an outcome without an intention before it");
+            return;
+        };
+        match (&request.outcome, entry) {
+            (None, Entry::Told(told)) => {
+                request.outcome = Some(entry.clone());
+                let (asked_at, asked) = (request.at, request.asked.clone());
+                self.told(*at, asked_at, &asked, patient, told);
+            }
+            (None, Entry::Refused { code, .. }) => {
+                request.outcome = Some(entry.clone());
+                let asked = request.asked.clone();
+                self.refused(*at, &asked, code);
+            }
+            (Some(Entry::Told(first)), Entry::Told(again)) => {
+                self.repeats += 1;
+                if first != again {
+                    let what = format!("told {:?} and then {:?} under {key}", first, again);
+                    self.find(Rule::SameAgain, first.hold, what);
+                }
+            }
+            (Some(Entry::Told(first)), Entry::Refused { code, .. }) if code != OVERLOADED => {
+                self.repeats += 1;
+                let what = format!("its repeat under {key} was refused as {code}");
+                self.find(Rule::SameAgain, first.hold, what);
+            }
+            _ => {}
+        }
+    }
+
+    fn intend(&mut self, at: Timestamp, asked: &Asked) {
+        let claim = asked.hold.and_then(|hold| self.bookings.get_mut(&hold));
+        if let (Some(claim), Call::Confirm | Call::Release) = (claim, asked.call) {
+            claim.end_asked_at.get_or_insert(at);
+            claim.confirm_asked |= asked.call == Call::Confirm;
+        }
+    }
+
+    fn told(
+        &mut self,
+        at: Timestamp,
+        asked_at: Timestamp,
+        asked: &Asked,
+        patient: &str,
+        told: &Told,
+    ) {
+        let Told { call, hold, place, state, .. } = told;
+        if *call == Call::Hold {
+            return self.told_hold(at, patient, told);
+        }
+        let Some(claim) = self.bookings.get_mut(hold) else {
+            return self.find(Rule::Readable, hold, format!("{call} of what was never held"));
+        };
+        let place = place.clone().unwrap_or_else(|| claim.place.clone());
+        let same =
+            |a: &Place, b: &Place| (a.calendar, a.start, a.end) == (b.calendar, b.start, b.end);
+        let (mut late, mut elsewhere) = (false, None);
+        match call {
+            Call::Confirm => {
+                late = claim.expires_at.plus_ms(LATE_MS) < asked_at;
+                let is = same(&claim.place, &place) && *state == State::Booked;
+                elsewhere = (!is).then_some(Rule::Acknowledged);
+                claim.fate = Fate::Booked;
+            }
+            Call::Release => {
+                claim.fate = Fate::Released;
+                claim.released_at = Some(at);
+            }
+            Call::Cancel => {
+                let is = claim.place == place && *state == State::Cancelled;
+                elsewhere = (!is).then_some(Rule::Acknowledged);
+                claim.fate = Fate::Cancelled;
+            }
+            Call::Move => {
+                let wanted = (asked.calendar, asked.start);
+                let is = wanted == (Some(place.calendar), Some(place.start));
+                elsewhere = (!(is && *state == State::Booked)).then_some(Rule::MovesWhole);
+                claim.moves += 1;
+            }
+            Call::Find | Call::Hold | Call::Read => {}
+        }
+        let was = std::mem::replace(&mut claim.place, place);
+        let deadline = claim.expires_at;
+        if let Some(rule) = elsewhere {
+            self.find(rule, hold, format!("{call} of {was:?} was told as {told:?}"));
+        }
+        if late {
+            let what = format!("confirmed at the request of {asked_at}, and had until {deadline}");
+            self.find(Rule::HoldsEnd, hold, what);
+        }
+    }
+
+    fn told_hold(&mut self, at: Timestamp, patient: &str, told: &Told) {
+        let (Some(place), Some(expires_at)) = (&told.place, told.expires_at) else {
+            return self.find(Rule::Readable, told.hold, "a hold without a place or an end");
+        };
+        // The patient's own hold, given once more, changes nothing.
+        if self.bookings.contains_key(&told.hold) {
+            return;
+        }
+        self.by_patient.entry(patient.to_owned()).or_default().push(told.hold);
+        let claim = Claim {
+            patient: patient.to_owned(),
+            held: place.clone(),
+            told_at: at,
+            expires_at,
+            fate: Fate::Held,
+            place: place.clone(),
+            end_asked_at: None,
+            confirm_asked: false,
+            released_at: None,
+            moves: 0,
+            open: Vec::new(),
+        };
+        self.bookings.insert(told.hold, claim);
+    }
+
+    fn refused(&mut self, at: Timestamp, asked: &Asked, code: &str) {
+        let Some(hold) = asked.hold else { return };
+        let Some(claim) = self.bookings.get_mut(&hold) else { return };
+        match code {
+            "hold_expired" => {
+                claim.fate = Fate::Expired;
+                let deadline = claim.expires_at;
+                if at.plus_ms(LATE_MS) < deadline {
+                    let what = format!("had expired at {at}, and had until {deadline}");
+                    self.find(Rule::HoldsEnd, hold, what);
+                }
+            }
+            "unknown_hold" | "unknown_appointment" | "hold_released" | "hold_confirmed" => {
+                let what = format!("{} was refused as {code}", asked.call);
+                self.find(Rule::Acknowledged, hold, what);
+            }
+            _ => {}
+        }
+    }
+
+    /// Pairs of holds of one patient in one calendar that lived at the same time: each from when
+    /// it was told until it expired, or until the patient first asked for its end.
+    pub(super) fn live_together(&self) -> Vec<(HoldId, HoldId)> {
+        type Lives<'a> = BTreeMap<(&'a str, CalendarId), Vec<(Timestamp, Timestamp, HoldId)>>;
+        let mut lives = Lives::new();
+        for (id, claim) in &self.bookings {
+            // The deadline is the server's, so the clocks may differ; all else is the generator's.
+            let deadline = claim.expires_at.plus_ms(-LATE_MS);
+            let end = claim.end_asked_at.map_or(deadline, |asked| asked.min(deadline));
+            let whose = (claim.patient.as_str(), claim.held.calendar);
+            lives.entry(whose).or_default().push((claim.told_at, end, *id));
+        }
+        let mut found = Vec::new();
+        for holds in lives.values_mut() {
+            holds.sort();
+            for (place, (_, end, first)) in holds.iter().enumerate() {
+                let later = holds.iter().skip(place + 1);
+                let together = later.filter(|(told, until, _)| told < end && told < until);
+                found.extend(together.map(|(.., second)| (*first, *second)));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,209 @@
+//! Whether what was acknowledged is still so.
+//!
+//! [`claims`] makes of a ledger what must be so. [`over_api`] asks a server or an engine what is
+//! so, [`over_journal`] reads it from the events of a journal; both end in a [`seen::Seen`].
+//! [`judge`] holds one against the other.
+
+mod claims;
+mod judge;
+mod over_api;
+mod over_journal;
+mod seen;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use creneau::Engine;
+use serde::Serialize;
+
+use crate::driver::Driver;
+use crate::ledger::{self, Read};
+
+/// Milliseconds by which the clocks of generator and server may differ, and by which a hold may
+/// outlive its time: the server ends it within a second.
+const LATE_MS: i64 = 1_000;
+
+/// What must be so. The names stand in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Rule {
+    /// What was acknowledged is there, in the state last acknowledged.
+    Acknowledged,
+    /// No two things lie in one lane at one time.
+    SoldOnce,
+    /// No hold outlived its time, and none ended before it.
+    HoldsEnd,
+    /// A moved appointment lies in its new place, and only there.
+    MovesWhole,
+    /// Nobody has two live holds in one calendar.
+    OneHold,
+    /// Nobody has an appointment that no request of theirs asked for.
+    AskedFor,
+    /// The same request under the same key has the same outcome.
+    SameAgain,
+    /// What was to be read could be read, and makes sense.
+    Readable,
+}
+
+impl Rule {
+    const ALL: [Self; 8] = [
+        Self::Acknowledged,
+        Self::SoldOnce,
+        Self::HoldsEnd,
+        Self::MovesWhole,
+        Self::OneHold,
+        Self::AskedFor,
+        Self::SameAgain,
+        Self::Readable,
+    ];
+
+    /// The rule in words.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged things still there",
+            Self::SoldOnce => "slots sold once",
+            Self::HoldsEnd => "holds ended at their time",
+            Self::MovesWhole => "moves whole",
+            Self::OneHold => "holds alone of their patient in a calendar",
+            Self::AskedFor => "appointments asked for",
+            Self::SameAgain => "repeats with the first outcome",
+            Self::Readable => "answers read",
+        }
+    }
+}
+
+/// Something that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) rule: Rule,
+    /// The hold, the appointment or the patient.
+    pub(crate) id: String,
+    pub(crate) what: String,
+}
+
+/// What an audit found.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Verdict {
+    /// Where it looked.
+    pub(crate) source: &'static str,
+    /// How often each rule was looked at.
+    pub(crate) checked: BTreeMap<Rule, u64>,
+    pub(crate) findings: Vec<Finding>,
+    /// Requests whose outcome stayed unknown; either outcome is right.
+    pub(crate) unknown_outcomes: u64,
+    /// Holds whose time had not come when the audit looked; they were still held.
+    pub(crate) holds_still_live: u64,
+}
+
+impl Verdict {
+    fn new(source: &'static str) -> Self {
+        Self {
+            source,
+            checked: Rule::ALL.into_iter().map(|rule| (rule, 0)).collect(),
+            findings: Vec::new(),
+            unknown_outcomes: 0,
+            holds_still_live: 0,
+        }
+    }
+
+    /// Whether nothing was found.
+    pub(crate) fn passes(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn count(&mut self, rule: Rule, times: u64) {
+        *self.checked.entry(rule).or_default() += times;
+    }
+
+    fn find(&mut self, rule: Rule, id: impl ToString, what: impl Into<String>) {
+        self.findings.push(Finding { rule, id: id.to_string(), what: what.into() });
+    }
+
+    /// Looks at a rule once: it holds, or it is a finding.
+    fn check(&mut self, rule: Rule, holds: bool, id: impl ToString, what: impl FnOnce() -> String) {
+        self.count(rule, 1);
+        if !holds {
+            self.find(rule, id, what());
+        }
+    }
+
+    /// A few lines to read, with the offending ids.
+    pub(crate) fn lines(&self, most: usize) -> Vec<String> {
+        let mut lines = vec![format!("audit by the {}:", self.source)];
+        for (rule, times) in &self.checked {
+            let found = self.findings.iter().filter(|finding| finding.rule == *rule).count();
+            let mark = if found == 0 { "ok  " } else { "FAIL" };
+            let words = rule.words();
+            let offending = if found == 0 { String::new() } else { format!(", {found} are not") };
+            lines.push(format!("  {mark}  {times:>8} {words}{offending}"));
+        }
+        if 0 < self.unknown_outcomes {
+            let n = self.unknown_outcomes;
+            lines.push(format!("        {n:>8} outcomes stayed unknown: either is right"));
+        }
+        if 0 < self.holds_still_live {
+            let n = self.holds_still_live;
+            lines.push(format!("        {n:>8} holds had time left, and were held"));
+        }
+        for Finding { rule, id, what } in self.findings.iter().take(most) {
+            lines.push(format!("  FAIL  {id}: {what} ({})", rule.words()));
+        }
+        if let Some(more @ 1..) = self.findings.len().checked_sub(most) {
+            lines.push(format!("        and {more} more"));
+        }
+        lines
+    }
+}
+
+/// Audits a ledger against a server or an engine. Waits for holds to end, for at most
+/// `wait_seconds`.
+pub(crate) async fn over_api(
+    ledger: &Read,
+    driver: &std::sync::Arc<Driver>,
+    wait_seconds: u64,
+) -> Verdict {
+    let claims = claims::Claims::of(ledger);
+    over_api::wait_for_holds(&claims, wait_seconds).await;
+    let mut verdict = Verdict::new("API");
+    let seen = over_api::look(&claims, driver, &mut verdict).await;
+    judge::judge(&claims, &seen, &mut verdict);
+    verdict
+}
+
+/// Audits a ledger against a data directory that no server uses.
+///
+/// # Errors
+///
+/// Why the directory could not be opened or its journal not be read.
+pub(crate) async fn over_data(ledger: &Read, data: &Path) -> Result<Verdict, String> {
+    let claims = claims::Claims::of(ledger);
+    let mut verdict = Verdict::new("journal");
+    let seen = over_journal::look_at(&claims, data, &mut verdict).await?;
+    judge::judge(&claims, &seen, &mut verdict);
+    Ok(verdict)
+}
+
+/// Audits a ledger against the journal of an engine in this process.
+///
+/// # Errors
+///
+/// Why its journal could not be read.
+pub(crate) async fn over_engine(ledger: &Read, engine: &Engine) -> Result<Verdict, String> {
+    let claims = claims::Claims::of(ledger);
+    let mut verdict = Verdict::new("journal");
+    let seen = over_journal::look(&claims, engine, &mut verdict).await?;
+    judge::judge(&claims, &seen, &mut verdict);
+    Ok(verdict)
+}
+
+/// Reads a ledger for an audit.
+///
+/// # Errors
+///
+/// Why it is no ledger.
+pub(crate) fn read_ledger(path: &Path) -> Result<Read, String> {
+    ledger::read(path)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! One call, asked until its outcome is known.
+
+use std::sync::Arc;
+
+use crate::api::{Ask, OVERLOADED, Outcome, is_business};
+use crate::clock::{Clock, pause};
+use crate::driver::Driver;
+use crate::meter::{Class, Meter};
+
+/// Milliseconds before the second attempt; each later one waits twice as long as the one before.
+const WAIT_FIRST_MS: u64 = 10;
+
+/// The longest wait, in milliseconds.
+const WAIT_LAST_MS: u64 = 500;
+
+/// How a call is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// As anybody would.
+    Plain,
+    /// The connection is closed before the answer, then the request is sent again.
+    HangUp,
+    /// Once more, after its answer.
+    Again,
+}
+
+/// Who calls, and takes down how long it took.
+pub(crate) struct Caller {
+    pub(crate) driver: Arc<Driver>,
+    pub(crate) meter: Meter,
+    pub(crate) clock: Clock,
+    /// Microseconds for which an outcome that is not known is asked for.
+    pub(crate) resolve_us: u64,
+}
+
+impl Caller {
+    /// Asks, again under the same key while the outcome is not known. Latency counts from
+    /// `intended_us`, when the patient was ready, whatever kept the request from being sent.
+    pub(crate) async fn ask(
+        &self,
+        ask: &Ask,
+        key: Option<&str>,
+        manner: Manner,
+        intended_us: u64,
+    ) -> Outcome {
+        let (call, until) = (ask.call(), self.clock.us().saturating_add(self.resolve_us));
+        let mut open = false;
+        if let (Manner::HangUp, Some(key)) = (manner, key) {
+            self.driver.hang_up(ask, key).await;
+            self.meter.lock().hung_up += 1;
+            open = true;
+        }
+        let mut wait = WAIT_FIRST_MS;
+        let outcome = loop {
+            let outcome = self.driver.send(ask, key).await;
+            let unclear = matches!(outcome, Outcome::Unclear(_));
+            if unclear {
+                self.meter.unclear(call);
+            }
+            // Being turned away says nothing about an earlier attempt.
+            let turned_away =
+                matches!(&outcome, Outcome::Refused(refusal) if refusal.code == OVERLOADED);
+            open |= unclear;
+            if !(unclear || open && turned_away) {
+                break outcome;
+            }
+            if until <= self.clock.us() {
+                break match outcome {
+                    Outcome::Unclear(why) => Outcome::Unclear(why),
+                    _ => Outcome::Unclear(OVERLOADED.to_owned()),
+                };
+            }
+            pause(wait).await;
+            wait = (wait * 2).min(WAIT_LAST_MS);
+        };
+        let us = self.clock.us().saturating_sub(intended_us);
+        let (class, code) = class(&outcome);
+        let repeat = manner == Manner::Again && class == Class::Ok;
+        self.meter.ended(call, if repeat { Class::Repeat } else { class }, us, code);
+        outcome
+    }
+}
+
+fn class(outcome: &Outcome) -> (Class, Option<&str>) {
+    match outcome {
+        Outcome::Done(_) => (Class::Ok, None),
+        Outcome::Unclear(_) => (Class::Unknown, None),
+        Outcome::Refused(refusal) => {
+            let code = refusal.code.as_str();
+            let class = match code {
+                OVERLOADED => Class::Overloaded,
+                code if is_business(code) => Class::Refused,
+                _ => Class::Failed,
+            };
+            (class, Some(code))
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! An engine in this process: the same calls without a network.
+
+use std::time::Duration;
+
+use creneau::{
+    Appointment, AppointmentStatus, CallerId, CommandId, CommandKey, Definition, Engine, Error,
+    FindSlots, Hold, HoldSlot, HoldStatus, Interval, ListAppointments, ListCalendars,
+    MoveAppointment, OfAppointment, OfHold, Reason, ReasonId, Rejection,
+};
+use jiff::ToSpan;
+
+use super::REASON;
+use crate::api::{
+    AppointmentSeen, Ask, Bookable, HoldSeen, HoldState, OVERLOADED, Outcome, Refusal, Reply,
+};
+use crate::scenario::Calendars;
+
+/// An engine.
+pub(crate) struct Embedded {
+    engine: Engine,
+}
+
+impl Embedded {
+    pub(super) const fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+
+    pub(super) async fn send(&self, ask: &Ask, key: Option<&str>) -> Outcome {
+        match self.answer(ask, key).await {
+            Ok(Ok(reply)) => Outcome::Done(reply),
+            Ok(Err(rejection)) => Outcome::Refused(refusal(&rejection)),
+            Err(Error::Overloaded { .. }) => Outcome::Refused(Refusal::new(OVERLOADED)),
+            Err(error) => Outcome::Unclear(error.to_string()),
+        }
+    }
+
+    /// Asks, and drops the request at its first wait.
+    pub(super) async fn hang_up(&self, ask: &Ask, key: &str) {
+        let _ = tokio::time::timeout(Duration::ZERO, self.send(ask, Some(key))).await;
+    }
+
+    async fn answer(&self, ask: &Ask, key: Option<&str>) -> creneau::Answer<Reply> {
+        let engine = &self.engine;
+        let command = key.and_then(command);
+        Ok(match ask {
+            Ask::Find { calendar, reason, from, days, limit } => {
+                let schedule = match engine.schedule(*calendar).await? {
+                    Ok(schedule) => schedule,
+                    Err(rejection) => return Ok(Err(rejection)),
+                };
+                let wanted = FindSlots {
+                    calendar: *calendar,
+                    reason: reason.clone(),
+                    from: schedule.midnight(*from),
+                    until: schedule.midnight(from.saturating_add(i64::from(*days).days())),
+                    limit: usize::from(*limit),
+                };
+                let found = engine.find_slots(wanted).await?;
+                found.map(|it| Reply::Slots(it.slots.iter().map(|slot| slot.start).collect()))
+            }
+            Ask::Hold { calendar, start, reason, patient } => {
+                let (reason, person) = (reason.clone(), patient.clone());
+                let (calendar, start) = (*calendar, *start);
+                let wanted = HoldSlot { calendar, start, reason, person, command };
+                engine.hold(wanted).await?.map(|it| hold(&it.value))
+            }
+            Ask::Confirm { hold } => {
+                let asked = OfHold { hold: *hold, command };
+                engine.confirm(asked).await?.map(|it| appointment(&it.value))
+            }
+            Ask::Release { hold } => {
+                engine.release(OfHold { hold: *hold, command }).await?.map(|_| Reply::Released)
+            }
+            Ask::Cancel { appointment: id } => {
+                let asked = OfAppointment { appointment: *id, command };
+                engine.cancel(asked).await?.map(|it| appointment(&it.value))
+            }
+            Ask::Move { appointment: id, start, calendar } => {
+                let calendar = Some(*calendar);
+                let asked = MoveAppointment { appointment: *id, start: *start, calendar, command };
+                engine.move_appointment(asked).await?.map(|it| appointment(&it.value))
+            }
+            Ask::ReadHold { hold: id } => engine.hold_info(*id).await?.map(|it| hold(&it)),
+            Ask::ReadAppointment { appointment: id } => {
+                engine.appointment(*id).await?.map(|it| appointment(&it))
+            }
+            Ask::Search { patient } => {
+                let person = patient.clone();
+                let wanted = ListAppointments { person, cursor: None, limit: 1_000 };
+                let found = engine.appointments(wanted).await?;
+                found.map(|it| Reply::Appointments(it.appointments.iter().map(seen).collect()))
+            }
+        })
+    }
+
+    pub(super) async fn create(
+        &self,
+        calendars: &Calendars,
+        name: &str,
+        key: &str,
+    ) -> Result<Bookable, String> {
+        let reason: ReasonId = REASON.parse().map_err(|error| format!("{error}"))?;
+        let mut definition = Definition::weekdays(name, calendars.time_zone.clone());
+        let hours: Vec<Interval> =
+            calendars.hours.iter().filter_map(|text| text.parse().ok()).collect();
+        for day in &mut definition.weekly_hours.days {
+            day.clone_from(&hours);
+        }
+        definition.grid_minutes = calendars.grid_minutes;
+        definition.lanes = calendars.lanes;
+        definition.horizon_days = calendars.horizon_days;
+        definition.reasons = vec![Reason::new(reason.clone(), "Visit", calendars.reason_minutes)];
+        let made = self.engine.create_calendar(definition, command(key)).await;
+        let made = made.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        Ok(Bookable { calendar: made.value.id, reason })
+    }
+
+    pub(super) async fn existing(&self, count: usize) -> Result<Vec<Bookable>, String> {
+        let (mut found, mut from) = (Vec::new(), None);
+        loop {
+            let wanted = ListCalendars { from, limit: 1_000, ..ListCalendars::default() };
+            let page = self.engine.calendars(wanted).await.map_err(|error| error.to_string())?;
+            let (page, next) = page.map_err(|error| error.to_string())?;
+            found.extend(page.iter().filter_map(|it| {
+                let reason = it.definition.reasons.first()?.id.clone();
+                Some(Bookable { calendar: it.id, reason })
+            }));
+            from = next.filter(|_| found.len() < count);
+            if from.is_none() {
+                found.truncate(count);
+                return Ok(found);
+            }
+        }
+    }
+}
+
+fn command(key: &str) -> Option<CommandKey> {
+    Some(CommandKey { caller: CallerId::new("loadgen").ok()?, id: CommandId::new(key).ok()? })
+}
+
+fn hold(hold: &Hold) -> Reply {
+    Reply::Hold(HoldSeen {
+        id: hold.id,
+        calendar: hold.calendar,
+        start: hold.start,
+        end: hold.end,
+        expires_at: hold.expires_at,
+        state: match hold.status {
+            HoldStatus::Held => HoldState::Held,
+            HoldStatus::Confirmed => HoldState::Confirmed,
+            HoldStatus::Released => HoldState::Released,
+            HoldStatus::Expired => HoldState::Expired,
+        },
+    })
+}
+
+fn seen(appointment: &Appointment) -> AppointmentSeen {
+    AppointmentSeen {
+        id: appointment.id,
+        calendar: appointment.calendar,
+        start: appointment.start,
+        end: appointment.end,
+        lane: appointment.lane,
+        cancelled: appointment.status == AppointmentStatus::Cancelled,
+    }
+}
+
+fn appointment(appointment: &Appointment) -> Reply {
+    Reply::Appointment(seen(appointment))
+}
+
+/// The code of a rejection, as the API has it.
+fn refusal(rejection: &Rejection) -> Refusal {
+    let code = match rejection {
+        Rejection::Invalid { .. } => "invalid_request",
+        Rejection::CommandReused => "idempotency_key_reused",
+        Rejection::UnknownCalendar => "unknown_calendar",
+        Rejection::UnknownHold => "unknown_hold",
+        Rejection::UnknownAppointment => "unknown_appointment",
+        Rejection::VersionMismatch { .. } => "version_mismatch",
+        Rejection::ExternalIdTaken { .. } => "external_id_taken",
+        Rejection::HoldReleased => "hold_released",
+        Rejection::HoldExpired => "hold_expired",
+        Rejection::HoldConfirmed { .. } => "hold_confirmed",
+        Rejection::NotChangeable => "not_changeable",
+        Rejection::UnknownReason => "unknown_reason",
+        Rejection::OffGrid { .. } | Rejection::OutsideOpenings => "outside_openings",
+        Rejection::InThePast => "in_the_past",
+        Rejection::BeyondHorizon { .. } => "beyond_horizon",
+        Rejection::SlotTaken { alternatives } => {
+            let places = alternatives.iter().map(|slot| (slot.calendar, slot.start)).collect();
+            return Refusal { alternatives: places, ..Refusal::new("slot_taken") };
+        }
+        Rejection::PersonHasHold { .. } => "patient_has_hold",
+    };
+    Refusal::new(code)
+}

@@ -1,0 +1,243 @@
+//! Requests and answers as they stand on the wire.
+
+use creneau::{CalendarId, Timestamp};
+use hyper::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::REASON;
+use crate::api::{AppointmentSeen, Ask, Call, HoldSeen, HoldState, Outcome, Refusal, Reply};
+use crate::scenario::Calendars;
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(super) struct Wire {
+    pub(super) method: Method,
+    pub(super) path: String,
+    /// JSON, or nothing.
+    pub(super) body: String,
+}
+
+impl Wire {
+    pub(super) fn get(path: String) -> Self {
+        Self { method: Method::GET, path, body: String::new() }
+    }
+
+    fn with(method: Method, path: String) -> Self {
+        Self { method, path, body: String::new() }
+    }
+
+    pub(super) fn post(path: &str, body: &Value) -> Self {
+        Self { method: Method::POST, path: path.to_owned(), body: body.to_string() }
+    }
+
+    /// The request of a call.
+    pub(super) fn of(ask: &Ask) -> Self {
+        match ask {
+            Ask::Find { calendar, reason, from, days, limit } => {
+                let query = form_urlencoded::Serializer::new(String::new())
+                    .append_pair("reason", reason.as_str())
+                    .append_pair("from", &from.to_string())
+                    .append_pair("days", &days.to_string())
+                    .append_pair("limit", &limit.to_string())
+                    .finish();
+                Self::get(format!("/v1/calendars/{calendar}/slots?{query}"))
+            }
+            Ask::Hold { calendar, start, reason, patient } => Self::post(
+                "/v1/holds",
+                &json!({
+                    "calendar_id": calendar.to_string(), "start": start.to_string(),
+                    "reason": reason.as_str(), "patient_id": patient.as_str(),
+                }),
+            ),
+            Ask::Confirm { hold } => Self::with(Method::POST, format!("/v1/holds/{hold}/confirm")),
+            Ask::Release { hold } => Self::with(Method::DELETE, format!("/v1/holds/{hold}")),
+            Ask::Cancel { appointment } => {
+                Self::with(Method::DELETE, format!("/v1/appointments/{appointment}"))
+            }
+            Ask::Move { appointment, start, calendar } => Self::post(
+                &format!("/v1/appointments/{appointment}/move"),
+                &json!({ "start": start.to_string(), "calendar_id": calendar.to_string() }),
+            ),
+            Ask::ReadHold { hold } => Self::get(format!("/v1/holds/{hold}")),
+            Ask::ReadAppointment { appointment } => {
+                Self::get(format!("/v1/appointments/{appointment}"))
+            }
+            Ask::Search { patient } => Self::post(
+                "/v1/appointments/search",
+                &json!({ "patient_id": patient.as_str(), "limit": 1_000 }),
+            ),
+        }
+    }
+
+    /// The request that creates a calendar.
+    pub(super) fn create(calendars: &Calendars, name: &str) -> Self {
+        let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+        let hours = days.map(|day| (day.to_owned(), json!(calendars.hours)));
+        Self::post(
+            "/v1/calendars",
+            &json!({
+                "location": { "name": name }, "time_zone": calendars.time_zone,
+                "grid_minutes": calendars.grid_minutes, "lanes": calendars.lanes,
+                "weekly_hours": hours.into_iter().collect::<serde_json::Map<_, _>>(),
+                "horizon_days": calendars.horizon_days,
+                "reasons": [{
+                    "id": REASON, "name": "Visit", "duration_minutes": calendars.reason_minutes,
+                }],
+            }),
+        )
+    }
+
+    /// Its bytes, for a connection that is written by hand.
+    pub(super) fn bytes(&self, key: &str) -> Vec<u8> {
+        let Self { method, path, body } = self;
+        let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
+        let length = body.len();
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nidempotency-key: {key}\r\n\
+             {kind}content-length: {length}\r\n\r\n{body}"
+        );
+        text.into_bytes()
+    }
+}
+
+#[derive(Deserialize)]
+struct SlotBody {
+    start: String,
+}
+
+#[derive(Deserialize)]
+struct SlotsBody {
+    slots: Vec<SlotBody>,
+}
+
+#[derive(Deserialize)]
+struct HoldBody {
+    hold_id: String,
+    calendar_id: String,
+    start: String,
+    end: String,
+    #[serde(default)]
+    expires_at: Option<String>,
+    status: HoldState,
+}
+
+#[derive(Deserialize)]
+struct AppointmentBody {
+    appointment_id: String,
+    calendar_id: String,
+    lane: u16,
+    start: String,
+    end: String,
+    status: String,
+}
+
+#[derive(Deserialize)]
+struct AppointmentsBody {
+    appointments: Vec<AppointmentBody>,
+}
+
+#[derive(Deserialize)]
+struct AlternativeBody {
+    calendar_id: String,
+    start: String,
+}
+
+#[derive(Deserialize)]
+struct ProblemBody {
+    code: String,
+    #[serde(default)]
+    alternatives: Vec<AlternativeBody>,
+}
+
+fn instant(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
+}
+
+impl HoldBody {
+    fn seen(&self) -> Option<HoldSeen> {
+        Some(HoldSeen {
+            id: self.hold_id.parse().ok()?,
+            calendar: self.calendar_id.parse().ok()?,
+            start: instant(&self.start)?,
+            end: instant(&self.end)?,
+            expires_at: match &self.expires_at {
+                Some(text) => Some(instant(text)?),
+                None => None,
+            },
+            state: self.status,
+        })
+    }
+}
+
+impl AppointmentBody {
+    fn seen(&self) -> Option<AppointmentSeen> {
+        Some(AppointmentSeen {
+            id: self.appointment_id.parse().ok()?,
+            calendar: self.calendar_id.parse().ok()?,
+            start: instant(&self.start)?,
+            end: instant(&self.end)?,
+            lane: self.lane,
+            cancelled: match self.status.as_str() {
+                "booked" => false,
+                "cancelled" => true,
+                _ => return None,
+            },
+        })
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
+    serde_json::from_slice(body).ok()
+}
+
+/// The reply of a call whose status says that it was done.
+fn reply(call: &Ask, body: &[u8]) -> Option<Reply> {
+    Some(match call {
+        Ask::Find { .. } => {
+            let slots = read::<SlotsBody>(body)?.slots;
+            Reply::Slots(slots.iter().map(|slot| instant(&slot.start)).collect::<Option<_>>()?)
+        }
+        Ask::Hold { .. } | Ask::ReadHold { .. } => Reply::Hold(read::<HoldBody>(body)?.seen()?),
+        Ask::Confirm { .. }
+        | Ask::Cancel { .. }
+        | Ask::Move { .. }
+        | Ask::ReadAppointment { .. } => Reply::Appointment(read::<AppointmentBody>(body)?.seen()?),
+        Ask::Release { .. } => Reply::Released,
+        Ask::Search { .. } => {
+            let all = read::<AppointmentsBody>(body)?.appointments;
+            Reply::Appointments(all.iter().map(AppointmentBody::seen).collect::<Option<_>>()?)
+        }
+    })
+}
+
+/// What an answer means.
+pub(super) fn outcome(ask: &Ask, status: StatusCode, body: &[u8]) -> Outcome {
+    if status.is_success() {
+        let unreadable = || Outcome::Refused(Refusal::new("unreadable_answer"));
+        return reply(ask, body).map_or_else(unreadable, Outcome::Done);
+    }
+    let Some(problem) = read::<ProblemBody>(body) else {
+        // What is no problem of the API came from something else, or was cut off.
+        return Outcome::Unclear(format!("{status}"));
+    };
+    match problem.code.as_str() {
+        "outcome_unknown"
+        | "unavailable"
+        | "internal"
+        | "calendar_unavailable"
+        | "request_timeout" => Outcome::Unclear(problem.code),
+        _ => {
+            let place = |it: &AlternativeBody| -> Option<(CalendarId, Timestamp)> {
+                Some((it.calendar_id.parse().ok()?, instant(&it.start)?))
+            };
+            let alternatives = problem.alternatives.iter().filter_map(place).collect();
+            Outcome::Refused(Refusal { code: problem.code, alternatives })
+        }
+    }
+}
+
+/// Whether a call changes anything.
+pub(super) const fn is_write(ask: &Ask) -> bool {
+    !matches!(ask.call(), Call::Find | Call::Read)
+}

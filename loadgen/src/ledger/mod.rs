@@ -1,0 +1,188 @@
+//! What patients asked and were told, on the generator's own disk before their next request.
+//!
+//! A ledger is JSON Lines. The first line names the format, its version and the run; each later
+//! one is a [`Line`]. Intentions stand before what became of them, so that a request whose outcome
+//! never came is seen.
+
+mod read;
+mod text;
+mod write;
+
+use std::fmt;
+
+use creneau::{CalendarId, HoldId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::api::{AppointmentSeen, Ask, Call, HoldSeen, HoldState, Reply};
+
+pub(crate) use read::{Read, read};
+pub(crate) use write::{Ledger, Lost};
+
+/// What the first line of a ledger says it is.
+pub(crate) const FORMAT: &str = "creneau-ledger";
+
+/// The version of the format.
+pub(crate) const VERSION: u32 = 1;
+
+/// The first line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Header {
+    pub(crate) format: String,
+    pub(crate) version: u32,
+    /// What tells this run from others; the ids of its patients begin with it.
+    pub(crate) run: String,
+    pub(crate) scenario: String,
+}
+
+impl Header {
+    /// The header of a run.
+    pub(crate) fn new(run: &str, scenario: &str) -> Self {
+        let (run, scenario) = (run.to_owned(), scenario.to_owned());
+        Self { format: FORMAT.to_owned(), version: VERSION, run, scenario }
+    }
+}
+
+/// A line after the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Line {
+    /// Counted from 1, without gaps.
+    pub(crate) n: u64,
+    /// The wall clock of the generator: for an intention before it was sent, for all else when the
+    /// answer was there.
+    #[serde(with = "text::plain")]
+    pub(crate) at: Timestamp,
+    /// Who.
+    pub(crate) patient: String,
+    /// The `Idempotency-Key` of the request: one intention and what became of it.
+    pub(crate) key: String,
+    #[serde(flatten)]
+    pub(crate) entry: Entry,
+}
+
+/// What is written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub(crate) enum Entry {
+    /// A write is about to be asked for.
+    Asked(Asked),
+    /// It was acknowledged.
+    Told(Told),
+    /// It was refused, with this code.
+    Refused { call: Call, code: String },
+    /// It was asked for again and again, and nobody knows what became of it.
+    Unknown { call: Call, why: String },
+}
+
+/// An intention.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) call: Call,
+    /// The hold, also as the appointment that it became.
+    #[serde(default, with = "text::maybe", skip_serializing_if = "Option::is_none")]
+    pub(crate) hold: Option<HoldId>,
+    /// The slot that is wanted.
+    #[serde(default, with = "text::maybe", skip_serializing_if = "Option::is_none")]
+    pub(crate) calendar: Option<CalendarId>,
+    #[serde(default, with = "text::maybe", skip_serializing_if = "Option::is_none")]
+    pub(crate) start: Option<Timestamp>,
+}
+
+/// An acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) call: Call,
+    #[serde(with = "text::plain")]
+    pub(crate) hold: HoldId,
+    /// Where it lies; not for a release, whose answer is empty.
+    #[serde(flatten)]
+    pub(crate) place: Option<Place>,
+    /// When a hold ends by itself.
+    #[serde(default, with = "text::maybe", skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) state: State,
+}
+
+/// Where something lies.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    #[serde(with = "text::plain")]
+    pub(crate) calendar: CalendarId,
+    #[serde(with = "text::plain")]
+    pub(crate) start: Timestamp,
+    #[serde(with = "text::plain")]
+    pub(crate) end: Timestamp,
+    /// Known of appointments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lane: Option<u16>,
+}
+
+/// What an acknowledgement says that there is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    Held,
+    Confirmed,
+    Released,
+    Expired,
+    Booked,
+    Cancelled,
+}
+
+impl fmt::Debug for Place {
+    /// As people read it: findings show it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { calendar, start, end, lane } = self;
+        write!(f, "{calendar} from {start} to {end}")?;
+        lane.map_or(Ok(()), |lane| write!(f, " in lane {lane}"))
+    }
+}
+
+impl Place {
+    pub(crate) const fn of_hold(hold: &HoldSeen) -> Self {
+        Self { calendar: hold.calendar, start: hold.start, end: hold.end, lane: None }
+    }
+
+    pub(crate) const fn of_appointment(it: &AppointmentSeen) -> Self {
+        Self { calendar: it.calendar, start: it.start, end: it.end, lane: Some(it.lane) }
+    }
+}
+
+impl Entry {
+    /// The intention of a call.
+    pub(crate) fn asked(ask: &Ask) -> Self {
+        let (calendar, start) = ask.wanted().unzip();
+        Self::Asked(Asked { call: ask.call(), hold: ask.booking(), calendar, start })
+    }
+
+    /// The acknowledgement of a call; none for a reply that belongs to another kind of call.
+    pub(crate) fn told(ask: &Ask, reply: &Reply) -> Option<Self> {
+        let call = ask.call();
+        let told = match reply {
+            Reply::Hold(hold) => {
+                let state = match hold.state {
+                    HoldState::Held => State::Held,
+                    HoldState::Confirmed => State::Confirmed,
+                    HoldState::Released => State::Released,
+                    HoldState::Expired => State::Expired,
+                };
+                let place = Some(Place::of_hold(hold));
+                Told { call, hold: hold.id, place, expires_at: hold.expires_at, state }
+            }
+            Reply::Appointment(it) => {
+                let state = if it.cancelled { State::Cancelled } else { State::Booked };
+                let place = Some(Place::of_appointment(it));
+                Told { call, hold: it.id.into(), place, expires_at: None, state }
+            }
+            Reply::Released => {
+                let (hold, state) = (ask.booking()?, State::Released);
+                Told { call, hold, place: None, expires_at: None, state }
+            }
+            Reply::Slots(_) | Reply::Appointments(_) => return None,
+        };
+        Some(Self::Told(told))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+use std::io::Write;
+
+use super::*;
+use crate::clock::wall;
+
+fn place(lane: Option<u16>) -> Place {
+    let start = Timestamp::from_millis(1_800_000_000_000);
+    Place { calendar: CalendarId::from_bits(1), start, end: start.plus_minutes(15), lane }
+}
+
+fn entries() -> Vec<Entry> {
+    let told = |call, place, expires_at, state| {
+        Entry::Told(Told { call, hold: HoldId::from_bits(9), place, expires_at, state })
+    };
+    let (calendar, start) = (Some(CalendarId::from_bits(1)), Some(place(None).start));
+    vec![
+        Entry::Asked(Asked { call: Call::Hold, hold: None, calendar, start }),
+        told(Call::Hold, Some(place(None)), Some(wall()), State::Held),
+        told(Call::Confirm, Some(place(Some(3))), None, State::Booked),
+        told(Call::Release, None, None, State::Released),
+        Entry::Refused { call: Call::Hold, code: "slot_taken".to_owned() },
+        Entry::Unknown { call: Call::Move, why: "no answer in time".to_owned() },
+    ]
+}
+
+#[tokio::test]
+async fn what_is_written_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let header = Header::new("run", "scenario");
+    let ledger = Ledger::create(&path, &header).unwrap();
+    let mut expected = Vec::new();
+    for (n, entry) in (1..).zip(entries()) {
+        let at = wall();
+        ledger.write(at, "patient", &format!("key-{n}"), entry.clone()).await.unwrap();
+        let (patient, key) = ("patient".to_owned(), format!("key-{n}"));
+        expected.push(Line { n, at, patient, key, entry });
+        // It is there at once, not only at the end.
+        assert_eq!(read(&path).unwrap().lines, expected);
+    }
+    assert_eq!(ledger.close().unwrap(), 6);
+    assert_eq!(ledger.write(wall(), "p", "k", entries().remove(0)).await, Err(Lost));
+    assert_eq!(read(&path).unwrap(), Read { header, lines: expected, torn: false });
+    let again = Ledger::create(&path, &Header::new("run", "scenario"));
+    assert!(again.is_err(), "a ledger is never overwritten");
+}
+
+#[tokio::test]
+async fn a_torn_last_line_is_left_out_and_a_broken_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let ledger = Ledger::create(&path, &Header::new("run", "scenario")).unwrap();
+    for entry in entries() {
+        ledger.write(wall(), "patient", "key", entry).await.unwrap();
+    }
+    ledger.close().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let last = whole.iter().rposition(|byte| *byte == b'{').unwrap();
+    for end in last + 1..whole.len() {
+        std::fs::write(&path, &whole[..end]).unwrap();
+        let found = read(&path).unwrap();
+        assert_eq!((found.lines.len(), found.torn), (5, true), "cut at {end}");
+    }
+    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(b"\n{\"n\":8}\n").unwrap();
+    assert!(read(&path).unwrap_err().contains("line 8"));
+    let text = String::from_utf8(whole).unwrap();
+    let without: Vec<&str> = text.lines().filter(|line| !line.contains("\"n\":3,")).collect();
+    std::fs::write(&path, without.join("\n") + "\n").unwrap();
+    assert!(read(&path).unwrap_err().contains("has the number 4"));
+    std::fs::write(
+        &path,
+        "{\"format\":\"creneau-ledger\",\"version\":2,\"run\":\"r\",\"scenario\":\"s\"}\n",
+    )
+    .unwrap();
+    assert!(read(&path).unwrap_err().contains("version 2"));
+}

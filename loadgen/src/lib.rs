@@ -1,0 +1,34 @@
+//! Creneau's load generator: it drives a server or an embedded engine with made-up patients,
+//! measures what they met, and then proves that nothing acknowledged was lost or sold twice.
+//!
+//! In reading order:
+//!
+//! - [`cli`]: the command line. `run`: one rehearsal from its scenario to its report.
+//! - `scenario`: what is rehearsed, and the range of every number. `arrivals`: when patients come.
+//! - `patient`: what a patient does. `caller`: one call, asked until its outcome is known.
+//! - `api`, `driver`: the calls, over HTTP or on an embedded engine. `spawned`: an own server.
+//! - `ledger`: what patients asked and were told, on the generator's own disk.
+//! - `audit`: whether the server, or the journal, still says so.
+//! - `meter`, `view`, `report`: what was measured, and how it is shown.
+//! - `clock`, `dice`, `say`: time, chance and output, each in one place.
+
+mod api;
+mod arrivals;
+mod audit;
+mod caller;
+pub mod cli;
+mod clock;
+mod dice;
+mod driver;
+mod ledger;
+mod meter;
+mod patient;
+mod report;
+mod run;
+mod say;
+mod scenario;
+mod spawned;
+mod view;
+
+#[cfg(test)]
+mod rehearsal_tests;

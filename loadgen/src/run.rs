@@ -1,0 +1,338 @@
+//! One rehearsal, from its scenario to its report.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use creneau::{Config, Engine, RandomBits, SystemRandom};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::api::Bookable;
+use crate::arrivals::{Arrival, Arrivals};
+use crate::audit::{self, Verdict};
+use crate::caller::Caller;
+use crate::clock::{Clock, wall};
+use crate::driver::Driver;
+use crate::ledger::{Header, Ledger, Lost, Read};
+use crate::meter::Meter;
+use crate::patient::{World, visit};
+use crate::report::{Parts, Report};
+use crate::scenario::Scenario;
+use crate::spawned::{Life, Spawned, Start};
+use crate::{say, view};
+
+/// Arrivals that may wait for the runtime.
+const QUEUE_MAX: usize = 8_192;
+
+/// Calendars under creation at a time.
+const CREATIONS_MAX: usize = 16;
+
+/// Seconds, beside what patients think and resolve, for which the last ones may go on.
+const FINISH_SECONDS: u64 = 30;
+
+/// What is rehearsed with.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// A server that somebody else started.
+    Target(SocketAddr),
+    /// An own server on this directory.
+    Spawn { binary: PathBuf, data: PathBuf },
+    /// An engine in this process on this directory.
+    Embedded(PathBuf),
+}
+
+/// What was asked for beside the scenario.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) place: Place,
+    pub(crate) ledger: Option<PathBuf>,
+    /// Seconds for which the audit waits for holds to end.
+    pub(crate) wait_seconds: u64,
+    pub(crate) quiet: bool,
+}
+
+/// What is driven, and what must be ended.
+enum Stage {
+    Target,
+    Spawned(Box<Spawned>),
+    Embedded(Engine),
+}
+
+/// Rehearses.
+///
+/// # Errors
+///
+/// What kept it from being done at all.
+pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report, String> {
+    let (driver, stage) = open(&scenario, &asked.place).await?;
+    let driver = Arc::new(driver);
+    let run = format!("lg{:012x}", SystemRandom::default().bits() >> 80);
+    let calendars = calendars(&scenario, &driver, &run).await?;
+    let path = asked
+        .ledger
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("creneau-ledger-{run}.jsonl")));
+    let ledger = Ledger::create(&path, &Header::new(&run, &scenario.name))
+        .map_err(|error| format!("failed to create the ledger {}: {error}", path.display()))?;
+    if !asked.quiet {
+        let (name, seconds, path) = (&scenario.name, scenario.seconds(), path.display());
+        say::line(&format!("{name}: {seconds} s over {}, ledger {path}", driver.name()));
+    }
+    let resolve_us = scenario.client.resolve_seconds * 1_000_000;
+    let (meter, clock) = (Meter::default(), Clock::start());
+    let caller = Caller { driver: driver.clone(), meter, clock, resolve_us };
+    let world = Arc::new(World { scenario, caller, ledger, calendars, run });
+    let started_at = wall().to_string();
+    let (stage, killing) = match stage {
+        Stage::Spawned(spawned) => {
+            let every = world.scenario.server.kill_every_seconds;
+            (Stage::Target, Some(spawned.kill_every(every)))
+        }
+        other => (other, None),
+    };
+    let mut troubles = Vec::new();
+    let seen = (!asked.quiet).then(|| tokio::spawn(view::watch(world.clone())));
+    troubles.extend(drive(&world).await);
+    if let Some(seen) = seen {
+        seen.abort();
+    }
+    let seconds = world.caller.clock.us() as f64 / 1_000_000.0;
+    let (stage, life) = match killing {
+        Some(killing) => {
+            let (spawned, life) = killing.stop().await?;
+            (Stage::Spawned(Box::new(spawned)), Some(life))
+        }
+        None => (stage, None),
+    };
+    troubles.extend(life.iter().flat_map(|life: &Life| life.troubles.clone()));
+    let closing = world.clone();
+    let closed = tokio::task::spawn_blocking(move || closing.ledger.close()).await;
+    let closed = closed.map_err(|error| error.to_string())?;
+    let ledger_lines = closed.map_err(|error| format!("the ledger was lost: {error}"))?;
+    let ledger = audit::read_ledger(&path)?;
+    let mut audits = vec![audit::over_api(&ledger, &driver, asked.wait_seconds).await];
+    match over_journal(stage, &asked.place, &ledger, &mut troubles).await {
+        Ok(verdict) => audits.extend(verdict),
+        Err(error) => troubles.push(format!("the journal could not be audited: {error}")),
+    }
+    let measured = world.caller.meter.lock();
+    Ok(Report::new(Parts {
+        scenario: &world.scenario,
+        driver: driver.name(),
+        run: &world.run,
+        started_at,
+        seconds,
+        measured: &measured,
+        ledger: &path,
+        ledger_lines,
+        life: life.as_ref(),
+        audits,
+        troubles,
+    }))
+}
+
+async fn open(scenario: &Scenario, place: &Place) -> Result<(Driver, Stage), String> {
+    let client = &scenario.client;
+    Ok(match place {
+        Place::Target(address) => {
+            // Nobody sends: the address stays as it is.
+            let (_, address) = watch::channel(Some(*address));
+            (Driver::http(address, client), Stage::Target)
+        }
+        Place::Spawn { binary, data } => {
+            let hold_seconds = scenario.server.hold_seconds;
+            let (binary, data) = (binary.clone(), data.clone());
+            let spawned = Spawned::start(Start { binary, data, hold_seconds }).await?;
+            (Driver::http(spawned.address(), client), Stage::Spawned(Box::new(spawned)))
+        }
+        Place::Embedded(data) => {
+            let mut config = Config::at(data);
+            if let Some(seconds) = scenario.server.hold_seconds {
+                config.hold = Duration::from_secs(seconds);
+            }
+            let engine = Box::pin(Engine::open(config)).await;
+            let engine = engine.map_err(|error| format!("{}: {error}", data.display()))?;
+            (Driver::embedded(engine.clone()), Stage::Embedded(engine))
+        }
+    })
+}
+
+/// Ends what is owned, and audits the ledger by its journal; none for a server of others.
+async fn over_journal(
+    stage: Stage,
+    place: &Place,
+    ledger: &Read,
+    troubles: &mut Vec<String>,
+) -> Result<Option<Verdict>, String> {
+    match (stage, place) {
+        (Stage::Spawned(spawned), Place::Spawn { data, .. }) => {
+            troubles.extend(spawned.end().await.err());
+            audit::over_data(ledger, data).await.map(Some)
+        }
+        (Stage::Embedded(engine), _) => {
+            let verdict = audit::over_engine(ledger, &engine).await;
+            troubles.extend(engine.shutdown().await.err().map(|error| error.to_string()));
+            verdict.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The calendars that are booked: those there, or new ones.
+async fn calendars(
+    scenario: &Scenario,
+    driver: &Arc<Driver>,
+    run: &str,
+) -> Result<Vec<Bookable>, String> {
+    let wanted = &scenario.calendars;
+    if wanted.use_existing {
+        let found = driver.existing(wanted.count).await?;
+        let none = "calendars.use_existing: there is no calendar on this server";
+        return if found.is_empty() { Err(none.to_owned()) } else { Ok(found) };
+    }
+    let mut made: Vec<(usize, Bookable)> = Vec::with_capacity(wanted.count);
+    let mut under_way = JoinSet::new();
+    for number in 0..wanted.count {
+        if CREATIONS_MAX <= under_way.len()
+            && let Some(done) = under_way.join_next().await
+        {
+            made.push(done.map_err(|error| error.to_string())??);
+        }
+        let (driver, wanted, run) = (driver.clone(), wanted.clone(), run.to_owned());
+        under_way.spawn(async move {
+            let (name, key) = (format!("Rehearsal {number}"), format!("{run}-c{number}"));
+            let made = driver.create(&wanted, &name, &key).await;
+            made.map(|made| (number, made)).map_err(|error| format!("{name}: {error}"))
+        });
+    }
+    while let Some(done) = under_way.join_next().await {
+        made.push(done.map_err(|error| error.to_string())??);
+    }
+    // The first ones are the hot ones, whatever order they were answered in.
+    made.sort_by_key(|(number, _)| *number);
+    Ok(made.into_iter().map(|(_, made)| made).collect())
+}
+
+/// Lets all patients come and go, and gives what went wrong.
+async fn drive(world: &Arc<World>) -> Vec<String> {
+    let mut troubles = Vec::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut coming = match pace(world, stop.clone()) {
+        Ok(coming) => coming,
+        Err(error) => return vec![format!("nobody could be sent: {error}")],
+    };
+    let mut patients: JoinSet<Result<(), Lost>> = JoinSet::new();
+    let mut lost = false;
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    loop {
+        tokio::select! {
+            biased;
+            Some(gone) = patients.join_next(), if !patients.is_empty() => {
+                lost |= self::gone(world, gone, &mut troubles);
+                if lost { break; }
+            }
+            interrupted = &mut interrupt => {
+                if interrupted.is_ok() { say::warn("interrupted: the rest is audited"); }
+                break;
+            }
+            arrival = coming.recv() => match arrival {
+                Some(arrival) => arrive(world, arrival, &mut patients),
+                None => break,
+            },
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    drop(coming);
+    if lost {
+        patients.abort_all();
+        troubles.push("the ledger could not be written, so nobody went on".to_owned());
+    }
+    finish(world, patients, &mut troubles).await;
+    troubles
+}
+
+/// Waits for those under way, for a bounded time.
+async fn finish(
+    world: &Arc<World>,
+    mut patients: JoinSet<Result<(), Lost>>,
+    troubles: &mut Vec<String>,
+) {
+    let Scenario { think, client, search, .. } = &world.scenario;
+    let thinks = think.max_ms / 1_000 * u64::from(4 + 3 * search.tries);
+    let within = Duration::from_secs(FINISH_SECONDS + thinks + client.resolve_seconds);
+    let all = async {
+        while let Some(gone) = patients.join_next().await {
+            self::gone(world, gone, troubles);
+        }
+    };
+    let late = tokio::time::timeout(within, all).await.is_err();
+    if late {
+        // Their intentions are in the ledger, so the audit knows that the outcome is open.
+        world.caller.meter.lock().patients.cut_off += patients.len() as u64;
+        patients.shutdown().await;
+    }
+}
+
+/// Takes down that a patient has gone, and whether the ledger is lost.
+fn gone(
+    world: &World,
+    gone: Result<Result<(), Lost>, tokio::task::JoinError>,
+    troubles: &mut Vec<String>,
+) -> bool {
+    world.caller.meter.lock().patients.gone += 1;
+    match gone {
+        Ok(Ok(())) => false,
+        Ok(Err(Lost)) => true,
+        Err(error) if error.is_panic() => {
+            troubles.push(format!("a patient of the generator failed: {error}"));
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+/// Lets a patient in, or counts it as dropped.
+fn arrive(world: &Arc<World>, arrival: Arrival, patients: &mut JoinSet<Result<(), Lost>>) {
+    let dropped = world.scenario.in_flight_max <= patients.len();
+    {
+        let mut measured = world.caller.meter.lock();
+        measured.patients.arrived += 1;
+        measured.patients.dropped += u64::from(dropped);
+    }
+    if !dropped {
+        patients.spawn(visit(world.clone(), arrival));
+    }
+}
+
+/// Sends arrivals at their time, from a thread of its own.
+fn pace(world: &World, stop: Arc<AtomicBool>) -> std::io::Result<mpsc::Receiver<Arrival>> {
+    let (sender, coming) = mpsc::channel(QUEUE_MAX);
+    let (arrivals, clock) = (Arrivals::of(&world.scenario), world.caller.clock);
+    let begin = clock.us();
+    let thread = std::thread::Builder::new().name("arrivals".to_owned());
+    thread.spawn(move || {
+        for arrival in arrivals {
+            let at_us = begin + arrival.at_us;
+            clock.block_until(at_us);
+            // A full queue delays the arrival, and its latency shows it.
+            let late = sender.blocking_send(Arrival { at_us, ..arrival }).is_err();
+            if late || stop.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    })?;
+    Ok(coming)
+}
+
+/// Writes a report as JSON.
+///
+/// # Errors
+///
+/// Why it could not be written.
+pub(crate) fn write_json(path: &Path, report: &Report) -> Result<(), String> {
+    let json = report.json()?;
+    std::fs::write(path, json).map_err(|error| format!("{}: {error}", path.display()))
+}

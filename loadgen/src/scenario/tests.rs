@@ -1,0 +1,67 @@
+use super::*;
+
+const SMALL: &str = "name = \"small\"\n[[phases]]\nname = \"all\"\nseconds = 1\nrate = 10\n";
+
+/// A scenario with nothing but its standards.
+pub(crate) fn plain() -> Scenario {
+    Scenario::parse(SMALL).unwrap()
+}
+
+#[test]
+fn what_is_left_out_has_its_standard() {
+    let scenario = plain();
+    assert_eq!(scenario.arrivals, Law::Poisson);
+    assert_eq!((scenario.in_flight_max, scenario.seconds()), (10_000, 1));
+    assert_eq!(scenario.mix, Mix::default());
+    assert_eq!(scenario.thresholds, Thresholds::default());
+}
+
+#[test]
+fn errors_name_the_field_and_the_rule() {
+    let cases = [
+        ("", "missing field `name`"),
+        ("name = 1", "name: invalid type: integer `1`, expected a string"),
+        ("colour = 1", "colour: unknown field `colour`, expected one of `name`"),
+        ("[mix]\nlok = 1", "mix.lok: unknown field `lok`, expected one of `look`, `book`"),
+        ("[mix]\nbook = -1", "mix.book: invalid value: integer `-1`"),
+        ("[mix]\nlook=0\nbook=0\nrelease=0\nabandon=0\ncancel=0\nmove=0", "mix must have a weight"),
+        ("[habits]\nretry = 1.5", "habits.retry must be 0 to 1, and is 1.5"),
+        ("[habits]\nretry = nan", "habits.retry must be 0 to 1, and is NaN"),
+        ("[spread]\nlaw = \"warm\"", "spread.law: unknown variant `warm`"),
+        ("[spread]\nlaw = \"hot\"\ncalendars = 101", "spread.calendars must be 1 to 100"),
+        ("[think]\nmin_ms = 5\nmax_ms = 4", "think.max_ms must be 5 to 3600000, and is 4"),
+        ("[calendars]\nhours = [\"8-12\"]", "calendars.hours[0] must be HH:MM-HH:MM"),
+        ("[calendars]\ngrid_minutes = 7", "calendars.grid_minutes must divide 60"),
+        ("[calendars]\nhorizon_days = 20", "search.last_day must lie before"),
+        ("[server]\nkill_every_seconds = 0", "server.kill_every_seconds must be 1 to 3600"),
+        ("[thresholds.p99_ms]\nhould = 1", "thresholds.p99_ms.?: unknown variant `hould`"),
+        ("[thresholds.p99_ms]\nread = 1", "thresholds.p99_ms.read is no call of a patient"),
+        ("[[phases]]\nname=\"b\"\nseconds=0\nrate=1", "phases[1].seconds must be 1 to 86400"),
+        ("[[phases]]\nname=\"b\"\nseconds=1\nrate=-1", "phases[1].rate must be 0 to 100000"),
+    ];
+    for (text, expected) in cases {
+        let whole = match text.split('\n').next() {
+            Some("" | "name = 1") => SMALL.replace("name = \"small\"", text),
+            Some(line) if line.starts_with('[') => format!("{SMALL}{text}"),
+            _ => format!("{text}\n{SMALL}"),
+        };
+        let error = Scenario::parse(&whole).unwrap_err();
+        assert!(error.starts_with(expected), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn shipped_scenarios_are_sound_and_short() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let scenario = Scenario::read(&path).unwrap();
+        assert_eq!(path.file_stem().unwrap().to_str().unwrap(), scenario.name);
+        assert!(scenario.seconds() <= 300, "{}: {} s", scenario.name, scenario.seconds());
+        names.push(scenario.name);
+    }
+    names.sort();
+    let shipped = ["abandoners", "everyone-wants-monday", "first-hour", "killed-every-ten-seconds"];
+    assert_eq!(names, shipped);
+}

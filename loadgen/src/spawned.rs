@@ -1,0 +1,195 @@
+//! An own server: started, killed where the scenario says so, started again, and ended by its id.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+
+/// How long a start may take; a journal is replayed in it.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+
+/// How long an orderly end may take: the server allows itself 10 and 30 seconds.
+const END_WITHIN: Duration = Duration::from_secs(60);
+
+/// How a server is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    /// The binary `creneau`.
+    pub(crate) binary: PathBuf,
+    /// Its `--data`.
+    pub(crate) data: PathBuf,
+    pub(crate) hold_seconds: Option<u64>,
+}
+
+/// What happened to a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Life {
+    pub(crate) kills: u64,
+    /// The slowest start after a kill, in milliseconds.
+    pub(crate) slowest_start_ms: u64,
+    /// What should not have happened.
+    pub(crate) troubles: Vec<String>,
+}
+
+/// A server that is owned.
+pub(crate) struct Spawned {
+    start: Start,
+    child: Child,
+    address: watch::Sender<Option<SocketAddr>>,
+}
+
+/// A server that is killed again and again until that is stopped.
+pub(crate) struct Killing {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<(Spawned, Life)>,
+}
+
+impl Killing {
+    /// Kills no more, and gives the server back, which runs.
+    ///
+    /// # Errors
+    ///
+    /// When the task that did it has failed.
+    pub(crate) async fn stop(self) -> Result<(Spawned, Life), String> {
+        let _ = self.stop.send(());
+        self.task.await.map_err(|error| error.to_string())
+    }
+}
+
+/// The binary `creneau`: the one that was named, or beside this one, or in PATH.
+///
+/// # Errors
+///
+/// Where it was looked for in vain.
+pub(crate) fn find_binary(named: Option<&Path>) -> Result<PathBuf, String> {
+    if let Some(named) = named {
+        let there = named.is_file();
+        return if there { Ok(named.to_owned()) } else { Err(format!("{named:?} is no file")) };
+    }
+    let own = std::env::current_exe().ok();
+    let beside = own.iter().filter_map(|own| own.parent()).map(|folder| folder.join("creneau"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let in_path = std::env::split_paths(&path).map(|folder| folder.join("creneau"));
+    beside.chain(in_path).find(|binary| binary.is_file()).ok_or_else(|| {
+        "there is no binary creneau beside this one or in PATH; name it with --server-binary"
+            .to_owned()
+    })
+}
+
+impl Spawned {
+    /// Starts a server and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not.
+    pub(crate) async fn start(start: Start) -> Result<Self, String> {
+        let (child, address) = launch(&start).await?;
+        Ok(Self { start, child, address: watch::Sender::new(Some(address)) })
+    }
+
+    /// Where it is.
+    pub(crate) fn address(&self) -> watch::Receiver<Option<SocketAddr>> {
+        self.address.subscribe()
+    }
+
+    /// Kills it every so many seconds, or only watches over it.
+    pub(crate) fn kill_every(mut self, seconds: Option<u64>) -> Killing {
+        let (stop, mut stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let mut life = Life::default();
+            loop {
+                let wait = async {
+                    match seconds {
+                        Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    _ = &mut stopped => break,
+                    ended = self.child.wait() => {
+                        life.troubles.push(format!("the server ended by itself: {ended:?}"));
+                    }
+                    () = wait => life.kills += 1,
+                }
+                if let Err(error) = self.kill_and_start(&mut life).await {
+                    life.troubles.push(format!("the server did not start again: {error}"));
+                    break;
+                }
+            }
+            (self, life)
+        });
+        Killing { stop, task }
+    }
+
+    async fn kill_and_start(&mut self, life: &mut Life) -> Result<(), String> {
+        // Tokio's kill is SIGKILL, and it waits for the end. Nobody is told before: patients find
+        // out as they would.
+        let _ = self.child.kill().await;
+        self.address.send_replace(None);
+        let clock = Clock::start();
+        let (child, address) = launch(&self.start).await?;
+        life.slowest_start_ms = life.slowest_start_ms.max(clock.us() / 1_000);
+        self.child = child;
+        self.address.send_replace(Some(address));
+        Ok(())
+    }
+
+    /// Asks it to leave, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// When it did not leave in order.
+    pub(crate) async fn end(mut self) -> Result<(), String> {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let id = id.and_then(rustix::process::Pid::from_raw).ok_or("the server has gone")?;
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)
+            .map_err(|error| error.to_string())?;
+        match tokio::time::timeout(END_WITHIN, self.child.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(format!("the server left with {status}")),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => {
+                let _ = self.child.kill().await;
+                Err("the server did not leave in time and was killed".to_owned())
+            }
+        }
+    }
+}
+
+/// Starts the process and reads the line that says where it is.
+async fn launch(start: &Start) -> Result<(Child, SocketAddr), String> {
+    let mut command = Command::new(&start.binary);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&start.data);
+    if let Some(seconds) = start.hold_seconds {
+        command.args(["--hold-seconds", &seconds.to_string()]);
+    }
+    // Its log would tear the view, and an interrupt at the terminal is for the generator alone.
+    command.env("CRENEAU_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| format!("failed to start {}: {error}", start.binary.display()))?;
+    let out = child.stdout.take().ok_or("its output cannot be read")?;
+    let mut lines = BufReader::new(out).lines();
+    let ready = async {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Some(address) = line.strip_prefix("ready on http://") {
+                return address.trim().parse().map_err(|error| format!("{line}: {error}"));
+            }
+        }
+        Err("it ended before it was ready".to_owned())
+    };
+    match tokio::time::timeout(READY_WITHIN, ready).await {
+        Ok(address) => Ok((child, address?)),
+        Err(_) => Err("it was not ready in time".to_owned()),
+    }
+}
