@@ -366,6 +366,15 @@ impl World {
         locked(notes).until = Some(scene.engine.now());
         locked(notes).stage = Stage::Closing;
         locked(harm).closing = true;
+        if !is_last && dice.chance(120) {
+            let (disk, turns) = (scene.disk.clone(), dice.below(40));
+            tokio::spawn(async move {
+                for _ in 0..turns {
+                    tokio::task::yield_now().await;
+                }
+                disk.crash_at_once();
+            });
+        }
         let clients = if is_last { Vec::new() } else { start_clients(&scene, &mut dice) };
         let closed = scene.engine.shutdown().await;
         for client in clients {
