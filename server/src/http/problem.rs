@@ -51,10 +51,12 @@ impl Code {
     const fn parts(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
-            Self::InvalidRequest => (S::BAD_REQUEST, "invalid_request", "The request breaks a rule"),
+            Self::InvalidRequest =>
+                (S::BAD_REQUEST, "invalid_request", "The request breaks a rule"),
             Self::Forbidden => (S::FORBIDDEN, "forbidden", "The request is not allowed"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing at this address"),
-            Self::UnknownCalendar => (S::NOT_FOUND, "unknown_calendar", "There is no such calendar"),
+            Self::UnknownCalendar =>
+                (S::NOT_FOUND, "unknown_calendar", "There is no such calendar"),
             Self::UnknownHold => (S::NOT_FOUND, "unknown_hold", "There is no such hold"),
             Self::UnknownAppointment =>
                 (S::NOT_FOUND, "unknown_appointment", "There is no such appointment"),

@@ -1,8 +1,8 @@
 //! Reading a list of French vaccination centres into a plan of calendars, and making them.
 //!
 //! [`plan`] is the pure half of `creneau import centres FILE`: text in, [`Plan`] out, with no
-//! network, no clock and no engine. [`run()`] is the other: it makes one calendar of each [`Centre`]
-//! and reports one line for each [`RecordReport`].
+//! network, no clock and no engine. [`run()`] is the other: it makes one calendar of each
+//! [`Centre`] and reports one line for each [`RecordReport`].
 //!
 //! The lists are kept by hand, so nothing in a record is trusted and nothing odd fails the file:
 //!

@@ -62,13 +62,17 @@ impl Scene {
 type Row = (&'static str, String, Option<Value>, u16, &'static str, &'static str);
 
 fn rows(scene: &Scene) -> Vec<Row> {
-    let Scene { calendar, hold, released, confirmed, appointment, cancelled, .. } = scene;
+    [unknown(scene), refused(scene)].concat()
+}
+
+/// What is not there.
+fn unknown(scene: &Scene) -> Vec<Row> {
+    let Scene { hold, appointment, .. } = scene;
     let no_hold = "/v1/holds/hold_00000000000000000000000000";
     let no_appointment = "/v1/appointments/appt_00000000000000000000000000";
     let hold_with = |field, value| scene.hold_with(field, value);
     let to_ten = || Some(json!({"start": TEN}));
     let holds = || "/v1/holds".to_owned();
-    let slots = |query: &str| format!("/v1/calendars/{calendar}/slots{query}");
     vec![
         ("GET", "/v1/nothing".into(), None, 404, "not_found", "path"),
         ("GET", "/".into(), None, 404, "not_found", "path"),
@@ -104,6 +108,17 @@ fn rows(scene: &Scene) -> Vec<Row> {
             "unknown_calendar",
             "",
         ),
+    ]
+}
+
+/// What is there and may not be.
+fn refused(scene: &Scene) -> Vec<Row> {
+    let Scene { calendar, released, confirmed, cancelled, .. } = scene;
+    let hold_with = |field, value| scene.hold_with(field, value);
+    let to_ten = || Some(json!({"start": TEN}));
+    let holds = || "/v1/holds".to_owned();
+    let slots = |query: &str| format!("/v1/calendars/{calendar}/slots{query}");
+    vec![
         ("POST", holds(), hold_with("start", json!(NINE)), 409, "slot_taken", "alternatives"),
         (
             "POST",
