@@ -315,41 +315,6 @@ async fn a_sleeping_calendar_is_as_it_was() {
     engine.hold(wanted(calendar, late, "ana")).await.unwrap().unwrap();
 }
 
-/// What a simulation found: whoever came while a calendar was falling asleep woke another one, from
-/// a state in which the last appointments were missing.
-#[tokio::test(start_paused = true)]
-async fn who_comes_while_a_calendar_falls_asleep_finds_all_of_it() {
-    let config = Config { idle: Duration::from_secs(1), ..Config::in_memory() };
-    let engine = Disk::default().open(config).await;
-    let calendar = practice(&engine, 1).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    for round in 0..24 {
-        let start = at("05T09:00").plus_minutes(15 * round);
-        let hold = engine.hold(wanted(calendar, start, &format!("ana-{round}"))).await;
-        let hold = hold.unwrap().unwrap().value.id;
-        engine.confirm(OfHold { hold, command: None }).await.unwrap().unwrap();
-        // Idle calendars are looked for at each full second.
-        let rivals: Vec<_> = (0..24)
-            .map(|turns| {
-                let engine = engine.clone();
-                let ask = wanted(calendar, start, &format!("bob-{turns}"));
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(1_500)).await;
-                    for _ in 0..turns {
-                        tokio::task::yield_now().await;
-                    }
-                    engine.hold(ask).await.unwrap()
-                })
-            })
-            .collect();
-        for rival in rivals {
-            let told = rival.await.unwrap();
-            assert!(matches!(told, Err(Rejection::SlotTaken { .. })), "round {round}: {told:?}");
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn moves_within_a_calendar_may_overlap_themselves() {
     let engine = Disk::default().open(Config::in_memory()).await;
