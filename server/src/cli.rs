@@ -35,6 +35,12 @@ enum Command {
     Backup(Backup),
     /// Bring a backup back, and make sure that it is sound.
     Restore(Restore),
+    /// Make a token, which lets whoever has it use a server.
+    Token(Token),
+    /// Look at the settings of a server.
+    Config(ConfigCommand),
+    /// See whether this machine and these settings suit a server, and what to do about it.
+    Doctor(Doctor),
 }
 
 /// `creneau backup`.
@@ -49,6 +55,8 @@ pub struct Backup {
     /// The server that uses the directory, such as `http://127.0.0.1:8080`; it is found without.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }
 
 /// `creneau restore`.
@@ -95,20 +103,96 @@ pub struct Listen {
     pub insecure: bool,
 }
 
-/// `creneau serve`.
-#[derive(Debug, Args)]
-pub struct Serve {
+/// How to be admitted by a server that is asked, and whom to take for it.
+#[derive(Debug, Default, Args)]
+pub struct TrustArgs {
+    /// A file with the token to show to the server, on its first line.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Certificates to trust in place of those of the system, for an https:// server.
+    #[arg(long, value_name = "PEM")]
+    pub ca: Option<PathBuf>,
+}
+
+/// The settings of a server. Those in a file and the environment are fewer to type: see
+/// `creneau config print`.
+#[derive(Debug, Default, Args)]
+pub struct SettingsArgs {
+    /// A file of settings in TOML; CRENEAU_CONFIG names it too.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// The directory of the bookings; it is created if need be.
-    #[arg(long, value_name = "DIR", required_unless_present = "memory")]
+    #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Keep everything in memory, gone with the process: for trials.
     #[arg(long, conflicts_with = "data")]
     pub memory: bool,
-    #[command(flatten)]
-    pub(crate) listen: Listen,
+    /// The address and port to listen on; port 0 takes any free one. 127.0.0.1:8080 as standard.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Listen beyond this machine without tokens or TLS, for all who can reach the port.
+    #[arg(long)]
+    pub insecure: bool,
+    /// The file of the tokens that are known; see `creneau token`.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The certificates, the server's own first.
+    #[arg(long, value_name = "PEM")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The key of the server's certificate.
+    #[arg(long, value_name = "PEM")]
+    pub tls_key: Option<PathBuf>,
     /// How long a hold lasts.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub hold_seconds: Option<u64>,
+    /// Any other setting, as often as need be; `creneau config print` lists them.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `creneau serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// `creneau token`.
+#[derive(Debug, Args)]
+pub struct Token {
+    /// Who will use it. Two tokens may have one name: a new one can replace an old one that way.
+    #[arg(long)]
+    pub name: String,
+    /// What it may be used for; more than once for both.
+    #[arg(long, required = true, value_enum)]
+    pub scope: Vec<crate::http::Scope>,
+    /// The file of the server's tokens, to which it is added; it is created if need be.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ConfigCommand {
+    #[command(subcommand)]
+    what: ConfigWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigWhat {
+    /// Say what is wrong with the settings, all of it.
+    Check(SettingsArgs),
+    /// Write all settings, with units, ranges and who has set them, as a file to start from.
+    Print(SettingsArgs),
+}
+
+/// `creneau doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// Answer with one JSON object alone on standard output.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `creneau demo`.
@@ -137,6 +221,8 @@ pub struct ImportCentres {
     pub file: PathBuf,
     #[command(flatten)]
     pub(crate) into: Into,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
     /// Answer with one JSON object alone on standard output.
     #[arg(long)]
     pub json: bool,
@@ -170,7 +256,7 @@ pub struct Into {
 #[must_use]
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve(asked) => commands::serve::run(asked),
+        Command::Serve(asked) => commands::serve::run(&asked),
         Command::Demo(asked) => commands::demo::run(asked),
         Command::Import(Import { what: ImportWhat::Centres(asked) }) => {
             commands::import::run(asked)
@@ -179,6 +265,14 @@ pub fn run() -> ExitCode {
         Command::Export(asked) => commands::export::run(asked),
         Command::Backup(asked) => commands::backup::run(asked),
         Command::Restore(asked) => commands::backup::restore(asked),
+        Command::Token(asked) => commands::token::run(asked),
+        Command::Config(ConfigCommand { what: ConfigWhat::Check(asked) }) => {
+            commands::config::check(&asked)
+        }
+        Command::Config(ConfigCommand { what: ConfigWhat::Print(asked) }) => {
+            commands::config::print(&asked)
+        }
+        Command::Doctor(asked) => commands::doctor::run(&asked),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -213,11 +307,17 @@ mod tests {
         assert!(parse("creneau export --data d --after 17"));
         assert!(parse("creneau backup --data d --to e --server http://127.0.0.1:1"));
         assert!(parse("creneau restore --from d --to e"));
+        assert!(parse("creneau serve --config c --set http.feeds_max=3 --set log=debug"));
+        assert!(parse("creneau token --name a --scope book --scope operate --token-file f"));
+        assert!(parse("creneau config check --config c"));
+        assert!(parse("creneau doctor --data d --json"));
         for wrong in [
             "creneau verify",
             "creneau export --data d --after x",
-            "creneau serve",
             "creneau serve --data d --memory",
+            "creneau token --name a --token-file f",
+            "creneau token --name a --scope all --token-file f",
+            "creneau config",
             "creneau serve --data d --hold-seconds 0",
             "creneau import centres f",
             "creneau import centres f --data d --server http://127.0.0.1:8080",

@@ -9,17 +9,19 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::{EXIT_ENGINE_FAILED, Failure};
-use crate::cli::Listen;
-use crate::http::{self, Limits};
+use crate::http::{self, Options, Tls, Tokens};
 
 /// How long answers may still go out once the engine has failed: what they say, that the outcome
 /// is not known, is worth more than a connection that breaks, but not the second in which the
 /// process must be gone.
 const FAILED_DRAIN_WAIT: Duration = Duration::from_millis(400);
 
-/// Takes the port. Beyond this machine only where that was said aloud.
-pub(super) async fn bind(asked: &Listen) -> Result<TcpListener, Failure> {
-    let Listen { listen, insecure } = asked;
+/// Takes the port. Beyond this machine only behind tokens and TLS, or where that was said aloud.
+pub(super) async fn bind(
+    listen: &str,
+    options: &Options,
+    insecure: bool,
+) -> Result<TcpListener, Failure> {
     let addresses: Vec<SocketAddr> = match tokio::net::lookup_host(listen).await {
         Ok(addresses) => addresses.collect(),
         Err(error) => {
@@ -28,14 +30,23 @@ pub(super) async fn bind(asked: &Listen) -> Result<TcpListener, Failure> {
         }
     };
     let beyond = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback());
-    match beyond {
-        Some(address) if *insecure => {
+    let lacks = match (&options.tokens, &options.tls) {
+        (Some(_), Some(_)) => None,
+        (Some(_), None) => Some("TLS (--tls-certificate and --tls-key)"),
+        (None, Some(_)) => Some("tokens (--token-file)"),
+        (None, None) => Some("tokens (--token-file) and TLS (--tls-certificate and --tls-key)"),
+    };
+    match beyond.zip(lacks) {
+        Some((address, _)) if insecure && options.tokens.is_some() => {
+            tracing::warn!(%address, "tokens and patients pass this port in clear");
+        }
+        Some((address, _)) if insecure => {
             tracing::warn!(%address, "whoever reaches this port may read and book everything");
         }
-        Some(address) => {
+        Some((address, lacks)) => {
             return Err(Failure::usage(format!(
-                "--listen {address} can be reached from other machines, and this server asks \
-                 nobody who they are; listen on 127.0.0.1, or add --insecure to do it all the same"
+                "--listen {address} can be reached from other machines, which needs {lacks}; give \
+                 them, listen on 127.0.0.1, or add --insecure to do it all the same"
             )));
         }
         None => {}
@@ -49,8 +60,14 @@ pub(super) async fn bind(asked: &Listen) -> Result<TcpListener, Failure> {
 }
 
 /// The address that was taken, with its real port.
-pub(super) fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
     listener.local_addr().map_err(|error| Failure::failed(format!("failed to listen: {error}")))
+}
+
+/// What clients call this server.
+pub(super) fn url(listener: &TcpListener, options: &Options) -> Result<String, Failure> {
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
+    Ok(format!("{scheme}://{}", address(listener)?))
 }
 
 /// The signals that ask a process to leave.
@@ -79,17 +96,62 @@ impl Leave {
     }
 }
 
+/// Reads tokens and certificates anew at each `SIGHUP`, until it is dropped.
+struct Reloading(tokio::task::JoinHandle<()>);
+
+impl Reloading {
+    fn start(tokens: Option<Tokens>, tls: Option<Tls>) -> Result<Self, Failure> {
+        let mut asked = signal(SignalKind::hangup())
+            .map_err(|error| Failure::failed(format!("failed to start: {error}")))?;
+        Ok(Self(tokio::spawn(async move {
+            while asked.recv().await.is_some() {
+                match tokens.as_ref().map(Tokens::reload) {
+                    Some(Ok(count)) => tracing::info!(count, "tokens were read anew"),
+                    Some(Err(why)) => tracing::error!(why, "the tokens known before stay"),
+                    None => {}
+                }
+                match tls.as_ref().map(Tls::reload) {
+                    Some(Ok(())) => tracing::info!("the certificate was read anew"),
+                    Some(Err(why)) => tracing::error!(why, "the certificate read before stays"),
+                    None => {}
+                }
+            }
+        })))
+    }
+}
+
+impl Drop for Reloading {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Lets this process have as many files open as it may: connections are files.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
 /// Serves until a signal asks to leave, then finishes what was submitted and closes the engine.
 pub(super) async fn host(
     engine: Engine,
     listener: TcpListener,
+    options: Options,
     mut leave: Leave,
 ) -> Result<(), Failure> {
+    raise_open_files();
+    let _reloading = Reloading::start(options.tokens.clone(), options.tls.clone())?;
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async {
         let _ = stopped.await;
     };
-    let serving = http::serve(engine.clone(), listener, Limits::default(), stopped);
+    let serving = http::serve(engine.clone(), listener, options, stopped);
     let mut serving = Box::pin(serving);
 
     tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Failure, answer, block_on, opening};
+use super::{Failure, answer, block_on, log_level, opening, remote};
 use crate::cli::ImportCentres;
 use crate::import::{self, Client, Plan, Settings, Summary, Target};
 
@@ -10,7 +10,7 @@ use crate::import::{self, Client, Plan, Settings, Summary, Target};
 pub(crate) fn run(asked: ImportCentres) -> Result<(), Failure> {
     let plan = read(&asked)?;
     // Only what goes wrong: the answer itself says what was done.
-    block_on("warn", import(asked, plan))
+    block_on(&log_level("warn"), import(asked, plan))
 }
 
 fn read(asked: &ImportCentres) -> Result<Plan, Failure> {
@@ -32,8 +32,7 @@ async fn import(asked: ImportCentres, plan: Plan) -> Result<(), Failure> {
     };
     let summary = match (&asked.into.data, &asked.into.server) {
         (_, Some(url)) => {
-            let client =
-                Client::new(url).map_err(|error| Failure::usage(format!("--server {error}")))?;
+            let client = Client::new(remote(url, &asked.trust)?);
             import::run(plan, &settings, &Target::Server(client)).await.map_err(cut_short)?
         }
         (Some(directory), None) => {

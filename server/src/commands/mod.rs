@@ -1,12 +1,15 @@
 //! What each command does. The command line itself is read in [`crate::cli`].
 
 pub(crate) mod backup;
+pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod export;
 mod hosting;
 pub(crate) mod import;
 mod opening;
 pub(crate) mod serve;
+pub(crate) mod token;
 pub(crate) mod verify;
 
 use std::future::Future;
@@ -14,6 +17,11 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+
+use crate::cli::{SettingsArgs, TrustArgs};
+use crate::http::{Options, Tls, Tokens};
+use crate::remote::{Remote, Trust};
+use crate::settings::{self, Settings};
 
 /// The exit status of a command that failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -71,11 +79,39 @@ fn block_on(
     done
 }
 
+/// The settings that a command is to use.
+fn settle(asked: &SettingsArgs) -> Result<Settings, Failure> {
+    Settings::of(settings::gather(asked)).map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        Failure::usage(faults.join("; "))
+    })
+}
+
+/// What the HTTP part is given, with the files that the settings name.
+fn options_of(settings: &Settings) -> Result<Options, Failure> {
+    let tokens = settings.token_file.as_deref().map(Tokens::open).transpose();
+    let tokens = tokens.map_err(|why| Failure::failed(format!("token_file {why}")))?;
+    let tls = settings.tls.as_ref().map(|files| Tls::open(&files.certificate, &files.key));
+    let tls = tls.transpose().map_err(|why| Failure::failed(format!("tls {why}")))?;
+    Ok(Options { limits: settings.limits, tokens, tls, rates: settings.rates })
+}
+
+/// The server that a command is to ask.
+fn remote(url: &str, TrustArgs { token_file, ca }: &TrustArgs) -> Result<Remote, Failure> {
+    let trust = Trust { token_file: token_file.as_deref(), ca: ca.as_deref() };
+    Remote::new(url, trust).map_err(|error| Failure::usage(format!("--server {error}")))
+}
+
+/// What is logged where no setting of a server says so.
+fn log_level(standard: &str) -> String {
+    std::env::var("CRENEAU_LOG").unwrap_or_else(|_| standard.to_owned())
+}
+
 /// Sends the log to standard error: standard output belongs to what the command answers.
 fn log_to_stderr(log_level: &str) -> Result<(), Failure> {
-    let wanted = std::env::var("CRENEAU_LOG").unwrap_or_else(|_| log_level.to_owned());
-    let filter = EnvFilter::try_new(&wanted)
-        .map_err(|error| Failure::usage(format!("CRENEAU_LOG cannot be read: {error}")))?;
+    let filter = EnvFilter::try_new(log_level).map_err(|error| {
+        Failure::usage(format!("what is logged (CRENEAU_LOG, log) cannot be read: {error}"))
+    })?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -1,6 +1,7 @@
 //! One request, from its header to its answer.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use creneau::{CalendarId, Engine};
@@ -8,10 +9,13 @@ use hyper::Request;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::access::Access;
 use super::answer::Response;
 use super::limits::Limits;
 use super::local::{Zone, Zones};
+use super::options::Options;
 use super::problem::{Code, Problem};
+use super::rates::Pacer;
 use super::refusal;
 use super::request::{self, Asked};
 use super::router::{Found, Operation, Router};
@@ -24,6 +28,8 @@ use super::{appointments, backup, calendars, events, health, holds, slots};
 pub(super) struct Place {
     pub(super) _permit: Arc<OwnedSemaphorePermit>,
     pub(super) _open: mpsc::Sender<Infallible>,
+    /// Where its client is, if that is known.
+    pub(super) address: Option<IpAddr>,
     /// Whether its client is on this machine.
     pub(super) local: bool,
 }
@@ -32,6 +38,8 @@ pub(super) struct Place {
 pub(super) struct App {
     pub(super) engine: Engine,
     pub(super) limits: Limits,
+    access: Access,
+    pacer: Pacer,
     router: Router,
     zones: Zones,
     ending: watch::Sender<bool>,
@@ -40,12 +48,18 @@ pub(super) struct App {
 }
 
 impl App {
-    pub(super) fn new(engine: Engine, limits: Limits) -> Result<Self, matchit::InsertError> {
-        let router = Router::new()?;
+    /// # Errors
+    ///
+    /// When what the program is made of contradicts itself, which tests exclude.
+    pub(super) fn new(engine: Engine, options: &Options) -> Result<Self, String> {
+        let limits = options.limits;
+        let router = Router::new().map_err(|error| error.to_string())?;
+        let access = Access::new(options.tokens.clone())?;
+        let pacer = Pacer::new(options.rates);
         let feeds = limits.feeds_max.clamp(1, Semaphore::MAX_PERMITS);
         let feeds = Arc::new(Semaphore::new(feeds));
         let (zones, ending) = (Zones::default(), watch::Sender::new(false));
-        Ok(Self { engine, limits, router, zones, ending, feeds })
+        Ok(Self { engine, limits, access, pacer, router, zones, ending, feeds })
     }
 
     /// Has `/readyz` say no from now on, and ends the change feeds.
@@ -85,10 +99,18 @@ impl App {
         request: Request<Incoming>,
     ) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
-        let Found { operation, template, id } =
-            self.router.find(&parts.method, parts.uri.path())?;
+        let found = self.router.find(&parts.method, parts.uri.path());
+        let probes = found.as_ref().is_ok_and(|found| found.operation.probes());
+        if let Some(address) = place.address.filter(|_| !probes) {
+            self.pacer.address(address)?;
+        }
+        let Found { operation, template, id } = found?;
         // Never the path itself: whoever holds an identifier may act with it.
         tracing::debug!(method = %parts.method, path = template, "request");
+        let caller = self.access.admit(&parts.headers, operation.needs())?;
+        if self.access.asks() && !operation.probes() {
+            self.pacer.token(&caller.name)?;
+        }
         let bytes_max = if operation.describes_a_calendar() {
             self.limits.calendar_bytes_max
         } else {
@@ -96,7 +118,8 @@ impl App {
         };
         let body = request::body(&parts.headers, body, bytes_max, self.limits.body_timeout).await?;
         let query = parts.uri.query().map(str::to_owned);
-        let asked = Asked { id, query, headers: parts.headers, body, local: place.local };
+        let caller = caller.name.clone();
+        let asked = Asked { id, query, headers: parts.headers, body, caller, local: place.local };
         let patience = match operation.takes_long() {
             true => self.limits.backup_timeout,
             false => self.limits.answer_timeout,

@@ -2,8 +2,10 @@
 //!
 //! In reading order:
 //!
-//! - `limits`: every bound, with its unit.
-//! - `serve`: connections, from the listener to the graceful end; `pace` cuts off the slow.
+//! - `limits` and `options`: every bound, with its unit; what a server is given.
+//! - `serve`: connections, from the listener to the graceful end; `pace` cuts off the slow, `tls`
+//!   has the certificates.
+//! - `access` and `rates`: who may do what, and how often.
 //! - `router`: which path and method is which operation.
 //! - `app`: one request, from its header to its answer.
 //! - `request`, `answer` and `body`: reading headers, queries and bodies; writing answers.
@@ -14,8 +16,13 @@
 //!   the operations.
 
 mod limits;
+mod options;
 mod pace;
 mod serve;
+pub(crate) mod tls;
+
+mod access;
+mod rates;
 
 mod app;
 mod router;
@@ -40,5 +47,9 @@ mod health;
 mod holds;
 mod slots;
 
+pub use access::{Scope, Tokens, issue};
 pub use limits::Limits;
+pub use options::Options;
+pub use rates::{Rate, Rates};
 pub use serve::serve;
+pub use tls::Tls;

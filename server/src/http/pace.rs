@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 /// Counts how often a connection has begun and ended to serve a request: odd while it does.
@@ -65,8 +64,8 @@ impl Deadline {
 }
 
 /// A stream that loses patience.
-pub(super) struct Paced {
-    stream: TcpStream,
+pub(super) struct Paced<S> {
+    stream: S,
     turns: Turns,
     /// The turn in which the header's deadline was last looked at.
     seen: u64,
@@ -76,9 +75,9 @@ pub(super) struct Paced {
     stall: Deadline,
 }
 
-impl Paced {
+impl<S> Paced<S> {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: S,
         turns: Turns,
         header_timeout: Duration,
         stall_timeout: Duration,
@@ -104,7 +103,7 @@ impl Paced {
     }
 }
 
-impl AsyncRead for Paced {
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -133,7 +132,7 @@ impl AsyncRead for Paced {
     }
 }
 
-impl AsyncWrite for Paced {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

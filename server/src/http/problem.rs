@@ -14,6 +14,7 @@ use super::local::Local;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
     InvalidRequest,
+    Unauthorized,
     Forbidden,
     NotFound,
     UnknownCalendar,
@@ -38,6 +39,7 @@ pub(super) enum Code {
     BeyondHorizon,
     IdempotencyKeyReused,
     VersionRequired,
+    TooManyRequests,
     Internal,
     Overloaded,
     CalendarUnavailable,
@@ -53,6 +55,7 @@ impl Code {
         match self {
             Self::InvalidRequest =>
                 (S::BAD_REQUEST, "invalid_request", "The request breaks a rule"),
+            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "The request needs a token"),
             Self::Forbidden => (S::FORBIDDEN, "forbidden", "The request is not allowed"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing at this address"),
             Self::UnknownCalendar =>
@@ -95,6 +98,8 @@ impl Code {
             ),
             Self::VersionRequired =>
                 (S::PRECONDITION_REQUIRED, "version_required", "The request must name a version"),
+            Self::TooManyRequests =>
+                (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests were sent"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
             Self::Overloaded => (S::SERVICE_UNAVAILABLE, "overloaded", "Too much is under way"),
             Self::CalendarUnavailable =>
@@ -179,6 +184,11 @@ impl Problem {
         let header =
             HeaderValue::from_str(methods).ok().map(|value| Box::new((header::ALLOW, value)));
         Self { header, ..self }
+    }
+
+    /// With a header.
+    pub(super) fn with_header(self, name: header::HeaderName, value: HeaderValue) -> Self {
+        Self { header: Some(Box::new((name, value))), ..self }
     }
 
     /// With a time to come back, in whole seconds.

@@ -12,9 +12,6 @@ use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
 
-/// Who sends commands while the server knows no tokens.
-const CALLER: &str = "local";
-
 /// The header that names a command.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -25,6 +22,8 @@ pub(super) struct Asked {
     pub(super) query: Option<String>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// In whose name commands are remembered.
+    pub(super) caller: CallerId,
     /// Whether it comes from this machine.
     pub(super) local: bool,
 }
@@ -45,8 +44,8 @@ impl Asked {
             return Err(wrong());
         }
         let id = value.to_str().ok().and_then(|text| CommandId::new(text).ok());
-        let key = id.zip(CallerId::new(CALLER).ok());
-        key.map(|(id, caller)| Some(CommandKey { caller, id })).ok_or_else(wrong)
+        let caller = self.caller.clone();
+        id.map(|id| Some(CommandKey { caller, id })).ok_or_else(wrong)
     }
 
     /// The body as JSON.

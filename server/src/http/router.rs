@@ -3,6 +3,7 @@
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
+use super::access::{Need, Scope};
 use super::problem::{Code, Problem};
 
 /// What a request may ask for.
@@ -51,6 +52,30 @@ impl Operation {
             | Self::SearchAppointments
             | Self::FollowEvents => false,
         }
+    }
+
+    /// What it asks of who calls it.
+    pub(super) const fn needs(self) -> Need {
+        match self {
+            Self::Livez | Self::Readyz | Self::Version => Need::Nothing,
+            Self::ListCalendars | Self::ReadCalendar | Self::FindSlots => Need::Token,
+            Self::HoldSlot
+            | Self::ReadHold
+            | Self::ReleaseHold
+            | Self::ConfirmHold
+            | Self::ReadAppointment
+            | Self::CancelAppointment
+            | Self::MoveAppointment
+            | Self::SearchAppointments => Need::Scope(Scope::Book),
+            Self::CreateCalendar | Self::ChangeCalendar | Self::FollowEvents | Self::BackUp => {
+                Need::Scope(Scope::Operate)
+            }
+        }
+    }
+
+    /// Whether it is asked by who watches the server, and so never counts as too much.
+    pub(super) const fn probes(self) -> bool {
+        matches!(self, Self::Livez | Self::Readyz)
     }
 
     /// Whether it may take far longer than any other.

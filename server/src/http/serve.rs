@@ -10,14 +10,17 @@ use creneau::Engine;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::app::{App, Place};
 use super::limits::{HEADER_BYTES_MAX, Limits};
+use super::options::Options;
 use super::pace::{Paced, Turns};
+use super::tls::Tls;
 
 /// The first and the longest wait after a connection could not be accepted: most often the
 /// process has no file descriptor left, and gets one back when a connection ends.
@@ -34,15 +37,19 @@ const BACK_OFF_LAST: Duration = Duration::from_secs(1);
 pub async fn serve(
     engine: Engine,
     listener: TcpListener,
-    limits: Limits,
+    options: impl Into<Options>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let app = Arc::new(App::new(engine, limits).map_err(io::Error::other)?);
+    let options = options.into();
+    let limits = options.limits;
+    let app = Arc::new(App::new(engine, &options).map_err(io::Error::other)?);
     let places = Arc::new(Semaphore::new(limits.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
     let (open, mut all_closed) = mpsc::channel::<Infallible>(1);
     let mut server = Server {
         app,
         limits,
+        tls: options.tls,
+        closing: watch::Sender::new(false),
         open,
         graceful: GracefulShutdown::new(),
         connections: JoinSet::new(),
@@ -60,7 +67,8 @@ pub async fn serve(
         }
     }
     drop(listener);
-    let Server { app: _, limits: _, open, graceful, mut connections } = server;
+    let Server { closing, open, graceful, mut connections, .. } = server;
+    closing.send_replace(true);
     drop(open);
     let drained = async {
         graceful.shutdown().await;
@@ -107,6 +115,9 @@ async fn accept(
 struct Server {
     app: Arc<App>,
     limits: Limits,
+    tls: Option<Tls>,
+    /// Ends TLS handshakes that are under way.
+    closing: watch::Sender<bool>,
     open: mpsc::Sender<Infallible>,
     graceful: GracefulShutdown,
     connections: JoinSet<()>,
@@ -117,33 +128,61 @@ impl Server {
     fn take(&mut self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         // Answers are written whole: waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
-        let peer = stream.peer_addr();
-        let local = peer.is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-        let turns = Turns::default();
-        let Limits { header_timeout, stall_timeout, idle_timeout, .. } = self.limits;
-        let stream = Paced::new(stream, turns.clone(), header_timeout, stall_timeout);
-        let place = Place { _permit: Arc::new(permit), _open: self.open.clone(), local };
-        let app = self.app.clone();
-        let service = service_fn(move |request| {
-            let (app, place, turn) = (app.clone(), place.clone(), turns.begin());
-            async move {
-                let answer = app.answer(place, request).await;
-                drop(turn);
-                Ok::<_, Infallible>(answer)
-            }
-        });
-        let connection = http1::Builder::new()
-            // Without a timer the timeout would do nothing.
-            .timer(TokioTimer::new())
-            .header_read_timeout(idle_timeout)
-            .half_close(true)
-            .max_buf_size(HEADER_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = self.graceful.watch(connection);
+        let peer = stream.peer_addr().ok().map(|peer| peer.ip().to_canonical());
+        let here = stream.local_addr().ok().map(|here| here.ip().to_canonical());
+        // Who reaches this machine by its own address is on it too.
+        let local = peer.is_some_and(|peer| peer.is_loopback() || Some(peer) == here);
+        let place =
+            Place { _permit: Arc::new(permit), _open: self.open.clone(), address: peer, local };
+        let (app, limits) = (self.app.clone(), self.limits);
+        let watcher = self.graceful.watcher();
+        let Some(acceptor) = self.tls.as_ref().map(Tls::acceptor) else {
+            self.connections.spawn(converse(stream, place, app, limits, watcher));
+            return;
+        };
+        let mut closing = self.closing.subscribe();
         self.connections.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+            let greeted = tokio::time::timeout(limits.header_timeout, acceptor.accept(stream));
+            let greeted = tokio::select! {
+                greeted = greeted => greeted,
+                _ = closing.wait_for(|closing| *closing) => return,
+            };
+            match greeted {
+                Ok(Ok(stream)) => converse(stream, place, app, limits, watcher).await,
+                Ok(Err(error)) => tracing::debug!(%error, "no TLS connection came about"),
+                Err(_) => tracing::debug!("a client took too long to begin TLS"),
             }
         });
+    }
+}
+
+/// Answers the requests of a connection, until one side ends it.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    place: Place,
+    app: Arc<App>,
+    limits: Limits,
+    watcher: Watcher,
+) {
+    let turns = Turns::default();
+    let Limits { header_timeout, stall_timeout, idle_timeout, .. } = limits;
+    let stream = Paced::new(stream, turns.clone(), header_timeout, stall_timeout);
+    let service = service_fn(move |request| {
+        let (app, place, turn) = (app.clone(), place.clone(), turns.begin());
+        async move {
+            let answer = app.answer(place, request).await;
+            drop(turn);
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let connection = http1::Builder::new()
+        // Without a timer the timeout would do nothing.
+        .timer(TokioTimer::new())
+        .header_read_timeout(idle_timeout)
+        .half_close(true)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
     }
 }

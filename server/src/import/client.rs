@@ -3,24 +3,16 @@
 use std::time::Duration;
 
 use creneau::{Definition, Interval, RandomBits, SystemRandom, WeeklyHours};
-use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::client::legacy::{Client as HttpClient, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use hyper::header::{HeaderMap, RETRY_AFTER};
+use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::target::{Fate, TRIES_MAX, WAIT_MAX};
-
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::remote::{Answer, Remote};
 
 /// How long one answer may take, its body included.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Bytes of an answer. The largest is a calendar with everything that is set about it.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// How often a request is sent whose answer does not come.
 const SENDS_MAX: usize = 3;
@@ -38,8 +30,7 @@ const DAYS: [&str; 7] =
 /// A server that makes calendars.
 #[derive(Clone)]
 pub struct Client {
-    http: HttpClient<HttpConnector, Full<Bytes>>,
-    base: String,
+    server: Remote,
     /// What the idempotency keys of this run begin with. A key that was the same in every run
     /// would have the server repeat its answer of an earlier run within the day, so that what
     /// was there already would look new.
@@ -47,23 +38,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for the server at this URL, such as `http://127.0.0.1:8080`.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the URL.
-    pub fn new(url: &str) -> Result<Self, String> {
-        let base = url.trim_end_matches('/');
-        let uri: Uri = base.parse().map_err(|error| format!("{url}: {error}"))?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none() || uri.query().is_some() {
-            return Err(format!("{url}: must be an http:// URL, such as http://127.0.0.1:8080"));
-        }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        let http = HttpClient::builder(TokioExecutor::new()).build(connector);
-        let run = format!("import-{:032x}", SystemRandom::default().bits());
-        Ok(Self { http, base: base.to_owned(), run })
+    /// A client of a server.
+    #[must_use]
+    pub fn new(server: Remote) -> Self {
+        Self { server, run: format!("import-{:032x}", SystemRandom::default().bits()) }
     }
 
     /// Makes a calendar, or finds the one that has its external id.
@@ -84,12 +62,12 @@ impl Client {
                     return Ok(Fate::Refused { reason: answer.text("detail") });
                 }
                 (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, _) => {
-                    tokio::time::sleep(answer.retry_after.unwrap_or(BUSY_WAIT)).await;
+                    tokio::time::sleep(retry_after(&answer.headers).unwrap_or(BUSY_WAIT)).await;
                 }
-                _ => return Err(self.unexpected(&answer)),
+                _ => return Err(self.server.unexpected(&answer)),
             }
         }
-        Err(format!("{} is busy, for too long", self.base))
+        Err(format!("{} is busy, for too long", self.server.url()))
     }
 
     /// The weekly hours of a calendar; none where they cannot be read.
@@ -97,11 +75,6 @@ impl Client {
         let path = format!("/v1/calendars/{calendar_id}");
         let answer = self.send(Method::GET, &path, "", &Bytes::new()).await?;
         Ok(answer.body.get("weekly_hours").and_then(read_hours))
-    }
-
-    fn unexpected(&self, answer: &Answer) -> String {
-        let detail = answer.text("detail");
-        format!("{} answered {} {detail}", self.base, answer.status).trim_end().to_owned()
     }
 
     /// Sends a request, again where no answer comes: the key lets a server tell a repeat.
@@ -114,71 +87,19 @@ impl Client {
     ) -> Result<Answer, String> {
         let mut sent = 1;
         loop {
-            let once = self.send_once(method.clone(), path, key, body.clone());
+            let once = self.server.send(method.clone(), path, key, body.clone());
             let error = match tokio::time::timeout(ANSWER_TIMEOUT, once).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => error,
                 Err(_) => "no answer came".to_owned(),
             };
             if SENDS_MAX <= sent {
-                return Err(format!("failed to reach {}: {error}", self.base));
+                return Err(format!("failed to reach {}: {error}", self.server.url()));
             }
             sent += 1;
             tokio::time::sleep(RESEND_WAIT).await;
         }
     }
-
-    async fn send_once(
-        &self,
-        method: Method,
-        path: &str,
-        key: &str,
-        body: Bytes,
-    ) -> Result<Answer, String> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
-        if !key.is_empty() {
-            request = request.header("idempotency-key", key);
-        }
-        if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
-        let response = self.http.request(request).await.map_err(|error| causes(&error))?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| causes(&*error))?.to_bytes();
-        Ok(Answer {
-            status: head.status,
-            retry_after: retry_after(&head.headers),
-            // What is no JSON has no fields; the status says enough.
-            body: serde_json::from_slice(&body).unwrap_or_default(),
-        })
-    }
-}
-
-/// An answer of the server.
-struct Answer {
-    status: StatusCode,
-    retry_after: Option<Duration>,
-    body: Value,
-}
-
-impl Answer {
-    /// A field of the body; empty where it has none.
-    fn text(&self, field: &str) -> String {
-        self.body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
-    }
-}
-
-/// An error with its causes: the first alone says only that something failed.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -242,14 +163,6 @@ fn read_hours(value: &Value) -> Option<WeeklyHours> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_plain_http() {
-        assert_eq!(Client::new("http://127.0.0.1:8080/").unwrap().base, "http://127.0.0.1:8080");
-        for wrong in ["", "127.0.0.1:8080", "https://example.org", "http://", "/v1", "http://a?b"] {
-            assert!(Client::new(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn hours_and_back() {

@@ -17,6 +17,8 @@ mod ends;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod guarded;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod refusals;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use creneau::journal::{AppendError, Appending, Journal, JournalReader, Sequence};
 use creneau::storage::{Storage, memory};
 use creneau::{Config, Engine, Environment, SystemRandom, Timestamp, WallClock};
-use creneau_server::http::{Limits, serve};
+use creneau_server::http::{Limits, Options, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -86,7 +86,8 @@ impl Served {
         Self::with(Config::in_memory(), limits, START).await
     }
 
-    pub(crate) async fn with(config: Config, limits: Limits, start: &str) -> Self {
+    pub(crate) async fn with(config: Config, options: impl Into<Options>, start: &str) -> Self {
+        let options = options.into();
         let (gate, seen) = watch::channel(Gate::Open);
         let storage = memory::fresh();
         let journal = Box::new(GatedJournal { inner: storage.journal, gate: seen });
@@ -97,7 +98,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let serving = serve(engine.clone(), listener, limits, async {
+        let serving = serve(engine.clone(), listener, options, async {
             let _ = stopped.await;
         });
         let done = tokio::spawn(serving);

@@ -60,6 +60,7 @@ pub(crate) struct Server {
     child: Child,
     /// What it printed up to the line that says it is ready.
     pub(crate) printed: String,
+    scheme: String,
     /// Such as `127.0.0.1:43210`.
     pub(crate) address: String,
 }
@@ -75,9 +76,11 @@ impl Server {
             let mut line = String::new();
             assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended: {printed}");
             printed += &line;
-            if let Some(address) = line.strip_prefix("ready on http://") {
-                let address = address.trim_end().to_owned();
-                return Self { child, printed, address };
+            if let Some((scheme, address)) =
+                line.strip_prefix("ready on ").and_then(|url| url.split_once("://"))
+            {
+                let (scheme, address) = (scheme.to_owned(), address.trim_end().to_owned());
+                return Self { child, printed, scheme, address };
             }
         }
     }
@@ -99,7 +102,7 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Sends a signal, such as `TERM`.

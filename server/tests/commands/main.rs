@@ -19,4 +19,8 @@ mod offline;
 #[cfg(test)]
 mod real_centres;
 #[cfg(test)]
+mod secured;
+#[cfg(test)]
 mod serving;
+#[cfg(test)]
+mod settings;
