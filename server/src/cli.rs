@@ -12,7 +12,7 @@ use crate::commands::{self, Failure};
 #[derive(Debug, Parser)]
 #[command(name = "creneau", version, about = "A booking engine for health appointments")]
 #[command(after_help = "CRENEAU_LOG sets what is logged on standard error, such as `debug` or \
-    `warn,creneau=info`.\nExit statuses: 0 done, 1 failed, 2 wrong usage, 70 the engine has \
+    `warn,creneau=info`,\nand CRENEAU_LOG_FORMAT in which form: text or json.\nExit statuses: 0 done, 1 failed, 2 wrong usage, 70 the engine has \
     failed and the process must be restarted, 130 and 143 ended at once by a second signal.")]
 pub struct Cli {
     #[command(subcommand)]
@@ -35,6 +35,8 @@ enum Command {
     Backup(Backup),
     /// Bring a backup back, and make sure that it is sound.
     Restore(Restore),
+    /// Ask a server whether it takes bookings; exit 1 where it does not.
+    Health(Health),
 }
 
 /// `creneau backup`.
@@ -60,6 +62,14 @@ pub struct Restore {
     /// The directory that becomes the bookings; there must be nothing in it.
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+}
+
+/// `creneau health`.
+#[derive(Debug, Args)]
+pub struct Health {
+    /// The server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
 }
 
 /// `creneau verify`.
@@ -179,6 +189,7 @@ pub fn run() -> ExitCode {
         Command::Export(asked) => commands::export::run(asked),
         Command::Backup(asked) => commands::backup::run(asked),
         Command::Restore(asked) => commands::backup::restore(asked),
+        Command::Health(asked) => commands::health::run(asked),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -213,6 +224,7 @@ mod tests {
         assert!(parse("creneau export --data d --after 17"));
         assert!(parse("creneau backup --data d --to e --server http://127.0.0.1:1"));
         assert!(parse("creneau restore --from d --to e"));
+        assert!(parse("creneau health") && parse("creneau health --url http://127.0.0.1:1"));
         for wrong in [
             "creneau verify",
             "creneau export --data d --after x",

@@ -10,3 +10,5 @@ pub mod commands;
 pub mod demo;
 pub mod http;
 pub mod import;
+#[cfg(feature = "traces")]
+mod traces;

@@ -1,10 +1,10 @@
 //! `creneau demo`.
 
-use creneau::{Config, Engine};
-use tokio::net::TcpListener;
+use std::net::SocketAddr;
 
-use super::hosting::{self, Leave};
-use super::{Failure, answer, block_on, opening};
+use creneau::{Config, Engine};
+
+use super::{Failure, block_on, hosting, opening};
 use crate::cli::Demo;
 use crate::demo::{self, Guide};
 
@@ -16,7 +16,6 @@ pub(crate) fn run(asked: Demo) -> Result<(), Failure> {
 
 async fn serve(asked: Demo) -> Result<(), Failure> {
     let listener = hosting::bind(&asked.listen).await?;
-    let leave = Leave::listen()?;
     // Removed when it is dropped, so after the engine.
     let directory =
         tempfile::Builder::new().prefix("creneau-demo-").tempdir().map_err(|error| {
@@ -29,16 +28,21 @@ async fn serve(asked: Demo) -> Result<(), Failure> {
             Config::in_memory()
         }
     };
-    let engine = opening::open(config, "start again").await?;
-    show(&engine, &listener).await?;
-    hosting::host(engine, listener, leave).await
+    let address = hosting::address(&listener)?;
+    let start = async move |watch| {
+        let engine = opening::open_watched(config, watch, "start again").await?;
+        let shown = show(&engine, address).await?;
+        Ok((engine, shown))
+    };
+    hosting::host(listener, Some(directory.path().to_owned()), start).await
 }
 
-async fn show(engine: &Engine, listener: &TcpListener) -> Result<(), Failure> {
+/// Makes the calendars, and gives what the screen shows.
+async fn show(engine: &Engine, address: SocketAddr) -> Result<String, Failure> {
     let failed = |error| Failure::failed(format!("failed to make the calendars: {error}"));
     let shown = demo::set_up(engine).await.map_err(failed)?;
-    let server = format!("http://{}", hosting::address(listener)?);
+    let server = format!("http://{address}");
     let first = shown.first().ok_or_else(|| failed("there is none".to_owned()))?;
     let guide = Guide::find(engine, server.clone(), first).await.map_err(failed)?;
-    answer(&format!("{}\nready on {server}\n", demo::guide(&guide, &shown)))
+    Ok(format!("{}\nready on {server}\n", demo::guide(&guide, &shown)))
 }

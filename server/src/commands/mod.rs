@@ -3,17 +3,18 @@
 pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod export;
+pub(crate) mod health;
 mod hosting;
 pub(crate) mod import;
+mod logging;
+mod notify;
 mod opening;
 pub(crate) mod serve;
 pub(crate) mod verify;
 
 use std::future::Future;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
-
-use tracing_subscriber::EnvFilter;
 
 /// The exit status of a command that failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -63,26 +64,29 @@ fn block_on(
     log_level: &str,
     command: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
-    log_to_stderr(log_level)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("failed to start: {error}")))?;
+    #[cfg(feature = "traces")]
+    let sending = {
+        let traces = crate::traces::start(runtime.handle()).map_err(Failure::usage)?;
+        let (layer, sending) = traces.unzip();
+        logging::start(log_level, layer)?;
+        sending
+    };
+    #[cfg(not(feature = "traces"))]
+    log_to_stderr(log_level)?;
     let done = runtime.block_on(command);
+    #[cfg(feature = "traces")]
+    if let Some(sending) = sending {
+        sending.end();
+    }
     runtime.shutdown_timeout(LEAVE_WAIT);
     done
 }
 
-/// Sends the log to standard error: standard output belongs to what the command answers.
+/// Sends the log to standard error.
 fn log_to_stderr(log_level: &str) -> Result<(), Failure> {
-    let wanted = std::env::var("CRENEAU_LOG").unwrap_or_else(|_| log_level.to_owned());
-    let filter = EnvFilter::try_new(&wanted)
-        .map_err(|error| Failure::usage(format!("CRENEAU_LOG cannot be read: {error}")))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    // It fails only where a host has set one up before, which then gets the log.
-    let _ = subscriber.try_init();
-    Ok(())
+    logging::start(log_level, None)
 }
 
 /// Writes an answer to standard output, at once.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use creneau::Config;
 
-use super::hosting::{self, Leave};
-use super::{Failure, answer, block_on, opening};
+use super::{Failure, block_on, hosting, opening};
 use crate::cli::Serve;
 
 /// Serves until a signal asks to leave.
@@ -27,11 +26,9 @@ async fn serve(asked: Serve) -> Result<(), Failure> {
     let address = hosting::address(&listener)?;
     // A backup is asked of who has the directory.
     config.contact = Some(format!("http://{address}"));
-    let engine = opening::open(config, in_use).await?;
-    let leave = Leave::listen()?;
-    let status = engine.status();
-    tracing::info!(calendars = status.calendars, replayed = status.replayed, "opened");
-    // From here on a connection is served: the port is open, and what comes waits in its queue.
-    answer(&format!("ready on http://{address}\n"))?;
-    hosting::host(engine, listener, leave).await
+    let start = async move |watch| {
+        let engine = opening::open_watched(config, watch, in_use).await?;
+        Ok((engine, format!("ready on http://{address}\n")))
+    };
+    hosting::host(listener, asked.data, start).await
 }

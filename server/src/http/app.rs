@@ -6,7 +6,7 @@ use std::sync::Arc;
 use creneau::{CalendarId, Engine};
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::answer::Response;
 use super::limits::Limits;
@@ -14,7 +14,8 @@ use super::local::{Zone, Zones};
 use super::problem::{Code, Problem};
 use super::refusal;
 use super::request::{self, Asked};
-use super::router::{Found, Operation, Router};
+use super::router::{Found, Operation};
+use super::watch::Watch;
 use super::{appointments, backup, calendars, events, health, holds, slots};
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
@@ -32,34 +33,14 @@ pub(super) struct Place {
 pub(super) struct App {
     pub(super) engine: Engine,
     pub(super) limits: Limits,
-    router: Router,
+    /// What is known of the server from outside.
+    pub(super) watch: Arc<Watch>,
     zones: Zones,
-    ending: watch::Sender<bool>,
-    /// Places for readers of the change feed.
-    pub(super) feeds: Arc<Semaphore>,
 }
 
 impl App {
-    pub(super) fn new(engine: Engine, limits: Limits) -> Result<Self, matchit::InsertError> {
-        let router = Router::new()?;
-        let feeds = limits.feeds_max.clamp(1, Semaphore::MAX_PERMITS);
-        let feeds = Arc::new(Semaphore::new(feeds));
-        let (zones, ending) = (Zones::default(), watch::Sender::new(false));
-        Ok(Self { engine, limits, router, zones, ending, feeds })
-    }
-
-    /// Has `/readyz` say no from now on, and ends the change feeds.
-    pub(super) fn end(&self) {
-        self.ending.send_replace(true);
-    }
-
-    pub(super) fn is_ending(&self) -> bool {
-        *self.ending.borrow()
-    }
-
-    /// Tells when the end has come.
-    pub(super) fn ending(&self) -> watch::Receiver<bool> {
-        self.ending.subscribe()
+    pub(super) fn new(engine: Engine, watch: Arc<Watch>) -> Self {
+        Self { engine, limits: watch.limits, watch, zones: Zones::default() }
     }
 
     /// The zone of a calendar.
@@ -71,9 +52,10 @@ impl App {
     pub(super) async fn answer(
         self: Arc<Self>,
         place: Place,
+        found: Found,
         request: Request<Incoming>,
     ) -> Response {
-        match self.try_answer(place, request).await {
+        match self.try_answer(place, found, request).await {
             Ok(response) => response,
             Err(problem) => problem.into(),
         }
@@ -82,13 +64,11 @@ impl App {
     async fn try_answer(
         self: Arc<Self>,
         place: Place,
+        found: Found,
         request: Request<Incoming>,
     ) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
-        let Found { operation, template, id } =
-            self.router.find(&parts.method, parts.uri.path())?;
-        // Never the path itself: whoever holds an identifier may act with it.
-        tracing::debug!(method = %parts.method, path = template, "request");
+        let Found { operation, id, .. } = found;
         let bytes_max = if operation.describes_a_calendar() {
             self.limits.calendar_bytes_max
         } else {
@@ -122,7 +102,8 @@ impl App {
 async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Response, Problem> {
     match operation {
         Operation::Livez => health::livez(&asked),
-        Operation::Readyz => health::readyz(app, &asked),
+        Operation::Readyz => health::readyz(&app.watch, &asked).await,
+        Operation::Metrics => health::metrics(&app.watch, &asked).await,
         Operation::Version => health::version(&asked),
         Operation::CreateCalendar => calendars::create(app, &asked).await,
         Operation::ListCalendars => calendars::list(app, &asked).await,

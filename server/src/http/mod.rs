@@ -4,18 +4,23 @@
 //!
 //! - `limits`: every bound, with its unit.
 //! - `serve`: connections, from the listener to the graceful end; `pace` cuts off the slow.
+//! - `front`: what every request passes: it is counted, logged, traced, and answered here while
+//!   there is no engine yet.
 //! - `router`: which path and method is which operation.
 //! - `app`: one request, from its header to its answer.
 //! - `request`, `answer` and `body`: reading headers, queries and bodies; writing answers.
 //! - `problem` and `refusal`: every refusal, and which of the engine's becomes which.
 //! - `local`, `cursor`, `dto`, `calendar_dto`, `event_dto`: instants, places in a list
 //!   and JSON as clients see them.
+//! - `watch`, `readiness` and `metrics`: what is known of the server from outside.
 //! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`:
 //!   the operations.
 
+mod front;
 mod limits;
 mod pace;
 mod serve;
+mod traces;
 
 mod app;
 mod router;
@@ -40,5 +45,11 @@ mod health;
 mod holds;
 mod slots;
 
+mod metrics;
+mod readiness;
+mod watch;
+
+pub use front::Front;
 pub use limits::Limits;
-pub use serve::serve;
+pub use serve::{serve, serve_front};
+pub use watch::Watched;

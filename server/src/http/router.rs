@@ -10,6 +10,7 @@ use super::problem::{Code, Problem};
 pub(super) enum Operation {
     Livez,
     Readyz,
+    Metrics,
     Version,
     CreateCalendar,
     ListCalendars,
@@ -42,6 +43,7 @@ impl Operation {
             | Self::BackUp => true,
             Self::Livez
             | Self::Readyz
+            | Self::Metrics
             | Self::Version
             | Self::ListCalendars
             | Self::ReadCalendar
@@ -73,6 +75,7 @@ struct Path {
 const PATHS: &[Path] = &[
     Path { template: "/livez", operations: &[(Method::GET, Operation::Livez)] },
     Path { template: "/readyz", operations: &[(Method::GET, Operation::Readyz)] },
+    Path { template: "/metrics", operations: &[(Method::GET, Operation::Metrics)] },
     Path { template: "/version", operations: &[(Method::GET, Operation::Version)] },
     Path {
         template: "/v1/calendars",

@@ -26,3 +26,5 @@ mod repeats;
 mod slots;
 #[cfg(test)]
 mod surge;
+#[cfg(test)]
+mod watching;

@@ -20,3 +20,5 @@ mod offline;
 mod real_centres;
 #[cfg(test)]
 mod serving;
+#[cfg(test)]
+mod watched;
