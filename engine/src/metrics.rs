@@ -133,7 +133,7 @@ names! {
 
 names! {
     /// A [`Rejection`] without what it tells.
-    Reason:
+    Refusal:
     Invalid = "invalid", CommandReused = "command_reused", UnknownCalendar = "unknown_calendar",
     UnknownHold = "unknown_hold", UnknownAppointment = "unknown_appointment",
     VersionMismatch = "version_mismatch", ExternalIdTaken = "external_id_taken",
@@ -173,7 +173,7 @@ impl From<&Event> for Happening {
     }
 }
 
-impl From<&Rejection> for Reason {
+impl From<&Rejection> for Refusal {
     fn from(rejection: &Rejection) -> Self {
         match rejection {
             Rejection::Invalid { .. } => Self::Invalid,
@@ -269,7 +269,7 @@ const NANOSECOND: f64 = 1e-9;
 #[derive(Debug)]
 pub(crate) struct Meters {
     happened: Counters<{ Happening::NAMES.len() }>,
-    refusals: [Counters<{ Reason::NAMES.len() }>; Asked::NAMES.len()],
+    refusals: [Counters<{ Refusal::NAMES.len() }>; Asked::NAMES.len()],
     overloads: Counters<{ Full::NAMES.len() }>,
     failures: Counters<{ Failing::NAMES.len() }>,
     pub(crate) repeats: AtomicU64,
@@ -342,7 +342,7 @@ impl Meters {
             Ok(Ok(_)) | Err(Error::Overloaded { .. }) => {}
             Ok(Err(rejection)) => {
                 if let Some(counters) = self.refusals.get(asked as usize) {
-                    counters.add(Reason::from(rejection) as usize);
+                    counters.add(Refusal::from(rejection) as usize);
                 }
             }
             Err(error) => {
@@ -361,7 +361,7 @@ impl Meters {
     pub(crate) fn read(&self) -> Metrics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let refusals = Asked::NAMES.iter().zip(&self.refusals).flat_map(|(command, counters)| {
-            let named = counters.named(Reason::NAMES).into_iter();
+            let named = counters.named(Refusal::NAMES).into_iter();
             named.map(|Counted { name: reason, count }| Refused { command, reason, count })
         });
         let holds_live = self.holds_live.load(Ordering::Relaxed);

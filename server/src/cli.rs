@@ -12,8 +12,9 @@ use crate::commands::{self, Failure};
 #[derive(Debug, Parser)]
 #[command(name = "creneau", version, about = "A booking engine for health appointments")]
 #[command(after_help = "CRENEAU_LOG sets what is logged on standard error, such as `debug` or \
-    `warn,creneau=info`,\nand CRENEAU_LOG_FORMAT in which form: text or json.\nExit statuses: 0 done, 1 failed, 2 wrong usage, 70 the engine has \
-    failed and the process must be restarted, 130 and 143 ended at once by a second signal.")]
+    `warn,creneau=info`, and\nCRENEAU_LOG_FORMAT how: text or json.\nExit statuses: 0 done, \
+    1 failed, 2 wrong usage, 70 the engine has failed and the process must be restarted, \
+    130 and 143 ended at once by a second signal.")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

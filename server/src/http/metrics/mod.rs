@@ -59,7 +59,8 @@ struct Ended {
     code: &'static str,
 }
 
-/// The status under which a request counts whose client hung up before it was answered.
+/// The status under which a request counts whose connection was cut off before it was answered.
+/// A client that is gone is found out only when its answer is sent, which counts as that answer.
 const HUNG_UP: (u16, &str) = (499, "hung_up");
 
 /// The code of an answer that is no problem.
@@ -248,5 +249,25 @@ fn register_readiness(checks: &[Check], space: Option<Space>, creneau: &mut Regi
         creneau.register_with_unit("disk_free", free_for, Unit::Bytes, bytes(free));
         let size_of = "Size of the disk of the bookings";
         creneau.register_with_unit("disk_size", size_of, Unit::Bytes, bytes(size));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_answered_is_counted_and_not_under_way_for_ever() {
+        let meters = Meters::new(Limits::default());
+        let route = Route::new(&Method::POST, Some("/v1/holds"));
+        let tally = meters.begin(route);
+        assert_eq!(meters.under_way.get(), 1);
+        drop(tally);
+        assert_eq!(meters.under_way.get(), 0);
+        let Route { method, route } = route;
+        let ended = Ended { method, route, status: 499, code: "hung_up" };
+        assert_eq!(meters.requests.get_or_create(&ended).get(), 1);
+        let invented = Method::from_bytes(b"INVENTED").unwrap();
+        assert_eq!(Route::new(&invented, None), Route { method: "other", route: "unknown" });
     }
 }
