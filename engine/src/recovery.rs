@@ -10,6 +10,7 @@ use crate::booking::{Calendar, Event};
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId};
 use crate::journal::{self, Entry, Frame, FrameHash, JournalReader, ReadError, Sequence, Tail};
+use crate::opening::Opening;
 use crate::runtime::{
     Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key,
     write_progress,
@@ -44,7 +45,11 @@ struct Progress {
 }
 
 /// Brings the index up to the end of the journal.
-pub(crate) fn recover(storage: &Storage, index: &Index) -> Result<Recovered, Error> {
+pub(crate) fn recover(
+    storage: &Storage,
+    index: &Index,
+    opening: &Opening,
+) -> Result<Recovered, Error> {
     let reader = storage.journal.reader();
     let tail = reader.tail()?;
     if tail.sequence < storage.marked {
@@ -67,7 +72,9 @@ pub(crate) fn recover(storage: &Storage, index: &Index) -> Result<Recovered, Err
         }
     };
     let from = progress.indexed.min(progress.kept);
-    let mut replay = Replay { index, indexed: progress.indexed, states: BTreeMap::new(), holds };
+    opening.will_replay(from, tail.sequence);
+    let states = BTreeMap::new();
+    let mut replay = Replay { index, opening, indexed: progress.indexed, states, holds };
     replay.run(&*reader, from, tail)?;
     replay.keep_states();
     let Replay { holds, .. } = replay;
@@ -112,6 +119,7 @@ fn live_holds(store: &dyn Store) -> Result<BTreeMap<HoldId, (Timestamp, HoldRow)
 
 struct Replay<'a> {
     index: &'a Index,
+    opening: &'a Opening,
     indexed: Sequence,
     states: BTreeMap<CalendarId, (Sequence, Calendar)>,
     holds: BTreeMap<HoldId, (Timestamp, HoldRow)>,
@@ -143,6 +151,7 @@ impl Replay<'_> {
                     self.take(sequence, &entry)?;
                 }
                 reached = frame.last();
+                self.opening.replayed(reached - from);
                 self.write_down(reached)?;
             }
         }

@@ -12,8 +12,9 @@ use crate::commands::{self, Failure};
 #[derive(Debug, Parser)]
 #[command(name = "creneau", version, about = "A booking engine for health appointments")]
 #[command(after_help = "CRENEAU_LOG sets what is logged on standard error, such as `debug` or \
-    `warn,creneau=info`.\nExit statuses: 0 done, 1 failed, 2 wrong usage, 70 the engine has \
-    failed and the process must be restarted, 130 and 143 ended at once by a second signal.")]
+    `warn,creneau=info`, and\nCRENEAU_LOG_FORMAT how: text or json.\nExit statuses: 0 done, \
+    1 failed, 2 wrong usage, 70 the engine has failed and the process must be restarted, \
+    130 and 143 ended at once by a second signal.")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +42,8 @@ enum Command {
     Config(ConfigCommand),
     /// See whether this machine and these settings suit a server, and what to do about it.
     Doctor(Doctor),
+    /// Ask a server whether it takes bookings; exit 1 where it does not.
+    Health(Health),
 }
 
 /// `creneau backup`.
@@ -68,6 +71,16 @@ pub struct Restore {
     /// The directory that becomes the bookings; there must be nothing in it.
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+}
+
+/// `creneau health`.
+#[derive(Debug, Args)]
+pub struct Health {
+    /// The server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }
 
 /// `creneau verify`.
@@ -273,6 +286,7 @@ pub fn run() -> ExitCode {
             commands::config::print(&asked)
         }
         Command::Doctor(asked) => commands::doctor::run(&asked),
+        Command::Health(asked) => commands::health::run(asked),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -311,6 +325,7 @@ mod tests {
         assert!(parse("creneau token --name a --scope book --scope operate --token-file f"));
         assert!(parse("creneau config check --config c"));
         assert!(parse("creneau doctor --data d --json"));
+        assert!(parse("creneau health") && parse("creneau health --url http://127.0.0.1:1"));
         for wrong in [
             "creneau verify",
             "creneau export --data d --after x",

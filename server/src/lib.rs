@@ -16,3 +16,5 @@ pub mod http;
 pub mod import;
 pub mod remote;
 mod settings;
+#[cfg(feature = "traces")]
+mod traces;

@@ -41,7 +41,7 @@ pub struct Trust<'a> {
 #[derive(Clone)]
 pub struct Remote {
     http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    base: String,
+    base: Arc<str>,
     token: Option<HeaderValue>,
 }
 
@@ -73,7 +73,7 @@ impl Remote {
             .enable_http1()
             .wrap_connector(connector);
         let http = HttpClient::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { http, base: base.to_owned(), token })
+        Ok(Self { http, base: base.into(), token })
     }
 
     /// Its URL.

@@ -12,6 +12,7 @@ use crate::error::{Answer, Error};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Remembered;
 use crate::limits::{CLAIM_WAITS_MAX, PARK_WAIT_MS};
+use crate::metrics::{self, Full};
 use crate::request::{
     Appointment, ListAppointments, ListedAppointments, MoveAppointment, OfAppointment, Outcome,
 };
@@ -71,6 +72,10 @@ impl Engine {
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
     pub async fn cancel(&self, asked: OfAppointment) -> Answer<Outcome<Appointment>> {
+        self.counted(metrics::Asked::Cancel, self.try_cancel(asked).await)
+    }
+
+    async fn try_cancel(&self, asked: OfAppointment) -> Answer<Outcome<Appointment>> {
         self.shared().check()?;
         let OfAppointment { appointment, command } = asked;
         let print = key_of(&[b"cancel", &appointment.bits().to_le_bytes()]);
@@ -97,6 +102,10 @@ impl Engine {
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
     pub async fn move_appointment(&self, asked: MoveAppointment) -> Answer<Outcome<Appointment>> {
+        self.counted(metrics::Asked::Move, self.try_move(asked).await)
+    }
+
+    async fn try_move(&self, asked: MoveAppointment) -> Answer<Outcome<Appointment>> {
         self.shared().check()?;
         let MoveAppointment { appointment, start, calendar: to, command } = asked;
         let to_bits = to.map_or(0, CalendarId::bits).to_le_bytes();
@@ -181,7 +190,7 @@ impl Engine {
                 }
             }
         }
-        Err(Error::overloaded())
+        Err(self.contended())
     }
 
     /// Moves an appointment between two calendars. Both stand still while it is decided; they are
@@ -231,6 +240,6 @@ async fn park(directory: &Directory, entry: &Arc<Entry>) -> Result<Parked, Error
     directory.send(entry, Message::Park(sender)).await?;
     match tokio::time::timeout(Duration::from_millis(PARK_WAIT_MS), parked).await {
         Ok(parked) => parked.map_err(|_| Error::OutcomeUnknown),
-        Err(_) => Err(Error::overloaded()),
+        Err(_) => Err(directory.overloaded(Full::Contended)),
     }
 }

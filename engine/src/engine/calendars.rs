@@ -10,6 +10,7 @@ use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, CommandKey};
 use crate::journal::Entry;
 use crate::limits::{CALENDARS_MAX, LIST_MAX, SLOT_DAYS_MAX};
+use crate::metrics::{Asked, Full};
 use crate::request::{
     CalendarInfo, ChangeCalendar, ChangedCalendar, FindSlots, FoundSlots, ListCalendars, Outcome,
     Outside, OutsideId,
@@ -40,6 +41,15 @@ impl Engine {
         definition: Definition,
         command: Option<CommandKey>,
     ) -> Answer<Outcome<CalendarInfo>> {
+        let made = self.try_create_calendar(definition, command).await;
+        self.counted(Asked::CreateCalendar, made)
+    }
+
+    async fn try_create_calendar(
+        &self,
+        definition: Definition,
+        command: Option<CommandKey>,
+    ) -> Answer<Outcome<CalendarInfo>> {
         let shared = self.shared();
         shared.check()?;
         let content = rkyv::to_bytes::<RkyvError>(&definition).map_err(|_| Error::Failed)?;
@@ -56,8 +66,9 @@ impl Engine {
             Err(rejection) => return refused(rejection),
         };
         let permit = Permit::take(&shared.creation, &shared.admission, Share::Settle)
+            .ok()
             .filter(|_| shared.index.calendar_count() < CALENDARS_MAX)
-            .ok_or_else(Error::overloaded)?;
+            .ok_or_else(|| shared.meters.overloaded(Full::Creation))?;
         let external = match self.claim_external_id(&definition).await? {
             Ok(claim) => claim,
             Err(rejection) => return refused(rejection),
@@ -93,7 +104,7 @@ impl Engine {
             match shared.commands.claim(key_of(&[b"external", external_id.as_bytes()])) {
                 Ok(claim) => break claim,
                 Err(Busy::Pending(waiting)) => waiting.ended().await,
-                Err(Busy::Kept(_)) => return Err(Error::overloaded()),
+                Err(Busy::Kept(_)) => return Err(self.contended()),
             }
         };
         match shared.index.by_external_id(external_id) {
@@ -167,6 +178,11 @@ impl Engine {
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
     pub async fn change_calendar(&self, asked: ChangeCalendar) -> Answer<ChangedCalendar> {
+        let changed = self.try_change_calendar(asked).await;
+        self.counted(Asked::ChangeCalendar, changed)
+    }
+
+    async fn try_change_calendar(&self, asked: ChangeCalendar) -> Answer<ChangedCalendar> {
         let shared = self.shared();
         shared.check()?;
         let ChangeCalendar { calendar: id, change, version, command } = asked;

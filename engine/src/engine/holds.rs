@@ -8,6 +8,7 @@ use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, HoldId};
 use crate::journal::Remembered;
 use crate::limits::CLAIM_WAITS_MAX;
+use crate::metrics::Asked;
 use crate::request::{Appointment, Hold, HoldSlot, HoldStatus, OfHold, Outcome};
 use crate::runtime::{
     BookingRow, BookingState, Busy, Claim, Entry, Permit, Reservation, Share, SlotClaim, Verdict,
@@ -47,6 +48,10 @@ impl Engine {
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
     pub async fn hold(&self, asked: HoldSlot) -> Answer<Outcome<Hold>> {
+        self.counted(Asked::Hold, self.try_hold(asked).await)
+    }
+
+    async fn try_hold(&self, asked: HoldSlot) -> Answer<Outcome<Hold>> {
         self.shared().check()?;
         let print = key_of(&[
             b"hold",
@@ -108,7 +113,7 @@ impl Engine {
             }
             named = Some(name);
         }
-        Err(Error::overloaded())
+        Err(self.contended())
     }
 
     fn hold_work(&self, asked: &HoldSlot, hold: HoldId, reservation: Reservation) -> Work {
@@ -143,7 +148,7 @@ impl Engine {
                 return Ok(Attempt::Refused(rejection));
             }
         };
-        let bits = view.bits(place.range).ok_or_else(Error::overloaded)?;
+        let bits = view.bits(place.range).ok_or_else(|| self.contended())?;
         let hold = HoldId::from_bits(shared.random.bits());
         let slot = SlotClaim::any_lane(&view, bits, lane_hint(hold));
         // Where no guard tells whose hold is in the way, it may be the person's own.
@@ -252,6 +257,10 @@ impl Engine {
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
     pub async fn confirm(&self, asked: OfHold) -> Answer<Outcome<Appointment>> {
+        self.counted(Asked::Confirm, self.try_confirm(asked).await)
+    }
+
+    async fn try_confirm(&self, asked: OfHold) -> Answer<Outcome<Appointment>> {
         self.shared().check()?;
         let OfHold { hold, command } = asked;
         let print = key_of(&[b"confirm", &hold.bits().to_le_bytes()]);
@@ -300,6 +309,10 @@ impl Engine {
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
     pub async fn release(&self, asked: OfHold) -> Answer<()> {
+        self.counted(Asked::Release, self.try_release(asked).await)
+    }
+
+    async fn try_release(&self, asked: OfHold) -> Answer<()> {
         self.shared().check()?;
         let OfHold { hold, command } = asked;
         let print = key_of(&[b"release", &hold.bits().to_le_bytes()]);

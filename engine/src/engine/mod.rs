@@ -11,6 +11,7 @@ use crate::error::{Answer, Error};
 use crate::ids::CommandKey;
 use crate::journal::{self, Remembered, Sequence};
 use crate::limits::CLAIM_WAITS_MAX;
+use crate::metrics::{Asked, Full, Metrics};
 use crate::runtime::{
     Busy, Claim, Directory, Fault, Feed, Order, Permit, Shared, Verdict, Work, command_hash, flush,
 };
@@ -134,6 +135,38 @@ impl Engine {
         }
     }
 
+    /// What the engine has counted since it was opened, and how it stands now. It is cheap: no
+    /// calendar is asked.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let shared = self.shared();
+        let config = &shared.config;
+        Metrics {
+            calendars: shared.index.calendar_count(),
+            under_way: shared.admission.under_way(),
+            under_way_max: config.engine_requests_max,
+            holds_under_way_max: config.engine_holds_max,
+            behind: shared.index.rows().len(),
+            behind_max: config.behind_max,
+            submitted: shared.queue.last_submitted(),
+            watermark: shared.queue.progress().durable,
+            replayed: self.inner.replayed,
+            writing_for: shared.queue.writing_for(&shared.clock).unwrap_or_default(),
+            ..shared.meters.read()
+        }
+    }
+
+    /// Counts a command that was refused or failed.
+    fn counted<T>(&self, asked: Asked, answer: Answer<T>) -> Answer<T> {
+        self.shared().meters.settled(asked, &answer);
+        answer
+    }
+
+    /// Gives up a request that others were in the way of for too long.
+    fn contended(&self) -> Error {
+        self.shared().meters.overloaded(Full::Contended)
+    }
+
     /// Waits until the engine takes no more requests, and tells why: [`Error::Failed`], after
     /// which the process should be restarted, or [`Error::Closed`].
     pub async fn stopped(&self) -> Error {
@@ -212,7 +245,7 @@ impl Engine {
                     waiting.ended().await;
                     continue;
                 }
-                Err(Busy::Kept(_)) => return Err(Error::overloaded()),
+                Err(Busy::Kept(_)) => return Err(self.contended()),
             };
             return match shared.index.command(hash, self.now())? {
                 None => {
@@ -222,11 +255,12 @@ impl Engine {
                 Some(row) if row.fingerprint != fingerprint => Ok(Named::Reused),
                 Some(row) => {
                     let entry = journal::read_entry(&*shared.reader, row.sequence)?;
+                    shared.meters.repeats.fetch_add(1, Ordering::Relaxed);
                     Ok(Named::Repeat(entry.events))
                 }
             };
         }
-        Err(Error::overloaded())
+        Err(self.contended())
     }
 
     /// Has a calendar serve a request, and waits for the answer.

@@ -14,6 +14,8 @@ use crate::ids::{RandomBits, SystemRandom};
 #[cfg(feature = "rocksdb")]
 use crate::journal::Sequence;
 use crate::limits::CLOCK_BEHIND_MAX_MS;
+use crate::metrics::Meters;
+use crate::opening::Opening;
 use crate::recovery::{Recovered, recover};
 use crate::runtime::{
     Admission, Behind, Claims, CommitQueue, Committer, Deadlines, Directory, Index, Shared, Upkeep,
@@ -52,6 +54,16 @@ impl Engine {
     /// [`Error::TailLost`] or [`Error::ClockBehind`] when it is not safe to go on from what is on
     /// disk; [`Error::NotLockFree`] on a processor without a 128-bit compare-and-swap.
     pub async fn open(config: Config) -> Result<Self, Error> {
+        Self::open_watched(config, Opening::default()).await
+    }
+
+    /// As [`Engine::open`], and tells `opening` how far it has come: a start may have a long
+    /// journal to replay.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::open`].
+    pub async fn open_watched(config: Config, opening: Opening) -> Result<Self, Error> {
         config.check()?;
         let storage = match &config.place {
             Place::Memory => memory::fresh(),
@@ -63,7 +75,7 @@ impl Engine {
                 blocking(move || crate::storage::rocksdb::open(&path, options)).await??
             }
         };
-        Self::open_with(config, storage, Environment::system()).await
+        Self::open_on(config, storage, Environment::system(), opening).await
     }
 
     /// Opens an engine on storage and an environment of the host's choice.
@@ -76,6 +88,15 @@ impl Engine {
         storage: Storage,
         environment: Environment,
     ) -> Result<Self, Error> {
+        Self::open_on(config, storage, environment, Opening::default()).await
+    }
+
+    async fn open_on(
+        config: Config,
+        storage: Storage,
+        environment: Environment,
+        opening: Opening,
+    ) -> Result<Self, Error> {
         config.check()?;
         if !is_lock_free() {
             return Err(Error::NotLockFree);
@@ -83,10 +104,12 @@ impl Engine {
         let index = Arc::new(Index::new(Behind::new(storage.store.clone())));
         let (storage, recovered) = if storage.journal.blocks() {
             let index = index.clone();
-            blocking(move || recover(&storage, &index).map(|recovered| (storage, recovered)))
-                .await??
+            blocking(move || {
+                recover(&storage, &index, &opening).map(|recovered| (storage, recovered))
+            })
+            .await??
         } else {
-            let recovered = recover(&storage, &index)?;
+            let recovered = recover(&storage, &index, &opening)?;
             (storage, recovered)
         };
         let start = start_of_time(&*environment.wall, &recovered)?;
@@ -95,6 +118,7 @@ impl Engine {
             queue: shared.queue.clone(),
             journal: storage.journal,
             index,
+            meters: shared.meters.clone(),
             clock: shared.clock,
             tail: recovered.tail,
         };
@@ -222,6 +246,7 @@ fn shared(
         deadlines,
         blocks: storage.journal.blocks(),
         generations: AtomicU64::new(0),
+        meters: Arc::new(Meters::new(recovered.holds.len(), recovered.tail.sequence)),
         config,
     })
 }

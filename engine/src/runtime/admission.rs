@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::metrics::Full;
+
 /// What a request is, to admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
@@ -65,20 +67,24 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// None when either is full.
+    /// What is full where there is no place.
+    ///
+    /// # Errors
+    ///
+    /// [`Full::Calendar`] or [`Full::Engine`].
     pub(crate) fn take(
         calendar: &Arc<Admission>,
         engine: &Arc<Admission>,
         share: Share,
-    ) -> Option<Self> {
+    ) -> Result<Self, Full> {
         if !calendar.enter(share) {
-            return None;
+            return Err(Full::Calendar);
         }
         if !engine.enter(share) {
             calendar.leave();
-            return None;
+            return Err(Full::Engine);
         }
-        Some(Self { calendar: calendar.clone(), engine: engine.clone() })
+        Ok(Self { calendar: calendar.clone(), engine: engine.clone() })
     }
 }
 
@@ -98,9 +104,9 @@ mod tests {
         let (calendar, engine) = (Admission::new(2, 3), Admission::new(10, 10));
         let take = |share| Permit::take(&calendar, &engine, share);
         let held = [take(Share::Hold).unwrap(), take(Share::Hold).unwrap()];
-        assert!(take(Share::Hold).is_none());
+        assert_eq!(take(Share::Hold).err(), Some(Full::Calendar));
         let confirm = take(Share::Settle).unwrap();
-        assert!(take(Share::Settle).is_none());
+        assert_eq!(take(Share::Settle).err(), Some(Full::Calendar));
         let expiry = take(Share::Engine).unwrap();
         assert_eq!(engine.under_way(), 4);
         drop((held, confirm, expiry));

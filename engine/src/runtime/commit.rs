@@ -12,11 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::booking::Event;
 use crate::journal::frame;
 use crate::journal::{Entry, Journal, Remembered, Sequence, Tail};
 use crate::limits::{COMMIT_BYTES_MAX, ENTRIES_PER_COMMIT_MAX};
+use crate::metrics::Meters;
 use crate::time::Clock;
 
 /// Why a submission has no durable outcome.
@@ -66,6 +68,15 @@ pub(crate) trait Durable: Send + Sync + 'static {
 struct Submission {
     sequence: Sequence,
     entry: Option<Prepared>,
+    /// When it was enqueued.
+    at: Instant,
+    done: Done,
+}
+
+/// Someone who waits for the end of the commit that is being written.
+struct Caller {
+    sequence: Sequence,
+    at: Instant,
     done: Done,
 }
 
@@ -80,7 +91,7 @@ pub(crate) struct CommitQueue {
     waiting: Mutex<Waiting>,
     wake: Notify,
     /// The answers of the commit that is being written, where a watchdog can reach them.
-    writing: Mutex<Vec<(Sequence, Done)>>,
+    writing: Mutex<Vec<Caller>>,
     /// When the write that is under way began, on the engine's clock; negative when none is.
     writing_since: AtomicI64,
     progress: watch::Sender<Progress>,
@@ -116,6 +127,7 @@ impl CommitQueue {
     }
 
     fn enqueue(&self, entry: Option<Prepared>, done: Done) -> Result<Sequence, Fault> {
+        let at = Instant::now();
         let mut waiting = locked(&self.waiting);
         if let Some(fault) = waiting.stopped {
             drop(waiting);
@@ -124,7 +136,7 @@ impl CommitQueue {
         }
         let sequence = if entry.is_some() { waiting.next } else { waiting.next - 1 };
         waiting.next = sequence + 1;
-        waiting.submissions.push(Submission { sequence, entry, done });
+        waiting.submissions.push(Submission { sequence, entry, at, done });
         drop(waiting);
         self.wake.notify_one();
         Ok(sequence)
@@ -174,8 +186,8 @@ impl CommitQueue {
         let writing = std::mem::take(&mut *locked(&self.writing));
         self.progress.send_modify(|progress| progress.stopped = Some(later));
         self.wake.notify_one();
-        for (_, done) in writing {
-            done(Err(now));
+        for caller in writing {
+            (caller.done)(Err(now));
         }
         for submission in left {
             (submission.done)(Err(now));
@@ -240,6 +252,7 @@ pub(crate) struct Committer {
     pub(crate) queue: Arc<CommitQueue>,
     pub(crate) journal: Box<dyn Journal>,
     pub(crate) index: Arc<dyn Durable>,
+    pub(crate) meters: Arc<Meters>,
     pub(crate) clock: Clock,
     pub(crate) tail: Tail,
 }
@@ -254,17 +267,17 @@ impl Committer {
             }
         }
         // A commit that was taken when all was stopped has written its answers down since.
-        for (_, done) in std::mem::take(&mut *locked(&self.queue.writing)) {
-            done(Err(Fault::OutcomeUnknown));
+        for caller in std::mem::take(&mut *locked(&self.queue.writing)) {
+            (caller.done)(Err(Fault::OutcomeUnknown));
         }
     }
 
     async fn commit(&mut self, batch: Vec<Submission>) -> Result<(), String> {
         let mut entries = Vec::with_capacity(batch.len());
         let mut answers = Vec::with_capacity(batch.len());
-        for Submission { sequence, entry, done } in batch {
+        for Submission { sequence, entry, at, done } in batch {
             entries.extend(entry.map(|entry| (sequence, entry)));
-            answers.push((sequence, done));
+            answers.push(Caller { sequence, at, done });
         }
         *locked(&self.queue.writing) = answers;
         if let Some((first, _)) = entries.first() {
@@ -273,9 +286,11 @@ impl Committer {
             let bytes = frame::build(first, self.tail.hash, &bytes);
             let began = self.clock.now().millis();
             self.queue.writing_since.store(began, Ordering::Release);
+            let asked = Instant::now();
             let written = self.journal.append(first, &bytes).await;
             self.queue.writing_since.store(NOT_WRITING, Ordering::Release);
             written.map_err(|error| error.to_string())?;
+            self.meters.committed(entries.len(), asked.elapsed());
             let sequence = first + entries.len() as u64 - 1;
             self.tail = Tail { sequence, hash: frame::hash(&bytes) };
         }
@@ -289,6 +304,7 @@ impl Committer {
         };
         for (sequence, entry) in &entries {
             self.index.take_in(*sequence, entry.command.as_ref(), &entry.events);
+            self.meters.happened(&entry.events);
         }
         let durable = self.tail.sequence;
         self.queue.progress.send_if_modified(|progress| {
@@ -297,7 +313,9 @@ impl Committer {
             moved
         });
         self.journal.mark(durable);
-        for (sequence, done) in answers {
+        let now = Instant::now();
+        for Caller { sequence, at, done } in answers {
+            self.meters.answered(now.saturating_duration_since(at));
             done(Ok(sequence));
         }
         Ok(())
@@ -330,6 +348,7 @@ mod tests {
             queue: queue.clone(),
             journal: memory::fresh().journal,
             index: Arc::new(Fails),
+            meters: Arc::new(Meters::new(0, 0)),
             clock: Clock::starting_at(Timestamp::default()),
             tail: Tail::default(),
         };

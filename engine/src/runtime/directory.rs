@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::ids::CalendarId;
 use crate::journal::{self, Frame, ReadError, Sequence};
 use crate::limits::PANICS_MAX;
+use crate::metrics::{Full, Meters};
 use crate::time::Timestamp;
 
 /// Bytes of the journal that are read at once when a failed calendar is rebuilt.
@@ -127,14 +128,18 @@ impl Entry {
     }
 
     /// Takes note that its actor failed, unless it was put to sleep before, with all its state.
-    fn fail(&self) {
+    fn fail(&self, meters: &Meters) {
         let mut occupant = unpoisoned(self.occupant.write());
         if matches!(*occupant, Occupant::Gone) {
             return;
         }
+        if matches!(*occupant, Occupant::Awake(_)) {
+            meters.calendars_awake.fetch_sub(1, Ordering::Relaxed);
+        }
         let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
         let quarantined = PANICS_MAX <= panics;
         tracing::error!(panics, quarantined, "a calendar failed");
+        meters.calendars_set_apart.fetch_add(u64::from(quarantined), Ordering::Relaxed);
         self.complete.store(false, Ordering::Release);
         self.set_view(None);
         *occupant = if quarantined { Occupant::Quarantined } else { Occupant::Asleep };
@@ -209,12 +214,12 @@ impl Directory {
             Share::Engine => usize::MAX,
         };
         if behind_max < self.shared.index.rows().len() {
-            return Err(Error::overloaded());
+            return Err(self.shared.meters.overloaded(Full::Behind));
         }
         loop {
             let entry = self.entry(id);
             let permit = Permit::take(&entry.admission, &self.shared.admission, share)
-                .ok_or_else(Error::overloaded)?;
+                .map_err(|full| self.shared.meters.overloaded(full))?;
             match entry.occupant() {
                 Occupant::Gone => self.forget(&entry),
                 Occupant::Quarantined => return Err(Error::CalendarUnavailable),
@@ -224,6 +229,11 @@ impl Directory {
                 }
             }
         }
+    }
+
+    /// Counts a request that is turned away, and gives what it is told.
+    pub(crate) fn overloaded(&self, full: Full) -> Error {
+        self.shared.meters.overloaded(full)
     }
 
     /// The entry of a calendar, for looking only.
@@ -272,7 +282,7 @@ impl Directory {
                 return Ok(view);
             }
             let (calendar, engine) = (&entry.admission, &self.shared.admission);
-            if let Some(permit) = Permit::take(calendar, engine, Share::Engine)
+            if let Ok(permit) = Permit::take(calendar, engine, Share::Engine)
                 && let Occupant::Awake(actor) = entry.occupant()
             {
                 let (done, renewed) = oneshot::channel();
@@ -345,6 +355,7 @@ impl Directory {
         self.actors.insert(actor.get_id(), entry.id);
         entry.complete.store(true, Ordering::Release);
         entry.set_occupant(Occupant::Awake(actor.clone()));
+        self.shared.meters.calendars_awake.fetch_add(1, Ordering::Relaxed);
         Ok(actor)
     }
 
@@ -477,6 +488,7 @@ impl Directory {
         }
         if let Some(actor) = actor {
             self.actors.remove(&actor.get_id());
+            self.shared.meters.calendars_awake.fetch_sub(1, Ordering::Relaxed);
             actor.stop(None);
         }
         self.forget(entry);
@@ -486,7 +498,7 @@ impl Directory {
     pub(crate) fn failed(&self, actor: ActorId) {
         let Some((_, id)) = self.actors.remove(&actor) else { return };
         let Some(entry) = self.entries.get(&id).map(|entry| entry.clone()) else { return };
-        entry.fail();
+        entry.fail(&self.shared.meters);
     }
 
     /// Ends the supervisor and with it whoever is awake.

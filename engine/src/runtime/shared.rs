@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId, PersonId, RandomBits};
 use crate::journal::JournalReader;
+use crate::metrics::Meters;
 use crate::time::{Clock, Timestamp};
 
 /// The parts of a running engine that others lean on.
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     /// Whether the storage blocks its thread.
     pub(crate) blocks: bool,
     pub(crate) generations: AtomicU64,
+    /// What is counted for whoever watches.
+    pub(crate) meters: Arc<Meters>,
 }
 
 impl Shared {

@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -121,9 +122,15 @@ async fn write_behind(shared: Arc<Shared>, directory: Arc<Directory>) {
     for round in 1u64.. {
         tokio::time::sleep(Duration::from_millis(ROUND_MS)).await;
         match flush(&shared, &directory, written).await {
-            Ok(progress) => written = progress,
+            Ok(progress) => {
+                written = progress;
+                shared.meters.kept.store(progress.1, Ordering::Relaxed);
+            }
             // Nothing is lost, but nothing gets shorter either.
-            Err(error) => tracing::error!(%error, "failed to write derived rows"),
+            Err(error) => {
+                shared.meters.behind_failures.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(%error, "failed to write derived rows");
+            }
         }
         keep_oldest(&shared, &directory);
         if round % ROUNDS_PER_LOOK == 0 {
@@ -189,6 +196,7 @@ async fn watch_over(shared: Arc<Shared>, wall: Arc<dyn WallClock>) {
             shared.queue.stop(Fault::OutcomeUnknown, Fault::Failed);
         }
         let difference = wall.now().millis().saturating_sub(shared.now().millis());
+        shared.meters.clock_ahead_ms.store(difference, Ordering::Relaxed);
         if CLOCK_JUMP_MS < (difference - apart).abs() {
             tracing::warn!(difference_ms = difference, "the wall clock jumped; it is not followed");
             apart = difference;

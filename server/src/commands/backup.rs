@@ -7,12 +7,12 @@ use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Failure, answer, block_on, log_level, log_to_stderr, opening, remote};
+use super::{Failure, answer, block_on, log_to_stderr, logged, opening, remote};
 use crate::cli::{Backup, Restore, TrustArgs};
 
 /// Copies the journal of a directory, whether or not a server uses it.
 pub(crate) fn run(asked: Backup) -> Result<(), Failure> {
-    block_on(&log_level("warn"), back_up(asked))
+    block_on(logged("warn")?, back_up(asked))
 }
 
 async fn back_up(asked: Backup) -> Result<(), Failure> {
@@ -60,7 +60,7 @@ async fn by_server(server: &str, trust: &TrustArgs, to: &Path) -> Result<u64, Fa
 
 /// Brings a backup back as a directory to serve.
 pub(crate) fn restore(asked: Restore) -> Result<(), Failure> {
-    log_to_stderr(&log_level("warn"))?;
+    log_to_stderr(&logged("warn")?)?;
     let report = opening::restore(&asked.from, &asked.to, SystemWallClock.now())
         .map_err(|error| Failure::failed(error.to_string()))?;
     answer(&format!(

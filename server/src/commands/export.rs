@@ -4,13 +4,13 @@ use std::io::{self, BufWriter, Write};
 
 use creneau::journal::Entries;
 
-use super::{Failure, log_level, log_to_stderr, opening};
+use super::{Failure, log_to_stderr, logged, opening};
 use crate::cli::Export;
 use crate::http::event_dto;
 
 /// Writes every event of a directory to standard output, one on each line.
 pub(crate) fn run(asked: Export) -> Result<(), Failure> {
-    log_to_stderr(&log_level("warn"))?;
+    log_to_stderr(&logged("warn")?)?;
     let in_use = "stop that server first, or follow GET /v1/events of it";
     let found = opening::inspect(&asked.data, in_use)?;
     if let Some(what) = found.damage.first() {

@@ -1,20 +1,22 @@
 //! A server's life: from its port to its last answer.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use creneau::{Engine, Error};
+use creneau::{Engine, Error, Opening};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::{EXIT_ENGINE_FAILED, Failure};
-use crate::http::{self, Options, Tls, Tokens};
+use super::{EXIT_ENGINE_FAILED, Failure, answer, notify};
+use crate::http::{self, Front, Options, Tls, Tokens, Watched};
 
-/// How long answers may still go out once the engine has failed: what they say, that the outcome
-/// is not known, is worth more than a connection that breaks, but not the second in which the
-/// process must be gone.
-const FAILED_DRAIN_WAIT: Duration = Duration::from_millis(400);
+/// How long the port stays open once the engine has failed, and how long answers may still go out
+/// after that: what they say, that the outcome is not known, is worth more than a connection that
+/// breaks, but not the second in which the process must be gone.
+const FAILED_SHOWN_FOR: Duration = Duration::from_millis(250);
+const FAILED_DRAIN_WAIT: Duration = Duration::from_millis(200);
 
 /// Takes the port. Beyond this machine only behind tokens and TLS, or where that was said aloud.
 pub(super) async fn bind(
@@ -71,13 +73,13 @@ pub(super) fn url(listener: &TcpListener, options: &Options) -> Result<String, F
 }
 
 /// The signals that ask a process to leave.
-pub(super) struct Leave {
+struct Leave {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Leave {
-    pub(super) fn listen() -> Result<Self, Failure> {
+    fn listen() -> Result<Self, Failure> {
         let on = |kind| {
             signal(kind).map_err(|error| Failure::failed(format!("failed to start: {error}")))
         };
@@ -138,35 +140,62 @@ fn raise_open_files() {
     }
 }
 
-/// Serves until a signal asks to leave, then finishes what was submitted and closes the engine.
+/// An engine, and what is printed once it takes bookings.
+pub(super) type Started = (Engine, String);
+
+/// Serves from the first moment on: health and metrics while `start` opens the engine, everything
+/// once it has. Then until a signal asks to leave, finishes what was submitted and closes the
+/// engine.
 pub(super) async fn host(
-    engine: Engine,
     listener: TcpListener,
     options: Options,
-    mut leave: Leave,
+    data: Option<PathBuf>,
+    start: impl AsyncFnOnce(Opening) -> Result<Started, Failure>,
 ) -> Result<(), Failure> {
     raise_open_files();
     let _reloading = Reloading::start(options.tokens.clone(), options.tls.clone())?;
+    let mut leave = Leave::listen()?;
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async {
         let _ = stopped.await;
     };
-    let serving = http::serve(engine.clone(), listener, options, stopped);
-    let mut serving = Box::pin(serving);
+    let opening = Opening::default();
+    let watched = Watched { opening: opening.clone(), data };
+    let front = Front::new(options, watched).map_err(|error| ended(&error))?;
+    let mut serving = Box::pin(http::serve_front(front.clone(), listener, stopped));
+
+    let (engine, ready) = tokio::select! {
+        started = start(opening.clone()) => started?,
+        served = &mut serving => return served.map_err(|error| ended(&error)),
+        () = notify::tell_of(&opening) => return Ok(()),
+        _ = leave.asked() => {
+            tracing::info!("left before the start was over; nothing was taken yet");
+            return Ok(());
+        }
+    };
+    let status = engine.status();
+    tracing::info!(calendars = status.calendars, replayed = status.replayed, "opened");
+    front.open(engine.clone());
+    answer(&ready)?;
+    notify::tell("READY=1\nSTATUS=taking bookings");
 
     tokio::select! {
-        ended = &mut serving => {
+        served = &mut serving => {
             let closed = engine.shutdown().await;
-            ended.map_err(|error| Failure::failed(format!("the server ended: {error}")))?;
+            served.map_err(|error| ended(&error))?;
             return closed.map_err(not_closed);
         }
         () = failed(&engine) => {
+            notify::tell("STOPPING=1\nSTATUS=the engine has failed");
+            // The port stays open for a moment in which everyone is told, also a load balancer.
+            let _ = tokio::time::timeout(FAILED_SHOWN_FOR, &mut serving).await;
             drop(stop);
             let _ = tokio::time::timeout(FAILED_DRAIN_WAIT, serving).await;
             return Err(engine_failed());
         }
         _ = leave.asked() => {
             tracing::info!("leaving once what was submitted is done; a second signal ends at once");
+            notify::tell("STOPPING=1");
             drop(stop);
         }
     }
@@ -184,6 +213,10 @@ pub(super) async fn host(
             Err(Failure::with(status, "left at once; what was acknowledged is kept"))
         }
     }
+}
+
+fn ended(error: &std::io::Error) -> Failure {
+    Failure::failed(format!("the server ended: {error}"))
 }
 
 /// Ends when the engine has failed, and never when it was closed in good order.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Failure, answer, block_on, log_level, opening, remote};
+use super::{Failure, answer, block_on, logged, opening, remote};
 use crate::cli::ImportCentres;
 use crate::import::{self, Client, Plan, Settings, Summary, Target};
 
@@ -10,7 +10,7 @@ use crate::import::{self, Client, Plan, Settings, Summary, Target};
 pub(crate) fn run(asked: ImportCentres) -> Result<(), Failure> {
     let plan = read(&asked)?;
     // Only what goes wrong: the answer itself says what was done.
-    block_on(&log_level("warn"), import(asked, plan))
+    block_on(logged("warn")?, import(asked, plan))
 }
 
 fn read(asked: &ImportCentres) -> Result<Plan, Failure> {

@@ -5,18 +5,21 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod health;
 mod hosting;
 pub(crate) mod import;
+pub(crate) mod logging;
+mod notify;
 mod opening;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod verify;
 
 use std::future::Future;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use logging::Log;
 
 use crate::cli::{SettingsArgs, TrustArgs};
 use crate::http::{Options, Tls, Tokens};
@@ -67,14 +70,23 @@ impl Failure {
 }
 
 /// Runs a command on a runtime of its own.
-fn block_on(
-    log_level: &str,
-    command: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
-    log_to_stderr(log_level)?;
+fn block_on(log: Log, command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("failed to start: {error}")))?;
+    #[cfg(feature = "traces")]
+    let sending = {
+        let traces = crate::traces::start(runtime.handle()).map_err(Failure::usage)?;
+        let (layer, sending) = traces.unzip();
+        logging::start(&log, layer)?;
+        sending
+    };
+    #[cfg(not(feature = "traces"))]
+    log_to_stderr(&log)?;
     let done = runtime.block_on(command);
+    #[cfg(feature = "traces")]
+    if let Some(sending) = sending {
+        sending.end();
+    }
     runtime.shutdown_timeout(LEAVE_WAIT);
     done
 }
@@ -102,23 +114,14 @@ fn remote(url: &str, TrustArgs { token_file, ca }: &TrustArgs) -> Result<Remote,
     Remote::new(url, trust).map_err(|error| Failure::usage(format!("--server {error}")))
 }
 
-/// What is logged where no setting of a server says so.
-fn log_level(standard: &str) -> String {
-    std::env::var("CRENEAU_LOG").unwrap_or_else(|_| standard.to_owned())
+/// What is logged where no settings of a server say so.
+fn logged(standard: &str) -> Result<Log, Failure> {
+    Log::from_environment(standard).map_err(Failure::usage)
 }
 
-/// Sends the log to standard error: standard output belongs to what the command answers.
-fn log_to_stderr(log_level: &str) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(log_level).map_err(|error| {
-        Failure::usage(format!("what is logged (CRENEAU_LOG, log) cannot be read: {error}"))
-    })?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    // It fails only where a host has set one up before, which then gets the log.
-    let _ = subscriber.try_init();
-    Ok(())
+/// Sends the log to standard error.
+fn log_to_stderr(log: &Log) -> Result<(), Failure> {
+    logging::start(log, None)
 }
 
 /// Writes an answer to standard output, at once.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use creneau::storage::{Inspection, OpenError};
-use creneau::{Config, Engine, Error};
+use creneau::{Config, Engine, Error, Opening};
 
 use super::{EXIT_ENGINE_FAILED, Failure};
 
@@ -62,10 +62,20 @@ mod without {
 #[cfg(not(feature = "rocksdb"))]
 pub(super) use without::{back_up, contact, restore};
 
+/// As [`open`], and tells `watch` how far it has come.
+pub(super) async fn open_watched(
+    config: Config,
+    watch: Opening,
+    in_use: &str,
+) -> Result<Engine, Failure> {
+    // The future is large, and this one call is not worth a large frame in every caller.
+    let opened = Box::pin(Engine::open_watched(config, watch)).await;
+    opened.map_err(|error| refused(&error, in_use))
+}
+
 /// Opens the engine. `in_use` says what to do where another process uses the directory.
 pub(super) async fn open(config: Config, in_use: &str) -> Result<Engine, Failure> {
-    // The future is large, and this one call is not worth a large frame in every caller.
-    Box::pin(Engine::open(config)).await.map_err(|error| refused(&error, in_use))
+    open_watched(config, Opening::default(), in_use).await
 }
 
 fn refused(error: &Error, in_use: &str) -> Failure {

@@ -2,16 +2,14 @@
 
 use creneau::Config;
 
-use super::hosting::{self, Leave};
-use super::{Failure, answer, block_on, opening, options_of, settle};
+use super::{Failure, block_on, hosting, opening, options_of, settle};
 use crate::cli::Serve;
 use crate::settings::Settings;
 
 /// Serves until a signal asks to leave.
 pub(crate) fn run(asked: &Serve) -> Result<(), Failure> {
     let settings = settle(&asked.settings)?;
-    let log = settings.log.clone();
-    block_on(&log, serve(settings))
+    block_on(settings.log.clone(), serve(settings))
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
@@ -26,11 +24,9 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let url = hosting::url(&listener, &options)?;
     // A backup is asked of who has the directory.
     let config = Config { place, contact: Some(url.clone()), ..settings.engine };
-    let engine = opening::open(config, in_use).await?;
-    let leave = Leave::listen()?;
-    let status = engine.status();
-    tracing::info!(calendars = status.calendars, replayed = status.replayed, "opened");
-    // From here on a connection is served: the port is open, and what comes waits in its queue.
-    answer(&format!("ready on {url}\n"))?;
-    hosting::host(engine, listener, options, leave).await
+    let start = async move |watch| {
+        let engine = opening::open_watched(config, watch, in_use).await?;
+        Ok((engine, format!("ready on {url}\n")))
+    };
+    hosting::host(listener, options, settings.data, start).await
 }

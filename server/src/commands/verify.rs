@@ -6,7 +6,7 @@ use creneau::audit::{Fault, Report, audit};
 use creneau::{SystemWallClock, WallClock};
 use serde::Serialize;
 
-use super::{Failure, answer, log_level, log_to_stderr, opening};
+use super::{Failure, answer, log_to_stderr, logged, opening};
 use crate::cli::Verify;
 
 /// A report as programs read it.
@@ -42,7 +42,7 @@ impl<'a> From<&'a Fault> for FaultJson<'a> {
 
 /// Audits a directory, and says what is wrong with it.
 pub(crate) fn run(asked: Verify) -> Result<(), Failure> {
-    log_to_stderr(&log_level("warn"))?;
+    log_to_stderr(&logged("warn")?)?;
     let report = report(&asked.data)?;
     answer(&if asked.json { as_json(&report)? } else { as_text(&report) })?;
     if report.is_sound() {

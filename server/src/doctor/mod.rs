@@ -4,7 +4,7 @@
 mod machine;
 mod place;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use creneau::{SystemWallClock, WallClock};
 use serde::Serialize;
@@ -89,7 +89,7 @@ fn tokens(file: Option<&Path>) -> Option<Finding> {
     })
 }
 
-fn certificate(certificate: &PathBuf, key: &Path) -> Finding {
+fn certificate(certificate: &Path, key: &Path) -> Finding {
     const NAME: &str = "certificate";
     const DAY_MINUTES: i64 = 24 * 60;
     const RENEW: &str = "renew it, then send the server SIGHUP";

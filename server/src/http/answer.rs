@@ -31,6 +31,13 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     }
 }
 
+/// An answer in plain text of a kind of its own.
+pub(super) fn text(text: String, kind: HeaderValue) -> Response {
+    let mut response = of_bytes(StatusCode::OK, text.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
 fn of_bytes(status: StatusCode, bytes: Bytes) -> Response {
     let mut response = http::Response::new(Body::from(bytes));
     *response.status_mut() = status;

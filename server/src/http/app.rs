@@ -4,21 +4,19 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use creneau::{CalendarId, Engine};
+use creneau::{CalendarId, CallerId, Engine};
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::access::Access;
 use super::answer::Response;
 use super::limits::Limits;
 use super::local::{Zone, Zones};
-use super::options::Options;
 use super::problem::{Code, Problem};
-use super::rates::Pacer;
 use super::refusal;
 use super::request::{self, Asked};
-use super::router::{Found, Operation, Router};
+use super::router::{Found, Operation};
+use super::watch::Watch;
 use super::{appointments, backup, calendars, events, health, holds, slots};
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
@@ -38,42 +36,14 @@ pub(super) struct Place {
 pub(super) struct App {
     pub(super) engine: Engine,
     pub(super) limits: Limits,
-    access: Access,
-    pacer: Pacer,
-    router: Router,
+    /// What is known of the server from outside.
+    pub(super) watch: Arc<Watch>,
     zones: Zones,
-    ending: watch::Sender<bool>,
-    /// Places for readers of the change feed.
-    pub(super) feeds: Arc<Semaphore>,
 }
 
 impl App {
-    /// # Errors
-    ///
-    /// When what the program is made of contradicts itself, which tests exclude.
-    pub(super) fn new(engine: Engine, options: &Options) -> Result<Self, String> {
-        let limits = options.limits;
-        let router = Router::new().map_err(|error| error.to_string())?;
-        let access = Access::new(options.tokens.clone())?;
-        let pacer = Pacer::new(options.rates);
-        let feeds = limits.feeds_max.clamp(1, Semaphore::MAX_PERMITS);
-        let feeds = Arc::new(Semaphore::new(feeds));
-        let (zones, ending) = (Zones::default(), watch::Sender::new(false));
-        Ok(Self { engine, limits, access, pacer, router, zones, ending, feeds })
-    }
-
-    /// Has `/readyz` say no from now on, and ends the change feeds.
-    pub(super) fn end(&self) {
-        self.ending.send_replace(true);
-    }
-
-    pub(super) fn is_ending(&self) -> bool {
-        *self.ending.borrow()
-    }
-
-    /// Tells when the end has come.
-    pub(super) fn ending(&self) -> watch::Receiver<bool> {
-        self.ending.subscribe()
+    pub(super) fn new(engine: Engine, watch: Arc<Watch>) -> Self {
+        Self { engine, limits: watch.limits, watch, zones: Zones::default() }
     }
 
     /// The zone of a calendar.
@@ -81,13 +51,15 @@ impl App {
         self.zones.of(&self.engine, calendar).await
     }
 
-    /// Answers a request.
+    /// Answers a request of `caller`.
     pub(super) async fn answer(
         self: Arc<Self>,
         place: Place,
+        caller: CallerId,
+        found: Found,
         request: Request<Incoming>,
     ) -> Response {
-        match self.try_answer(place, request).await {
+        match self.try_answer(place, caller, found, request).await {
             Ok(response) => response,
             Err(problem) => problem.into(),
         }
@@ -96,21 +68,12 @@ impl App {
     async fn try_answer(
         self: Arc<Self>,
         place: Place,
+        caller: CallerId,
+        found: Found,
         request: Request<Incoming>,
     ) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
-        let found = self.router.find(&parts.method, parts.uri.path());
-        let probes = found.as_ref().is_ok_and(|found| found.operation.probes());
-        if let Some(address) = place.address.filter(|_| !probes) {
-            self.pacer.address(address)?;
-        }
-        let Found { operation, template, id } = found?;
-        // Never the path itself: whoever holds an identifier may act with it.
-        tracing::debug!(method = %parts.method, path = template, "request");
-        let caller = self.access.admit(&parts.headers, operation.needs())?;
-        if self.access.asks() && !operation.probes() {
-            self.pacer.token(&caller.name)?;
-        }
+        let Found { operation, id, .. } = found;
         let bytes_max = if operation.describes_a_calendar() {
             self.limits.calendar_bytes_max
         } else {
@@ -118,8 +81,8 @@ impl App {
         };
         let body = request::body(&parts.headers, body, bytes_max, self.limits.body_timeout).await?;
         let query = parts.uri.query().map(str::to_owned);
-        let caller = caller.name.clone();
-        let asked = Asked { id, query, headers: parts.headers, body, caller, local: place.local };
+        let (headers, local) = (parts.headers, place.local);
+        let asked = Asked { id, query, headers, body, caller, local };
         let patience = match operation.takes_long() {
             true => self.limits.backup_timeout,
             false => self.limits.answer_timeout,
@@ -145,7 +108,8 @@ impl App {
 async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Response, Problem> {
     match operation {
         Operation::Livez => health::livez(&asked),
-        Operation::Readyz => health::readyz(app, &asked),
+        Operation::Readyz => health::readyz(&app.watch, &asked).await,
+        Operation::Metrics => health::metrics(&app.watch, &asked).await,
         Operation::Version => health::version(&asked),
         Operation::CreateCalendar => calendars::create(app, &asked).await,
         Operation::ListCalendars => calendars::list(app, &asked).await,

@@ -42,10 +42,10 @@ pub(super) fn follow(app: &App, asked: &Asked) -> Result<Response, Problem> {
         let rule = format!("must be the id of an event: the last one is {end}");
         return Err(Problem::invalid("after", rule));
     }
-    if app.is_ending() {
+    if app.watch.is_ending() {
         return Err(refusal::unavailable());
     }
-    let Ok(place) = app.feeds.clone().try_acquire_owned() else {
+    let Ok(place) = app.watch.feeds.clone().try_acquire_owned() else {
         let detail = "as many readers as may be follow the events";
         return Err(Problem::new(Code::Overloaded, detail).retry_after(RETRY_AFTER));
     };
@@ -53,7 +53,7 @@ pub(super) fn follow(app: &App, asked: &Asked) -> Result<Response, Problem> {
     let feed = Following {
         feed: app.engine.feed(after),
         messages,
-        ending: app.ending(),
+        ending: app.watch.ending(),
         heartbeat: app.limits.feed_heartbeat,
         _place: place,
     };

@@ -36,6 +36,10 @@ pub struct Limits {
     /// How long `/readyz` says no before the server takes no more connections: as long as a load
     /// balancer needs to see it. Zero where nothing looks.
     pub unready_for: Duration,
+    /// How long an answer may take before its request is logged as slow.
+    pub slow_request: Duration,
+    /// Bytes below which `/readyz` warns of a disk that fills. Nothing is refused for it.
+    pub disk_free_min: u64,
 }
 
 impl Default for Limits {
@@ -54,6 +58,8 @@ impl Default for Limits {
             feed_heartbeat: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(10),
             unready_for: Duration::ZERO,
+            slow_request: Duration::from_secs(1),
+            disk_free_min: 1 << 30,
         }
     }
 }

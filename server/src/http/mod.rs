@@ -6,20 +6,26 @@
 //! - `serve`: connections, from the listener to the graceful end; `pace` cuts off the slow, `tls`
 //!   has the certificates.
 //! - `access` and `rates`: who may do what, and how often.
+//! - `front`: what every request passes: it is counted, logged, traced, and answered here while
+//!   there is no engine yet.
 //! - `router`: which path and method is which operation.
 //! - `app`: one request, from its header to its answer.
 //! - `request`, `answer` and `body`: reading headers, queries and bodies; writing answers.
 //! - `problem` and `refusal`: every refusal, and which of the engine's becomes which.
 //! - `local`, `cursor`, `dto`, `calendar_dto`, `event_dto`: instants, places in a list
 //!   and JSON as clients see them.
+//! - `watch`, `readiness` and `metrics`: what is known of the server from outside.
 //! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`:
 //!   the operations.
 
+mod front;
 mod limits;
 mod options;
 mod pace;
 mod serve;
 pub(crate) mod tls;
+
+mod traces;
 
 mod access;
 mod rates;
@@ -47,9 +53,15 @@ mod health;
 mod holds;
 mod slots;
 
+mod metrics;
+mod readiness;
+mod watch;
+
 pub use access::{Scope, Tokens, issue};
+pub use front::Front;
 pub use limits::Limits;
 pub use options::Options;
 pub use rates::{Rate, Rates};
-pub use serve::serve;
+pub use serve::{serve, serve_front};
 pub use tls::Tls;
+pub use watch::Watched;

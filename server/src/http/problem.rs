@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::answer::{self, Response};
 use super::local::Local;
+use super::readiness::Check;
 
 /// What a refusal is called, for good: clients decide by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +141,12 @@ pub(super) enum More {
     Appointment { appointment_id: String },
     Calendar { calendar_id: String },
     Version { current_version: u32 },
+    Checks { checks: Vec<Check> },
 }
+
+/// The code of an answer that is a problem, for who counts answers.
+#[derive(Clone, Copy)]
+pub(super) struct Named(pub(super) &'static str);
 
 /// A refusal.
 #[derive(Debug)]
@@ -221,6 +227,7 @@ impl From<Problem> for Response {
             more: &problem.more,
         };
         let mut response = answer::json(status, &body);
+        response.extensions_mut().insert(Named(code));
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);

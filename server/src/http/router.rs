@@ -11,6 +11,7 @@ use super::problem::{Code, Problem};
 pub(super) enum Operation {
     Livez,
     Readyz,
+    Metrics,
     Version,
     CreateCalendar,
     ListCalendars,
@@ -43,6 +44,7 @@ impl Operation {
             | Self::BackUp => true,
             Self::Livez
             | Self::Readyz
+            | Self::Metrics
             | Self::Version
             | Self::ListCalendars
             | Self::ReadCalendar
@@ -67,9 +69,11 @@ impl Operation {
             | Self::CancelAppointment
             | Self::MoveAppointment
             | Self::SearchAppointments => Need::Scope(Scope::Book),
-            Self::CreateCalendar | Self::ChangeCalendar | Self::FollowEvents | Self::BackUp => {
-                Need::Scope(Scope::Operate)
-            }
+            Self::Metrics
+            | Self::CreateCalendar
+            | Self::ChangeCalendar
+            | Self::FollowEvents
+            | Self::BackUp => Need::Scope(Scope::Operate),
         }
     }
 
@@ -98,6 +102,7 @@ struct Path {
 const PATHS: &[Path] = &[
     Path { template: "/livez", operations: &[(Method::GET, Operation::Livez)] },
     Path { template: "/readyz", operations: &[(Method::GET, Operation::Readyz)] },
+    Path { template: "/metrics", operations: &[(Method::GET, Operation::Metrics)] },
     Path { template: "/version", operations: &[(Method::GET, Operation::Version)] },
     Path {
         template: "/v1/calendars",

@@ -16,11 +16,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::app::{App, Place};
+use super::app::Place;
+use super::front::Front;
 use super::limits::{HEADER_BYTES_MAX, Limits};
 use super::options::Options;
 use super::pace::{Paced, Turns};
 use super::tls::Tls;
+use super::watch::{Watch, Watched};
 
 /// The first and the longest wait after a connection could not be accepted: most often the
 /// process has no file descriptor left, and gets one back when a connection ends.
@@ -40,27 +42,40 @@ pub async fn serve(
     options: impl Into<Options>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let options = options.into();
-    let limits = options.limits;
-    let app = Arc::new(App::new(engine, &options).map_err(io::Error::other)?);
+    let front = Front::new(options.into(), Watched::default())?;
+    front.open(engine);
+    serve_front(front, listener, shutdown).await
+}
+
+/// As [`serve`], from the first moment on: until [`Front::open`] gives it an engine, only health
+/// and metrics are answered, and everything else is 503 `unavailable`.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_front(
+    front: Front,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let limits = front.watch().limits;
     let places = Arc::new(Semaphore::new(limits.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
     let (open, mut all_closed) = mpsc::channel::<Infallible>(1);
     let mut server = Server {
-        app,
+        front,
         limits,
-        tls: options.tls,
         closing: watch::Sender::new(false),
         open,
         graceful: GracefulShutdown::new(),
         connections: JoinSet::new(),
     };
-    let mut ending = pin!(end(server.app.clone(), limits.unready_for, shutdown));
+    let mut ending = pin!(end(server.front.watch().clone(), limits.unready_for, shutdown));
     loop {
         tokio::select! {
             biased;
             () = &mut ending => break,
             Some(_) = server.connections.join_next(), if !server.connections.is_empty() => {}
-            accepted = accept(&listener, &places) => {
+            accepted = accept(&listener, &places, server.front.watch()) => {
                 let (stream, permit) = accepted?;
                 server.take(stream, permit);
             }
@@ -83,9 +98,9 @@ pub async fn serve(
 }
 
 /// Waits for the order to end, and lets load balancers see it first.
-async fn end(app: Arc<App>, unready_for: Duration, shutdown: impl Future<Output = ()>) {
+async fn end(watch: Arc<Watch>, unready_for: Duration, shutdown: impl Future<Output = ()>) {
     shutdown.await;
-    app.end();
+    watch.end();
     tokio::time::sleep(unready_for).await;
 }
 
@@ -93,8 +108,15 @@ async fn end(app: Arc<App>, unready_for: Duration, shutdown: impl Future<Output 
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
+    watch: &Watch,
 ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let permit = match places.clone().try_acquire_owned() {
+        Ok(permit) => permit,
+        Err(_) => {
+            watch.meters.connections_full.inc();
+            places.clone().acquire_owned().await.map_err(io::Error::other)?
+        }
+    };
     let mut wait = BACK_OFF_FIRST;
     loop {
         match listener.accept().await {
@@ -103,6 +125,7 @@ async fn accept(
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
             Err(error) => {
+                watch.meters.accepts_failed.inc();
                 tracing::warn!(%error, "no connection can be accepted for a moment");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(BACK_OFF_LAST);
@@ -111,11 +134,27 @@ async fn accept(
     }
 }
 
+/// A connection that is counted as open.
+struct Open(Arc<Watch>);
+
+impl Open {
+    fn new(watch: Arc<Watch>) -> Self {
+        watch.meters.connections.inc();
+        watch.meters.connections_open.inc();
+        Self(watch)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.meters.connections_open.dec();
+    }
+}
+
 /// What the connections of a server have in common.
 struct Server {
-    app: Arc<App>,
+    front: Front,
     limits: Limits,
-    tls: Option<Tls>,
     /// Ends TLS handshakes that are under way.
     closing: watch::Sender<bool>,
     open: mpsc::Sender<Infallible>,
@@ -134,10 +173,10 @@ impl Server {
         let local = peer.is_some_and(|peer| peer.is_loopback() || Some(peer) == here);
         let place =
             Place { _permit: Arc::new(permit), _open: self.open.clone(), address: peer, local };
-        let (app, limits) = (self.app.clone(), self.limits);
+        let (front, limits) = (self.front.clone(), self.limits);
         let watcher = self.graceful.watcher();
-        let Some(acceptor) = self.tls.as_ref().map(Tls::acceptor) else {
-            self.connections.spawn(converse(stream, place, app, limits, watcher));
+        let Some(acceptor) = front.tls().map(Tls::acceptor) else {
+            self.connections.spawn(converse(stream, place, front, limits, watcher));
             return;
         };
         let mut closing = self.closing.subscribe();
@@ -148,7 +187,7 @@ impl Server {
                 _ = closing.wait_for(|closing| *closing) => return,
             };
             match greeted {
-                Ok(Ok(stream)) => converse(stream, place, app, limits, watcher).await,
+                Ok(Ok(stream)) => converse(stream, place, front, limits, watcher).await,
                 Ok(Err(error)) => tracing::debug!(%error, "no TLS connection came about"),
                 Err(_) => tracing::debug!("a client took too long to begin TLS"),
             }
@@ -160,17 +199,18 @@ impl Server {
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     place: Place,
-    app: Arc<App>,
+    front: Front,
     limits: Limits,
     watcher: Watcher,
 ) {
+    let open = Open::new(front.watch().clone());
     let turns = Turns::default();
     let Limits { header_timeout, stall_timeout, idle_timeout, .. } = limits;
     let stream = Paced::new(stream, turns.clone(), header_timeout, stall_timeout);
     let service = service_fn(move |request| {
-        let (app, place, turn) = (app.clone(), place.clone(), turns.begin());
+        let (front, place, turn) = (front.clone(), place.clone(), turns.begin());
         async move {
-            let answer = app.answer(place, request).await;
+            let answer = front.answer(place, request).await;
             drop(turn);
             Ok::<_, Infallible>(answer)
         }
@@ -183,6 +223,7 @@ async fn converse(
         .max_buf_size(HEADER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
+        open.0.meters.connections_broken.inc();
         tracing::debug!(%error, "a connection ended early");
     }
 }

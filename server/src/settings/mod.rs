@@ -18,6 +18,7 @@ use creneau::booking::{Guard, GuardScope};
 use creneau::{Config, Error};
 
 use crate::cli::SettingsArgs;
+use crate::commands::logging::Log;
 use crate::http::{Limits, Rate, Rates};
 
 use layers::{FILE_VARIABLE, Source, Value};
@@ -41,7 +42,7 @@ pub(crate) struct Settings {
     pub(crate) insecure: bool,
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) tls: Option<TlsFiles>,
-    pub(crate) log: String,
+    pub(crate) log: Log,
     pub(crate) rates: Rates,
     pub(crate) limits: Limits,
     /// Everything but the place.
@@ -82,7 +83,10 @@ impl Settings {
             insecure: given.flag(&table::INSECURE),
             token_file: given.text(&table::TOKEN_FILE).map(PathBuf::from),
             tls: given.tls(),
-            log: given.text(&table::LOG).unwrap_or_default(),
+            log: Log {
+                filter: given.text(&table::LOG).unwrap_or_default(),
+                json: given.text(&table::LOG_FORMAT).as_deref() == Some("json"),
+            },
             rates: Rates {
                 token: given.rate(&table::RATE_TOKEN, &table::RATE_TOKEN_BURST),
                 address: given.rate(&table::RATE_ADDRESS, &table::RATE_ADDRESS_BURST),
@@ -205,6 +209,8 @@ impl Given {
             feed_heartbeat: self.seconds(&table::FEED_HEARTBEAT),
             drain_timeout: self.seconds(&table::DRAIN_TIMEOUT),
             unready_for: self.seconds(&table::UNREADY),
+            slow_request: Duration::from_millis(self.whole(&table::SLOW_REQUEST).unwrap_or(0)),
+            disk_free_min: self.whole(&table::DISK_FREE_MIN).unwrap_or_default(),
         }
     }
 

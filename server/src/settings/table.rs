@@ -79,6 +79,7 @@ settings! {
     HOLD_LIMIT = "hold_limit", Kind::OneOf(&["calendar", "engine", "none"]),
         "where a patient may have one live hold: in each calendar, in all, or without a limit";
     LOG = "log", text("info"), "what is logged, such as debug or warn,creneau=info";
+    LOG_FORMAT = "log_format", Kind::OneOf(&["text", "json"]), "a text for people, or JSON lines";
     TLS_CERTIFICATE = "tls.certificate", NOTHING, "the certificates, PEM, the server's own first";
     TLS_KEY = "tls.key", NOTHING, "the private key of the first of them, PEM";
     RATE_TOKEN = "rate_limits.token_per_second", off_or(1, 1_000_000),
@@ -113,6 +114,10 @@ settings! {
         "for which the end of the server waits for requests under way";
     UNREADY = "http.unready_seconds", whole(0, 600, 0),
         "for which /readyz says no before the port closes: what a load balancer needs to see it";
+    SLOW_REQUEST = "http.slow_request_ms", whole(1, 600_000, 1_000),
+        "an answer may take before its request is logged as slow";
+    DISK_FREE_MIN = "http.disk_free_bytes_min", whole(0, 1 << 50, 1 << 30),
+        "bytes below which /readyz warns of a disk that fills; nothing is refused for it";
     CALENDAR_HOLDS_MAX = "engine.calendar_holds_max", whole(1, 1_024, 512),
         "new holds under way in one calendar";
     CALENDAR_REQUESTS_MAX = "engine.calendar_requests_max", whole(2, 2_048, 1_024),

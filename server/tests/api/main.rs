@@ -28,3 +28,5 @@ mod repeats;
 mod slots;
 #[cfg(test)]
 mod surge;
+#[cfg(test)]
+mod watching;

@@ -24,3 +24,5 @@ mod secured;
 mod serving;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod watched;
