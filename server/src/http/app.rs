@@ -85,6 +85,7 @@ impl App {
         request: Request<Incoming>,
     ) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
+        request::check_host(parts.version, &parts.headers)?;
         let Found { operation, template, id } =
             self.router.find(&parts.method, parts.uri.path())?;
         // Never the path itself: whoever holds an identifier may act with it.
