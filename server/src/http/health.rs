@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::{self, Response};
 use super::app::App;
@@ -9,13 +10,18 @@ use super::problem::Problem;
 use super::refusal;
 use super::request::Asked;
 
-#[derive(Serialize)]
-struct Health {
+/// What the server is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `alive` or `ready`.
+    #[schema(pattern = "^(alive|ready)$")]
     status: &'static str,
 }
 
-#[derive(Serialize)]
-struct Version {
+/// Which server it is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Version {
+    #[schema(pattern = "^creneau$")]
     name: &'static str,
     version: &'static str,
 }

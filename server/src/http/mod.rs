@@ -10,10 +10,11 @@
 //! - `problem` and `refusal`: every refusal, and which of the engine's becomes which.
 //! - `local`, `cursor`, `dto`, `calendar_dto`, `event_dto`: instants, places in a list
 //!   and JSON as clients see them.
-//! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`:
+//! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`, `docs`:
 //!   the operations.
+//! - `openapi`: what the operations ask and answer, as a document.
 
-mod limits;
+pub(in crate::http) mod limits;
 mod pace;
 mod serve;
 
@@ -35,10 +36,14 @@ mod local;
 mod appointments;
 mod backup;
 mod calendars;
+mod docs;
 mod events;
 mod health;
 mod holds;
 mod slots;
 
+mod openapi;
+
 pub use limits::Limits;
+pub use openapi::openapi;
 pub use serve::serve;

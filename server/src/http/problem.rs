@@ -6,14 +6,17 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::{self, Response};
 use super::local::Local;
+use super::openapi::texts;
 
 /// What a refusal is called, for good: clients decide by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Code {
     InvalidRequest,
+    Unauthorized,
     Forbidden,
     NotFound,
     UnknownCalendar,
@@ -38,6 +41,7 @@ pub(super) enum Code {
     BeyondHorizon,
     IdempotencyKeyReused,
     VersionRequired,
+    TooManyRequests,
     Internal,
     Overloaded,
     CalendarUnavailable,
@@ -48,11 +52,12 @@ pub(super) enum Code {
 impl Code {
     /// Its status, its name, and its title.
     #[rustfmt::skip]
-    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+    pub(super) const fn parts(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
             Self::InvalidRequest =>
                 (S::BAD_REQUEST, "invalid_request", "The request breaks a rule"),
+            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "The request needs a token"),
             Self::Forbidden => (S::FORBIDDEN, "forbidden", "The request is not allowed"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing at this address"),
             Self::UnknownCalendar =>
@@ -95,6 +100,8 @@ impl Code {
             ),
             Self::VersionRequired =>
                 (S::PRECONDITION_REQUIRED, "version_required", "The request must name a version"),
+            Self::TooManyRequests =>
+                (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests for now"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
             Self::Overloaded => (S::SERVICE_UNAVAILABLE, "overloaded", "Too much is under way"),
             Self::CalendarUnavailable =>
@@ -108,7 +115,7 @@ impl Code {
 }
 
 /// A field that breaks a rule.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct FieldError {
     /// The field, as a path.
     pub(super) field: String,
@@ -117,10 +124,13 @@ pub(super) struct FieldError {
 }
 
 /// A slot that can be had instead.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Alternative {
+    #[schema(value_type = texts::CalendarId)]
     pub(super) calendar_id: String,
+    #[schema(value_type = texts::LocalInstant)]
     pub(super) start: Local,
+    #[schema(value_type = texts::LocalInstant)]
     pub(super) end: Local,
 }
 
