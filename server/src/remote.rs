@@ -37,11 +37,15 @@ pub struct Trust<'a> {
     pub ca: Option<&'a Path>,
 }
 
-/// A running server.
+/// A running server. A clone is a handle to the same.
 #[derive(Clone)]
 pub struct Remote {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    base: Arc<str>,
+    base: String,
     token: Option<HeaderValue>,
 }
 
@@ -73,12 +77,12 @@ impl Remote {
             .enable_http1()
             .wrap_connector(connector);
         let http = HttpClient::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { http, base: base.into(), token })
+        Ok(Self { inner: Arc::new(Inner { http, base: base.to_owned(), token }) })
     }
 
     /// Its URL.
     pub(crate) fn url(&self) -> &str {
-        &self.base
+        &self.inner.base
     }
 
     /// Sends a request once; an empty key or body is none.
@@ -89,18 +93,19 @@ impl Remote {
         key: &str,
         body: Bytes,
     ) -> Result<Answer, String> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let mut request =
+            Request::builder().method(method).uri(format!("{}{path}", self.inner.base));
         if !key.is_empty() {
             request = request.header("idempotency-key", key);
         }
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = &self.inner.token {
             request = request.header(AUTHORIZATION, token);
         }
         let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
-        let response = self.http.request(request).await.map_err(|error| causes(&error))?;
+        let response = self.inner.http.request(request).await.map_err(|error| causes(&error))?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| causes(&*error))?.to_bytes();
@@ -112,7 +117,7 @@ impl Remote {
     /// An answer that was not to be expected, in words.
     pub(crate) fn unexpected(&self, answer: &Answer) -> String {
         let detail = answer.text("detail");
-        let text = format!("{} answered {} {detail}", self.base, answer.status);
+        let text = format!("{} answered {} {detail}", self.inner.base, answer.status);
         match answer.status {
             StatusCode::UNAUTHORIZED => format!("{text}; name a file with a token: --token-file"),
             _ => text.trim_end().to_owned(),

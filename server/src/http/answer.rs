@@ -17,7 +17,7 @@ pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// For answers that may be kept, and must be asked for again by their tag.
 pub(super) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An answer in JSON that nothing in between may keep.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -39,10 +39,14 @@ pub(super) fn text(text: String, kind: HeaderValue) -> Response {
 }
 
 fn of_bytes(status: StatusCode, bytes: Bytes) -> Response {
+    of_kind(status, JSON, bytes)
+}
+
+fn of_kind(status: StatusCode, kind: HeaderValue, bytes: Bytes) -> Response {
     let mut response = http::Response::new(Body::from(bytes));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     response
 }
@@ -94,14 +98,19 @@ pub(super) fn unless_known(
 /// As [`unless_known`], with a strong tag made of the body itself.
 pub(super) fn hashed(asked: &HeaderMap, body: &impl Serialize) -> Response {
     let Ok(bytes) = serde_json::to_vec(body) else { return json(StatusCode::OK, body) };
+    content(asked, JSON, bytes.into())
+}
+
+/// As [`hashed`], for content of any kind.
+pub(super) fn content(asked: &HeaderMap, kind: HeaderValue, bytes: Bytes) -> Response {
     let hash = blake3::hash(&bytes).to_hex();
     // Half of the hash: 128 bits tell any two answers apart.
     let tag = format!("\"{}\"", hash.get(..32).unwrap_or_default());
-    let Ok(tag) = HeaderValue::from_str(&tag) else { return json(StatusCode::OK, body) };
+    let Ok(tag) = HeaderValue::from_str(&tag) else { return of_kind(StatusCode::OK, kind, bytes) };
     if knows(asked, &tag) {
         return tagged(empty(StatusCode::NOT_MODIFIED), &tag);
     }
-    tagged(of_bytes(StatusCode::OK, bytes.into()), &tag)
+    tagged(of_kind(StatusCode::OK, kind, bytes), &tag)
 }
 
 /// Whether `If-None-Match` names the tag, by weak comparison as RFC 9110 has it.

@@ -17,7 +17,7 @@ use super::refusal;
 use super::request::{self, Asked};
 use super::router::{Found, Operation};
 use super::watch::Watch;
-use super::{appointments, backup, calendars, events, health, holds, slots};
+use super::{appointments, backup, calendars, docs, events, health, holds, slots};
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
 /// is gone, so that the bound on connections bounds the writes under way too; and the end of the
@@ -107,6 +107,10 @@ impl App {
 
 async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Response, Problem> {
     match operation {
+        Operation::Home => docs::home(&asked),
+        Operation::ShowDocs => docs::page(&asked),
+        Operation::ReadDocsFile => docs::file(&asked),
+        Operation::ReadOpenApi => docs::document(&asked),
         Operation::Livez => health::livez(&asked),
         Operation::Readyz => health::readyz(&app.watch, &asked).await,
         Operation::Metrics => health::metrics(&app.watch, &asked).await,

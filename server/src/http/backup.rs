@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use creneau::Error;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::answer::{self, Response};
 use super::app::App;
@@ -12,14 +13,21 @@ use super::problem::{Code, Problem};
 use super::refusal;
 use super::request::Asked;
 
-#[derive(Deserialize)]
+/// Where a backup is to be written.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct BackupAsked {
+#[schema(as = BackupRequest)]
+pub(super) struct BackupAsked {
+    /// An absolute path on the server's machine, where nothing is yet.
+    #[schema(value_type = String, pattern = "^/")]
     to: PathBuf,
 }
 
-#[derive(Serialize)]
-struct BackupBody {
+/// A backup that is whole.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Backup)]
+pub(super) struct BackupBody {
+    #[schema(value_type = String)]
     to: PathBuf,
     /// The last entry that is in it.
     last: u64,

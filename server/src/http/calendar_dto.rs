@@ -5,51 +5,79 @@ use creneau::{
     Practitioner, Reason, ReasonId, WeeklyHours,
 };
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use super::dto::Text;
 use super::local::{Day, Local, Zone};
+use super::openapi::texts;
 
 /// What a grid, a number of lanes and a horizon are where the request says nothing.
 const GRID_MINUTES: u8 = 5;
 const LANES: u16 = 1;
 const HORIZON_DAYS: u16 = 90;
 
-/// `POST /v1/calendars`.
-#[derive(Deserialize)]
+/// A calendar to be made.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CalendarRequest)]
 pub(super) struct CalendarAsked {
+    /// What the calendar is called elsewhere; unique; at most 128 bytes.
     #[serde(default)]
+    #[schema(value_type = Option<texts::ExternalId>)]
     external_id: Option<String>,
+    /// Who is seen; left out for a centre.
     #[serde(default)]
     practitioner: Option<PractitionerJson>,
     location: LocationJson,
+    #[schema(value_type = texts::TimeZone)]
     time_zone: String,
+    /// The step on which appointments start, in minutes: a divisor of 60; 5 if left out.
     #[serde(default)]
+    #[schema(value_type = Option<texts::GridMinutes>)]
     grid_minutes: Option<u8>,
+    /// How many people can be seen at once; 1 if left out.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 1000)]
     lanes: Option<u16>,
+    /// Why people come; each `id` once.
+    #[schema(min_items = 1, max_items = 100)]
     reasons: Vec<ReasonJson>,
     weekly_hours: WeekJson,
+    /// Dates with other hours than their weekday has, each once.
     #[serde(default)]
+    #[schema(max_items = 1000)]
     exceptions: Vec<ExceptionJson>,
+    /// Days after today that can be booked; 90 if left out.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 730)]
     horizon_days: Option<u16>,
 }
 
-/// `PATCH /v1/calendars/{id}`. A field that is null is refused: it could mean "leave it" as well
-/// as "empty it".
-#[derive(Deserialize)]
+/// What is to be changed of a calendar: each field that is named is replaced as a whole. A field
+/// that is null is refused, because it could mean "leave it" as well as "empty it".
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CalendarChange)]
 pub(super) struct ChangeAsked {
+    /// The hours of a week; a weekday that is left out is closed.
     #[serde(default, deserialize_with = "some")]
+    #[schema(nullable = false)]
     weekly_hours: Option<WeekJson>,
+    /// Dates with other hours than their weekday has, each once.
     #[serde(default, deserialize_with = "some")]
+    #[schema(max_items = 1000, nullable = false)]
     exceptions: Option<Vec<ExceptionJson>>,
+    /// Why people come; each `id` once.
     #[serde(default, deserialize_with = "some")]
+    #[schema(min_items = 1, max_items = 100, nullable = false)]
     reasons: Option<Vec<ReasonJson>>,
+    /// How many people can be seen at once.
     #[serde(default, deserialize_with = "some")]
+    #[schema(minimum = 1, maximum = 1000, nullable = false)]
     lanes: Option<u16>,
+    /// Days after today that can be booked.
     #[serde(default, deserialize_with = "some")]
+    #[schema(minimum = 1, maximum = 730, nullable = false)]
     horizon_days: Option<u16>,
 }
 
@@ -57,67 +85,107 @@ fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(json: D) -> Result<Optio
     T::deserialize(json).map(Some)
 }
 
-#[derive(Deserialize, Serialize)]
+/// Who is seen.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Practitioner)]
 pub(super) struct PractitionerJson {
+    #[schema(value_type = texts::Name)]
     pub(super) name: String,
+    /// In the host's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::Name>)]
     pub(super) specialty: Option<String>,
 }
 
-#[derive(Deserialize, Serialize)]
+/// Where people are seen.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Location)]
 pub(super) struct LocationJson {
+    #[schema(value_type = texts::Name)]
     pub(super) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::Address>)]
     pub(super) address: Option<String>,
+    /// Degrees north.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -90, maximum = 90)]
     pub(super) lat: Option<f64>,
+    /// Degrees east.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -180, maximum = 180)]
     pub(super) lon: Option<f64>,
+    /// In the host's own words, such as `75`, `2A` or `971`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::Department>)]
     pub(super) department: Option<String>,
 }
 
-#[derive(Deserialize, Serialize)]
+/// Why someone comes. Its duration and its buffer together take at most 128 steps of the grid.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Reason)]
 struct ReasonJson {
+    #[schema(value_type = texts::ReasonId)]
     id: Text<ReasonId>,
+    #[schema(value_type = texts::Name)]
     name: String,
+    /// From its start to its end.
+    #[schema(minimum = 1, maximum = 7680)]
     duration_minutes: u16,
+    /// Minutes after its end for which its lane stays occupied.
     #[serde(default)]
+    #[schema(maximum = 7679)]
     buffer_minutes: u16,
 }
 
-#[derive(Deserialize, Serialize)]
+/// The hours of a week, in local time. A day that is left out is closed.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WeeklyHours)]
 pub(super) struct WeekJson {
     #[serde(default)]
+    #[schema(value_type = Vec<texts::Hours>, max_items = 24)]
     monday: Vec<Text<Interval>>,
     #[serde(default)]
+    #[schema(value_type = Vec<texts::Hours>, max_items = 24)]
     tuesday: Vec<Text<Interval>>,
     #[serde(default)]
+    #[schema(value_type = Vec<texts::Hours>, max_items = 24)]
     wednesday: Vec<Text<Interval>>,
     #[serde(default)]
+    #[schema(value_type = Vec<texts::Hours>, max_items = 24)]
     thursday: Vec<Text<Interval>>,
     #[serde(default)]
+    #[schema(value_type = Vec<texts::Hours>, max_items = 24)]
     friday: Vec<Text<Interval>>,
     #[serde(default)]
+    #[schema(value_type = Vec<texts::Hours>, max_items = 24)]
     saturday: Vec<Text<Interval>>,
     #[serde(default)]
+    #[schema(value_type = Vec<texts::Hours>, max_items = 24)]
     sunday: Vec<Text<Interval>>,
 }
 
-#[derive(Deserialize)]
+/// The hours of one date, in place of those of its weekday; none for a closed day.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ExceptionRequest)]
 struct ExceptionJson {
+    #[schema(value_type = texts::Date)]
     date: Text<Day>,
+    #[schema(value_type = Vec<texts::Hours>, max_items = 24)]
     hours: Vec<Text<Interval>>,
 }
 
-#[derive(Serialize)]
+/// The hours of one date, in place of those of its weekday; none for a closed day.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Exception)]
 pub(super) struct ExceptionBody {
+    #[schema(value_type = texts::Date)]
     date: String,
+    #[schema(value_type = Vec<texts::Hours>, max_items = 24)]
     hours: Vec<Text<Interval>>,
 }
 
@@ -201,21 +269,34 @@ impl From<ChangeAsked> for Change {
 }
 
 /// A calendar.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Calendar)]
 pub(super) struct CalendarBody {
+    #[schema(value_type = texts::CalendarId)]
     calendar_id: String,
+    /// Counts the changes, from 1; it is the `ETag`.
+    #[schema(minimum = 1)]
     version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::ExternalId>, nullable = false)]
     external_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     practitioner: Option<PractitionerJson>,
     location: LocationJson,
+    #[schema(value_type = texts::TimeZone)]
     time_zone: String,
+    #[schema(value_type = texts::GridMinutes)]
     grid_minutes: u8,
+    #[schema(minimum = 1, maximum = 1000)]
     lanes: u16,
+    #[schema(min_items = 1, max_items = 100)]
     reasons: Vec<ReasonJson>,
     weekly_hours: WeekJson,
+    /// In the order of their dates.
+    #[schema(max_items = 1000)]
     exceptions: Vec<ExceptionBody>,
+    #[schema(minimum = 1, maximum = 730)]
     horizon_days: u16,
 }
 
@@ -248,29 +329,40 @@ impl From<CalendarInfo> for CalendarBody {
 }
 
 /// A page of calendars.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct CalendarsPage {
+    /// In the order of their ids.
+    #[schema(max_items = 1000)]
     pub(super) calendars: Vec<CalendarBody>,
+    /// The `cursor` of the next page, where there is more.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::Cursor>, nullable = false)]
     pub(super) next: Option<String>,
 }
 
 /// A calendar after a change, and what now lies outside its hours.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangedCalendar)]
 pub(super) struct ChangedBody {
     #[serde(flatten)]
     pub(super) calendar: CalendarBody,
+    /// What is not over and now lies outside the hours, by its start.
     pub(super) outside: Vec<OutsideBody>,
 }
 
 /// A hold or an appointment that lies outside the hours.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Outside)]
 pub(super) struct OutsideBody {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::HoldId>, nullable = false)]
     hold_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::AppointmentId>, nullable = false)]
     appointment_id: Option<String>,
+    #[schema(value_type = texts::LocalInstant)]
     start: Local,
+    #[schema(value_type = texts::LocalInstant)]
     end: Local,
 }
 

@@ -10,8 +10,10 @@ use creneau::{
 };
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::local::{Instant, Local, Zone};
+use super::openapi::texts;
 
 /// A value that is written as text.
 #[derive(Clone, Debug)]
@@ -41,59 +43,99 @@ impl<T: fmt::Display> Serialize for Text<T> {
     }
 }
 
-/// `POST /v1/holds`.
-#[derive(Deserialize)]
+/// A slot to be held for a patient.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = HoldRequest)]
 pub(super) struct HoldAsked {
+    #[schema(value_type = texts::CalendarId)]
     pub(super) calendar_id: String,
+    /// On the grid of the calendar.
+    #[schema(value_type = texts::Instant)]
     pub(super) start: Text<Instant>,
+    /// The id of one of the calendar's reasons.
+    #[schema(value_type = texts::ReasonId)]
     pub(super) reason: Text<ReasonId>,
+    /// Who comes.
+    #[schema(value_type = texts::PatientId)]
     pub(super) patient_id: Text<PersonId>,
 }
 
-/// `POST /v1/appointments/{id}/move`.
-#[derive(Deserialize)]
+/// Where an appointment is to be moved.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MoveRequest)]
 pub(super) struct MoveAsked {
+    /// On the grid of the calendar moved to.
+    #[schema(value_type = texts::Instant)]
     pub(super) start: Text<Instant>,
+    /// The calendar moved to; where the appointment lies if left out.
     #[serde(default)]
+    #[schema(value_type = Option<texts::CalendarId>)]
     pub(super) calendar_id: Option<String>,
 }
 
-/// `POST /v1/appointments/search`.
-#[derive(Deserialize)]
+/// Whose appointments are looked for.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SearchRequest)]
 pub(super) struct SearchAsked {
+    #[schema(value_type = texts::PatientId)]
     pub(super) patient_id: Text<PersonId>,
+    /// Appointments in the answer, 100 if left out.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 1000)]
     pub(super) limit: Option<usize>,
+    /// The `next` of a page of this patient's appointments.
     #[serde(default)]
+    #[schema(value_type = Option<texts::Cursor>)]
     pub(super) cursor: Option<String>,
 }
 
+/// What a hold is: live, or how it ended.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = HoldStatus)]
+enum HoldStatusBody {
+    Held,
+    Confirmed,
+    Released,
+    Expired,
+}
+
 /// A hold.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Hold)]
 pub(super) struct HoldBody {
+    #[schema(value_type = texts::HoldId)]
     hold_id: String,
+    #[schema(value_type = texts::CalendarId)]
     calendar_id: String,
+    #[schema(value_type = texts::ReasonId)]
     reason: String,
+    #[schema(value_type = texts::LocalInstant)]
     start: Local,
+    /// Without the buffer of the reason.
+    #[schema(value_type = texts::LocalInstant)]
     end: Local,
+    /// When it ends by itself; only while it is `held`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::LocalInstant>, nullable = false)]
     expires_at: Option<Local>,
-    status: &'static str,
-    /// What it has become.
+    status: HoldStatusBody,
+    /// What it has become; only once it is `confirmed`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::AppointmentId>, nullable = false)]
     appointment_id: Option<String>,
 }
 
 impl HoldBody {
     pub(super) fn new(hold: &Hold, zone: &Zone) -> Self {
         let status = match hold.status {
-            HoldStatus::Held => "held",
-            HoldStatus::Confirmed => "confirmed",
-            HoldStatus::Released => "released",
-            HoldStatus::Expired => "expired",
+            HoldStatus::Held => HoldStatusBody::Held,
+            HoldStatus::Confirmed => HoldStatusBody::Confirmed,
+            HoldStatus::Released => HoldStatusBody::Released,
+            HoldStatus::Expired => HoldStatusBody::Expired,
         };
         let confirmed = hold.status == HoldStatus::Confirmed;
         Self {
@@ -109,23 +151,42 @@ impl HoldBody {
     }
 }
 
+/// Whether an appointment stands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AppointmentStatus)]
+enum AppointmentStatusBody {
+    Booked,
+    Cancelled,
+}
+
 /// An appointment.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Appointment)]
 pub(super) struct AppointmentBody {
+    /// It stays the same when the appointment is moved.
+    #[schema(value_type = texts::AppointmentId)]
     appointment_id: String,
+    #[schema(value_type = texts::CalendarId)]
     calendar_id: String,
+    #[schema(value_type = texts::ReasonId)]
     reason: String,
+    /// Counted from 0.
+    #[schema(maximum = 999)]
     lane: u16,
+    #[schema(value_type = texts::LocalInstant)]
     start: Local,
+    /// Without the buffer of the reason.
+    #[schema(value_type = texts::LocalInstant)]
     end: Local,
-    status: &'static str,
+    status: AppointmentStatusBody,
 }
 
 impl AppointmentBody {
     pub(super) fn new(appointment: &Appointment, zone: &Zone) -> Self {
         let status = match appointment.status {
-            AppointmentStatus::Booked => "booked",
-            AppointmentStatus::Cancelled => "cancelled",
+            AppointmentStatus::Booked => AppointmentStatusBody::Booked,
+            AppointmentStatus::Cancelled => AppointmentStatusBody::Cancelled,
         };
         Self {
             appointment_id: appointment.id.to_string(),
@@ -140,26 +201,39 @@ impl AppointmentBody {
 }
 
 /// A page of appointments.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct AppointmentsPage {
+    /// The earliest start first.
+    #[schema(max_items = 1000)]
     pub(super) appointments: Vec<AppointmentBody>,
+    /// The `cursor` of the next page, where there is more.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::Cursor>, nullable = false)]
     pub(super) next: Option<String>,
 }
 
 /// A free slot.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Slot)]
 pub(super) struct SlotBody {
+    #[schema(value_type = texts::LocalInstant)]
     pub(super) start: Local,
+    /// Without the buffer of the reason.
+    #[schema(value_type = texts::LocalInstant)]
     pub(super) end: Local,
     /// Lanes in which it is free.
+    #[schema(minimum = 1, maximum = 1000)]
     pub(super) free: u16,
 }
 
 /// A page of free slots.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct SlotsPage {
+    /// The earliest first; those that overlap are all listed.
+    #[schema(max_items = 1000)]
     pub(super) slots: Vec<SlotBody>,
+    /// The `cursor` of the next page, where there is more.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::Cursor>, nullable = false)]
     pub(super) next: Option<String>,
 }

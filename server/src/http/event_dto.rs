@@ -9,14 +9,18 @@ use creneau::{
     ReasonId, Sequence, Timestamp,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::calendar_dto::{ExceptionBody, LocationJson, PractitionerJson, WeekJson};
 use super::dto::Text;
+use super::openapi::texts;
 
 /// One event.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
 pub(crate) struct EventLine {
     /// The entry, which has all that one command brought about.
+    #[schema(value_type = u64)]
     sequence: Sequence,
     /// The event's place in its entry, from 0.
     index: usize,
@@ -24,8 +28,9 @@ pub(crate) struct EventLine {
     event: EventBody,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[schema(as = EventKind)]
 enum EventBody {
     CalendarCreated(CalendarSet),
     CalendarChanged(CalendarSet),
@@ -37,33 +42,47 @@ enum EventBody {
     Moved(MoveSeen),
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct CalendarSet {
+    #[schema(value_type = texts::UtcInstant)]
     at: Text<Timestamp>,
+    #[schema(value_type = texts::CalendarId)]
     calendar_id: Text<CalendarId>,
     version: u32,
     calendar: DefinitionBody,
 }
 
 /// All that is set about a calendar.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventCalendar)]
 struct DefinitionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::ExternalId>, nullable = false)]
     external_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     practitioner: Option<PractitionerJson>,
     location: LocationJson,
+    #[schema(value_type = texts::TimeZone)]
     time_zone: String,
+    #[schema(value_type = texts::GridMinutes)]
     grid_minutes: u8,
+    #[schema(minimum = 1, maximum = 1000)]
     lanes: u16,
+    #[schema(min_items = 1, max_items = 100)]
     reasons: Vec<ReasonBody>,
     weekly_hours: WeekJson,
+    /// In the order of their dates.
+    #[schema(max_items = 1000)]
     exceptions: Vec<ExceptionBody>,
+    #[schema(minimum = 1, maximum = 730)]
     horizon_days: u16,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventReason)]
 struct ReasonBody {
+    #[schema(value_type = texts::ReasonId)]
     id: Text<ReasonId>,
     name: String,
     duration_minutes: u16,
@@ -71,52 +90,75 @@ struct ReasonBody {
     version: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Span)]
 struct SpanBody {
     lane: u16,
+    #[schema(value_type = texts::UtcInstant)]
     start: Text<Timestamp>,
+    #[schema(value_type = texts::UtcInstant)]
     end: Text<Timestamp>,
+    #[schema(value_type = texts::UtcInstant)]
     occupied_until: Text<Timestamp>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct BookingSeen {
+    #[schema(value_type = texts::UtcInstant)]
     at: Text<Timestamp>,
+    #[schema(value_type = texts::HoldId)]
     hold_id: Text<HoldId>,
     /// What the hold has become.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::AppointmentId>, nullable = false)]
     appointment_id: Option<Text<AppointmentId>>,
+    #[schema(value_type = texts::CalendarId)]
     calendar_id: Text<CalendarId>,
+    #[schema(value_type = texts::PatientId)]
     patient_id: Text<PersonId>,
+    #[schema(value_type = texts::ReasonId)]
     reason: Text<ReasonId>,
     reason_version: u32,
     #[serde(flatten)]
     span: SpanBody,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct HoldSeen {
     #[serde(flatten)]
     booking: BookingSeen,
+    #[schema(value_type = texts::UtcInstant)]
     expires_at: Text<Timestamp>,
     guards: Vec<GuardBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Guard)]
 struct GuardBody {
     kind: String,
-    scope: &'static str,
+    scope: ScopeBody,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MoveSeen {
     #[serde(flatten)]
     booking: BookingSeen,
     from: FromBody,
 }
 
-#[derive(Serialize)]
+/// Where a person guard counts.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = GuardScope)]
+enum ScopeBody {
+    Calendar,
+    Engine,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = MovedFrom)]
 struct FromBody {
+    #[schema(value_type = texts::CalendarId)]
     calendar_id: Text<CalendarId>,
     #[serde(flatten)]
     span: SpanBody,
@@ -176,8 +218,8 @@ fn span(span: Span) -> SpanBody {
 
 fn hold(booking: BookingSeen, deadline: Timestamp, guards: &[Guard]) -> HoldSeen {
     let scope = |scope| match scope {
-        GuardScope::Calendar => "calendar",
-        GuardScope::Engine => "engine",
+        GuardScope::Calendar => ScopeBody::Calendar,
+        GuardScope::Engine => ScopeBody::Engine,
     };
     let guard = |guard: &Guard| GuardBody { kind: guard.kind.clone(), scope: scope(guard.scope) };
     HoldSeen { booking, expires_at: Text(deadline), guards: guards.iter().map(guard).collect() }

@@ -12,12 +12,13 @@ use hyper::{Request, StatusCode};
 use super::access::Access;
 use super::answer::Response;
 use super::app::{App, Place};
+use super::docs;
 use super::health;
 use super::metrics::{FINE, Route};
 use super::options::Options;
 use super::problem::{Named, Problem};
 use super::rates::Pacer;
-use super::request::Asked;
+use super::request::{self, Asked};
 use super::router::{Found, Operation, Router};
 use super::tls::Tls;
 use super::traces;
@@ -25,7 +26,7 @@ use super::watch::{Watch, Watched};
 
 /// What answers on a port. Clones are handles to the same one.
 ///
-/// It serves health and metrics from the first moment on, and everything else once
+/// It serves health, metrics and documents from the first moment on, and everything else once
 /// [`Front::open`] has given it an engine: so a load balancer sees a start as a start, and not as a
 /// server that is gone.
 #[derive(Clone)]
@@ -48,8 +49,8 @@ impl Front {
     /// # Errors
     ///
     /// When what the program is made of contradicts itself, which tests exclude.
-    pub fn new(options: Options, watched: Watched) -> io::Result<Self> {
-        let Options { limits, tokens, tls, rates } = options;
+    pub fn new(options: impl Into<Options>, watched: Watched) -> io::Result<Self> {
+        let Options { limits, tokens, tls, rates } = options.into();
         let router = Router::new().map_err(io::Error::other)?;
         let access = Access::new(tokens).map_err(io::Error::other)?;
         let (pacer, app) = (Pacer::new(rates), OnceLock::new());
@@ -118,6 +119,7 @@ impl Front {
         if let Some(address) = place.address.filter(|_| !probes) {
             pacer.address(address)?;
         }
+        request::check_host(request.version(), request.headers())?;
         let found = found?;
         let caller = access.admit(request.headers(), found.operation.needs())?;
         if access.asks() && !probes {
@@ -139,6 +141,10 @@ impl Front {
         let (headers, local) = (parts.headers, place.local);
         let asked = Asked { id, query, headers, body: Bytes::new(), caller, local };
         match operation {
+            Operation::Home => docs::home(&asked),
+            Operation::ShowDocs => docs::page(&asked),
+            Operation::ReadDocsFile => docs::file(&asked),
+            Operation::ReadOpenApi => docs::document(&asked),
             Operation::Livez => health::livez(&asked),
             Operation::Readyz => health::readyz(self.watch(), &asked).await,
             Operation::Metrics => health::metrics(self.watch(), &asked).await,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::{StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::{self, Response};
 use super::metrics::{self, Form};
@@ -15,19 +16,25 @@ use super::watch::Watch;
 /// When to look again whether bookings are taken.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-#[derive(Serialize)]
-struct Health {
+/// That the process answers.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    #[schema(pattern = "^alive$")]
     status: &'static str,
 }
 
-#[derive(Serialize)]
-struct Readiness {
+/// Whether bookings are taken, and what was looked at.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Readiness {
+    #[schema(pattern = "^ready$")]
     status: &'static str,
     checks: Vec<Check>,
 }
 
-#[derive(Serialize)]
-struct Version {
+/// Which server it is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Version {
+    #[schema(pattern = "^creneau$")]
     name: &'static str,
     version: &'static str,
 }

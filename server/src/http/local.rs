@@ -77,15 +77,42 @@ impl FromStr for Instant {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const RULE: &str = "must be an RFC 3339 instant with an offset or Z, such as \
                             2027-03-01T09:00:00+01:00";
-        // What is read beyond RFC 3339 is not taken: no date without hyphens, no space between date
-        // and time, no zone in brackets, which could contradict the offset.
-        let letter = |at: usize| text.as_bytes().get(at).map(u8::to_ascii_uppercase);
-        let shape =
-            [letter(4), letter(7), letter(10), letter(13)] == [b'-', b'-', b'T', b':'].map(Some);
-        if INSTANT_BYTES_MAX < text.len() || text.contains('[') || !shape {
+        // What is read beyond RFC 3339 is not taken: no hour alone, no date without hyphens, no
+        // zone in brackets, which could contradict the offset.
+        if INSTANT_BYTES_MAX < text.len() || !is_rfc_3339(text) {
             return Err(RULE);
         }
         text.parse().map(Self).map_err(|_| RULE)
+    }
+}
+
+/// Whether a text has the shape of an instant in RFC 3339. Whether there is such an instant is
+/// another matter.
+fn is_rfc_3339(text: &str) -> bool {
+    /// Each `0` stands for a digit, and all else for itself.
+    fn takes<'a>(bytes: &'a [u8], shape: &str) -> Option<&'a [u8]> {
+        let (head, rest) = bytes.split_at_checked(shape.len())?;
+        let fits = |(byte, shape): (&u8, u8)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            shape => byte.to_ascii_uppercase() == shape,
+        };
+        head.iter().zip(shape.bytes()).all(fits).then_some(rest)
+    }
+    let Some(mut rest) = takes(text.as_bytes(), "0000-00-00T00:00:00") else { return false };
+    if let [b'.', fraction @ ..] = rest {
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 {
+            return false;
+        }
+        rest = fraction.get(digits..).unwrap_or_default();
+    }
+    match rest {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', offset @ ..] => {
+            let hour = offset.first_chunk::<2>().is_some_and(|hour| *hour < *b"24");
+            hour && takes(offset, "00:00") == Some(&[])
+        }
+        _ => false,
     }
 }
 
@@ -113,9 +140,12 @@ mod tests {
     #[test]
     fn an_instant_needs_an_offset() {
         let nine: Instant = "2027-03-01T09:00:00+01:00".parse().unwrap();
-        for same in
-            ["2027-03-01T08:00:00Z", "2027-03-01t08:00:00.000z", "2027-03-01T13:45:00+05:45"]
-        {
+        for same in [
+            "2027-03-01T08:00:00Z",
+            "2027-03-01t08:00:00.000z",
+            "2027-03-01T13:45:00+05:45",
+            "2027-03-02T07:59:00.0+23:59",
+        ] {
             assert_eq!(same.parse(), Ok(nine), "{same}");
         }
         for wrong in [
@@ -127,6 +157,16 @@ mod tests {
             "tomorrow",
             "2027-03-01 09:00:00Z",
             "20270301T090000Z",
+            "2027-03-01T09Z",
+            "2027-03-01T09:00Z",
+            "2027-03-01T09:00:00,5Z",
+            "2027-03-01T09:00:00.Z",
+            "2027-03-01T09:00:00+01",
+            "2027-03-01T09:00:00+0100",
+            "2027-03-01T09:00:00+24:00",
+            "2027-03-01T09:00:00+01:60",
+            "2027-03-01T09:00:00+01:00:30",
+            "+002027-03-01T09:00:00Z",
         ] {
             assert!(wrong.parse::<Instant>().is_err(), "{wrong}");
         }

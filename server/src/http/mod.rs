@@ -15,11 +15,12 @@
 //! - `local`, `cursor`, `dto`, `calendar_dto`, `event_dto`: instants, places in a list
 //!   and JSON as clients see them.
 //! - `watch`, `readiness` and `metrics`: what is known of the server from outside.
-//! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`:
+//! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`, `docs`:
 //!   the operations.
+//! - `openapi`: what the operations ask and answer, as a document.
 
 mod front;
-mod limits;
+pub(in crate::http) mod limits;
 mod options;
 mod pace;
 mod serve;
@@ -48,10 +49,13 @@ mod local;
 mod appointments;
 mod backup;
 mod calendars;
+mod docs;
 mod events;
 mod health;
 mod holds;
 mod slots;
+
+mod openapi;
 
 mod metrics;
 mod readiness;
@@ -60,6 +64,7 @@ mod watch;
 pub use access::{Scope, Tokens, issue};
 pub use front::Front;
 pub use limits::Limits;
+pub use openapi::openapi;
 pub use options::Options;
 pub use rates::{Rate, Rates};
 pub use serve::{serve, serve_front};

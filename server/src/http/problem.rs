@@ -6,13 +6,15 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::{self, Response};
 use super::local::Local;
+use super::openapi::texts;
 use super::readiness::Check;
 
 /// What a refusal is called, for good: clients decide by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Code {
     InvalidRequest,
     Unauthorized,
@@ -51,7 +53,7 @@ pub(super) enum Code {
 impl Code {
     /// Its status, its name, and its title.
     #[rustfmt::skip]
-    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+    pub(super) const fn parts(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
             Self::InvalidRequest =>
@@ -114,7 +116,7 @@ impl Code {
 }
 
 /// A field that breaks a rule.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct FieldError {
     /// The field, as a path.
     pub(super) field: String,
@@ -123,10 +125,13 @@ pub(super) struct FieldError {
 }
 
 /// A slot that can be had instead.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Alternative {
+    #[schema(value_type = texts::CalendarId)]
     pub(super) calendar_id: String,
+    #[schema(value_type = texts::LocalInstant)]
     pub(super) start: Local,
+    #[schema(value_type = texts::LocalInstant)]
     pub(super) end: Local,
 }
 

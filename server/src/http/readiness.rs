@@ -6,11 +6,12 @@
 
 use creneau::{Engine, Error, OpeningStage};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::watch::Watch;
 
 /// How a check stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Standing {
     Ok,
@@ -19,7 +20,7 @@ pub(super) enum Standing {
 }
 
 /// One thing that is looked at.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Check {
     pub(super) check: &'static str,
     pub(super) status: Standing,

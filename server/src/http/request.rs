@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use creneau::{CallerId, CommandId, CommandKey};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::Version;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
 use serde::Deserialize;
@@ -107,6 +108,14 @@ impl Query {
         let limit = self.parse("limit", "must be 1 to 1000")?;
         Ok(limit.unwrap_or(super::limits::LIST_DEFAULT))
     }
+}
+
+/// RFC 9112 has a server refuse a request that names no host, or several: one that two servers in a
+/// row could take for different ones.
+pub(super) fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
+    let hosts = headers.get_all(header::HOST).iter().count();
+    let named = hosts == 1 || hosts == 0 && version < Version::HTTP_11;
+    if named { Ok(()) } else { Err(Problem::invalid("Host", "must be there, once")) }
 }
 
 /// Reads a body to its end, within its bounds.

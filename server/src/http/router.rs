@@ -9,6 +9,10 @@ use super::problem::{Code, Problem};
 /// What a request may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
+    Home,
+    ShowDocs,
+    ReadDocsFile,
+    ReadOpenApi,
     Livez,
     Readyz,
     Metrics,
@@ -42,7 +46,11 @@ impl Operation {
             | Self::CancelAppointment
             | Self::MoveAppointment
             | Self::BackUp => true,
-            Self::Livez
+            Self::Home
+            | Self::ShowDocs
+            | Self::ReadDocsFile
+            | Self::ReadOpenApi
+            | Self::Livez
             | Self::Readyz
             | Self::Metrics
             | Self::Version
@@ -59,7 +67,13 @@ impl Operation {
     /// What it asks of who calls it.
     pub(super) const fn needs(self) -> Need {
         match self {
-            Self::Livez | Self::Readyz | Self::Version => Need::Nothing,
+            Self::Home
+            | Self::ShowDocs
+            | Self::ReadDocsFile
+            | Self::ReadOpenApi
+            | Self::Livez
+            | Self::Readyz
+            | Self::Version => Need::Nothing,
             Self::ListCalendars | Self::ReadCalendar | Self::FindSlots => Need::Token,
             Self::HoldSlot
             | Self::ReadHold
@@ -94,12 +108,17 @@ impl Operation {
 }
 
 /// A path and what can be done there.
-struct Path {
-    template: &'static str,
-    operations: &'static [(Method, Operation)],
+pub(super) struct Path {
+    pub(super) template: &'static str,
+    pub(super) operations: &'static [(Method, Operation)],
 }
 
-const PATHS: &[Path] = &[
+/// Every path: what is served, and what the OpenAPI document describes.
+pub(super) const PATHS: &[Path] = &[
+    Path { template: "/", operations: &[(Method::GET, Operation::Home)] },
+    Path { template: "/docs", operations: &[(Method::GET, Operation::ShowDocs)] },
+    Path { template: "/docs/{file}", operations: &[(Method::GET, Operation::ReadDocsFile)] },
+    Path { template: "/openapi.json", operations: &[(Method::GET, Operation::ReadOpenApi)] },
     Path { template: "/livez", operations: &[(Method::GET, Operation::Livez)] },
     Path { template: "/readyz", operations: &[(Method::GET, Operation::Readyz)] },
     Path { template: "/metrics", operations: &[(Method::GET, Operation::Metrics)] },
@@ -112,34 +131,34 @@ const PATHS: &[Path] = &[
         ],
     },
     Path {
-        template: "/v1/calendars/{id}",
+        template: "/v1/calendars/{calendar_id}",
         operations: &[
             (Method::GET, Operation::ReadCalendar),
             (Method::PATCH, Operation::ChangeCalendar),
         ],
     },
     Path {
-        template: "/v1/calendars/{id}/slots",
+        template: "/v1/calendars/{calendar_id}/slots",
         operations: &[(Method::GET, Operation::FindSlots)],
     },
     Path { template: "/v1/holds", operations: &[(Method::POST, Operation::HoldSlot)] },
     Path {
-        template: "/v1/holds/{id}",
+        template: "/v1/holds/{hold_id}",
         operations: &[(Method::GET, Operation::ReadHold), (Method::DELETE, Operation::ReleaseHold)],
     },
     Path {
-        template: "/v1/holds/{id}/confirm",
+        template: "/v1/holds/{hold_id}/confirm",
         operations: &[(Method::POST, Operation::ConfirmHold)],
     },
     Path {
-        template: "/v1/appointments/{id}",
+        template: "/v1/appointments/{appointment_id}",
         operations: &[
             (Method::GET, Operation::ReadAppointment),
             (Method::DELETE, Operation::CancelAppointment),
         ],
     },
     Path {
-        template: "/v1/appointments/{id}/move",
+        template: "/v1/appointments/{appointment_id}/move",
         operations: &[(Method::POST, Operation::MoveAppointment)],
     },
     Path {
@@ -156,7 +175,7 @@ pub(super) struct Found {
     pub(super) operation: Operation,
     /// The path without its identifiers, for logs.
     pub(super) template: &'static str,
-    /// The identifier in the path, decoded; empty where the path has none.
+    /// What stands in the path for its one parameter, decoded; empty where it has none.
     pub(super) id: String,
 }
 
@@ -187,7 +206,7 @@ impl Router {
         let Some((_, operation)) = operations.iter().find(|(method, _)| method == wanted) else {
             return Err(not_allowed(operations));
         };
-        let id = found.params.get("id").unwrap_or_default();
+        let id = found.params.iter().next().map(|(_, id)| id).unwrap_or_default();
         // What is no UTF-8 is no identifier either, and is told so.
         let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
         Ok(Found { operation: *operation, template, id })
@@ -221,7 +240,8 @@ mod tests {
             (Operation::ReadHold, "hold_1".to_owned())
         );
         assert_eq!(found(Method::HEAD, "/livez").unwrap().0, Operation::Livez);
-        for path in ["/", "", "/v1/", "/v1/calendars/", "/v1/holds/a/b", "/v2/holds"] {
+        assert_eq!(found(Method::GET, "/").unwrap().0, Operation::Home);
+        for path in ["", "/v1/", "/v1/calendars/", "/v1/holds/a/b", "/v2/holds"] {
             assert_eq!(found(Method::GET, path).unwrap_err().code(), Code::NotFound, "{path}");
         }
         let problem = found(Method::PUT, "/v1/calendars/x").unwrap_err();

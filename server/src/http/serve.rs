@@ -42,7 +42,7 @@ pub async fn serve(
     options: impl Into<Options>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let front = Front::new(options.into(), Watched::default())?;
+    let front = Front::new(options, Watched::default())?;
     front.open(engine);
     serve_front(front, listener, shutdown).await
 }

@@ -1,11 +1,15 @@
-//! A client that is small enough to misbehave: HTTP/1.1 over a socket, by hand.
+//! A client that is small enough to misbehave: HTTP/1.1 over a socket, by hand. It holds every
+//! answer, and every request that succeeds, against the OpenAPI document.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+
+use crate::document::{Asked, document};
 
 /// Longer than any answer of a test takes, so that a hang is a failure and not a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -14,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -56,13 +60,17 @@ impl Answer {
 /// One connection.
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
+    /// Requests that wait for their answers. Those sent as raw bytes are not among them.
+    asked: VecDeque<Asked>,
+    /// Operations and the statuses of their answers.
+    pub(crate) seen: Vec<(String, u16)>,
 }
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(stream), asked: VecDeque::new(), seen: Vec::new() }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
@@ -110,6 +118,13 @@ impl Client {
         text += "\r\n";
         text += body.unwrap_or_default();
         self.raw(text.as_bytes()).await;
+        let own = |(name, value): &(&str, &str)| (name.to_ascii_lowercase(), (*value).to_owned());
+        self.asked.push_back(Asked {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: headers.iter().map(own).collect(),
+            body: body.map(str::to_owned),
+        });
     }
 
     pub(crate) async fn raw(&mut self, bytes: &[u8]) {
@@ -134,12 +149,22 @@ impl Client {
     /// The next answer.
     pub(crate) async fn answer(&mut self, without_body: bool) -> Answer {
         let answer = tokio::time::timeout(PATIENCE, self.try_answer(without_body)).await;
-        answer.expect("an answer in time").expect("an answer")
+        let answer = answer.expect("an answer in time").expect("an answer");
+        self.check(&answer);
+        answer
     }
 
     /// Whether there is an answer within `wait`.
     pub(crate) async fn answer_within(&mut self, wait: Duration) -> Option<Answer> {
-        tokio::time::timeout(wait, self.try_answer(false)).await.ok().flatten()
+        let answer = tokio::time::timeout(wait, self.try_answer(false)).await.ok().flatten()?;
+        self.check(&answer);
+        Some(answer)
+    }
+
+    /// Makes sure that the document describes the answer, and a request that succeeded.
+    fn check(&mut self, answer: &Answer) {
+        let operation = document().check(self.asked.pop_front().as_ref(), answer);
+        self.seen.extend(operation.map(|operation| (operation, answer.status)));
     }
 
     /// Waits until the server has closed the connection without a word.

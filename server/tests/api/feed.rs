@@ -6,6 +6,7 @@ use creneau_server::http::Limits;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::document::document;
 use crate::served::{Served, hold_of, practice};
 
 /// A message of a feed.
@@ -39,6 +40,7 @@ impl Reader {
         let (id, data) = text.trim_end().split_once('\n').unwrap();
         let id = id.strip_prefix("id: ").unwrap().parse().unwrap();
         let data = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+        document().entry(&data);
         Some(Message::Entry(id, data))
     }
 

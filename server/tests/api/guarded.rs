@@ -147,9 +147,9 @@ async fn rates_are_bounded_for_each_token_and_each_address() {
     .await;
     let mut client = served.client().await;
     for _ in 0..3 {
-        assert_eq!(client.get("/v1/nowhere").await.status, 404);
+        assert_eq!(client.get("/v1/holds/hold_0").await.status, 404);
     }
-    client.get("/v1/nowhere").await.problem(429, "too_many_requests");
+    client.get("/v1/holds/hold_0").await.problem(429, "too_many_requests");
     // Who watches the server is never refused.
     for _ in 0..10 {
         assert_eq!(client.get("/livez").await.status, 200);

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod served;
 
 #[cfg(test)]
@@ -13,11 +15,15 @@ mod bounds;
 #[cfg(test)]
 mod calendars;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
 mod guarded;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
@@ -28,5 +34,7 @@ mod repeats;
 mod slots;
 #[cfg(test)]
 mod surge;
+#[cfg(test)]
+mod walk;
 #[cfg(test)]
 mod watching;

@@ -75,7 +75,6 @@ fn unknown(scene: &Scene) -> Vec<Row> {
     let holds = || "/v1/holds".to_owned();
     vec![
         ("GET", "/v1/nothing".into(), None, 404, "not_found", "path"),
-        ("GET", "/".into(), None, 404, "not_found", "path"),
         ("PUT", holds(), None, 405, "method_not_allowed", "POST"),
         ("GET", "/v1/appointments/search".into(), None, 405, "method_not_allowed", "POST"),
         ("OPTIONS", format!("/v1/holds/{hold}"), None, 405, "method_not_allowed", "DELETE"),

@@ -95,6 +95,17 @@ impl Served {
         let environment = Environment { wall, random: Arc::new(SystemRandom::default()) };
         let storage = Storage { journal, ..storage };
         let engine = Engine::open_with(config, storage, environment).await.unwrap();
+        Self::over(engine, gate, options).await
+    }
+
+    /// Over a directory, by the clock of this machine.
+    #[cfg(feature = "rocksdb")]
+    pub(crate) async fn durable(directory: &std::path::Path) -> Self {
+        let engine = Engine::open(Config::at(directory)).await.unwrap();
+        Self::over(engine, watch::Sender::new(Gate::Open), Options::default()).await
+    }
+
+    async fn over(engine: Engine, gate: watch::Sender<Gate>, options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

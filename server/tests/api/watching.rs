@@ -70,7 +70,7 @@ fn check_growth(before: &str, after: &str) {
             1.0,
         ),
         (
-            "creneau_http_request_duration_seconds_count{method=\"POST\",route=\"/v1/holds/{id}/confirm\"}",
+            "creneau_http_request_duration_seconds_count{method=\"POST\",route=\"/v1/holds/{hold_id}/confirm\"}",
             2.0,
         ),
         ("creneau_holds_live", 0.0),

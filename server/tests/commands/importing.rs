@@ -101,7 +101,12 @@ fn an_import_that_cannot_be_says_why() {
     refused(&text, &into, 1, "not UTF-8");
     assert!(!Path::new(data).exists(), "nothing was made");
 
-    refused(&fixture(), &["--server", "https://127.0.0.1:1"], 2, "must be an http:// URL");
+    refused(
+        &fixture(),
+        &["--server", "ftp://127.0.0.1:1"],
+        2,
+        "must be an http:// or https:// URL",
+    );
     refused(&fixture(), &["--server", "http://127.0.0.1:1"], 1, "failed to reach");
     let _server = Server::serve(Path::new(data));
     refused(&fixture(), &into, 1, "--server URL");

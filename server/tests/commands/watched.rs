@@ -88,7 +88,11 @@ fn the_log_has_routes_and_no_identifier() {
         for id in ids {
             assert!(!log.contains(&id), "{id} in {log}");
         }
-        for route in ["/v1/holds/{id}/confirm", "/v1/appointments/{id}/move", "/v1/calendars"] {
+        for route in [
+            "/v1/holds/{hold_id}/confirm",
+            "/v1/appointments/{appointment_id}/move",
+            "/v1/calendars",
+        ] {
             assert!(log.contains(route), "no {route} in {log}");
         }
         if form == "json" {
@@ -104,7 +108,7 @@ fn the_log_has_routes_and_no_identifier() {
     let output = wrong.env("CRENEAU_LOG_FORMAT", "xml").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("CRENEAU_LOG_FORMAT must be text or json"), "{said}");
+    assert!(said.contains("CRENEAU_LOG_FORMAT) must be one of text, json"), "{said}");
 }
 
 #[test]

@@ -1,0 +1,181 @@
+//! Holds and appointments.
+
+use serde_json::json;
+
+use super::described::{
+    APPOINTMENTS, Described, HOLDS, bare, body, json_of, leading_to, located, no_content,
+};
+use crate::http::problem::Code;
+
+const HOLD_ADDRESS: &str = "^/v1/holds/hold_[0-9a-z]{26}$";
+
+const APPOINTMENT_ADDRESS: &str = "^/v1/appointments/appt_[0-9a-z]{26}$";
+
+/// What a hold's id can be used for.
+const WITH_HOLD: [&str; 3] = ["readHold", "confirmHold", "releaseHold"];
+
+/// What an appointment's id can be used for.
+const WITH_APPOINTMENT: [&str; 3] = ["readAppointment", "moveAppointment", "cancelAppointment"];
+
+fn booking(
+    tag: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    text: &'static str,
+) -> Described {
+    Described {
+        id,
+        tag,
+        summary,
+        text,
+        parameters: Vec::new(),
+        body: None,
+        answers: Vec::new(),
+        refusals: &[],
+    }
+}
+
+pub(super) fn hold() -> Described {
+    let held = |text| {
+        let held = located(json_of(text, "Hold"), HOLD_ADDRESS);
+        leading_to(held, "hold_id", &WITH_HOLD)
+    };
+    let example = json!({
+        "calendar_id": "cal_3etb4a8m0v7xq2c9d5h6j1k8n4",
+        "start": "2027-03-23T09:00:00+01:00",
+        "reason": "check-up",
+        "patient_id": "patient-1",
+    });
+    Described {
+        body: body("HoldRequest", &example),
+        answers: vec![
+            (201, held("The hold.")),
+            (200, held("The patient's own hold, unchanged: they hold this very slot already.")),
+        ],
+        refusals: &[
+            Code::UnknownCalendar,
+            Code::UnknownReason,
+            Code::OutsideOpenings,
+            Code::InThePast,
+            Code::BeyondHorizon,
+            Code::SlotTaken,
+            Code::PatientHasHold,
+            Code::IdempotencyKeyReused,
+        ],
+        ..booking(
+            HOLDS,
+            "holdSlot",
+            "Hold a slot",
+            "For 15 minutes, unless the server says \
+            otherwise. A patient has one live hold in each calendar.",
+        )
+    }
+}
+
+pub(super) fn read_hold() -> Described {
+    Described {
+        answers: vec![(200, json_of("The hold.", "Hold"))],
+        refusals: &[Code::UnknownHold],
+        ..booking(
+            HOLDS,
+            "readHold",
+            "Read a hold",
+            "One that ended without an appointment is \
+            known for 24 hours.",
+        )
+    }
+}
+
+pub(super) fn release() -> Described {
+    Described {
+        body: no_content(),
+        answers: vec![(204, bare("The slot is free; also when the hold had ended before."))],
+        refusals: &[Code::UnknownHold, Code::HoldConfirmed, Code::IdempotencyKeyReused],
+        ..booking(HOLDS, "releaseHold", "Release a hold", "Its slot is free at once.")
+    }
+}
+
+pub(super) fn confirm() -> Described {
+    let booked = |text| {
+        let booked = located(json_of(text, "Appointment"), APPOINTMENT_ADDRESS);
+        leading_to(booked, "appointment_id", &WITH_APPOINTMENT)
+    };
+    Described {
+        body: no_content(),
+        answers: vec![
+            (201, booked("The appointment.")),
+            (200, booked("The appointment as it now is: the hold was confirmed already.")),
+        ],
+        refusals: &[
+            Code::UnknownHold,
+            Code::HoldExpired,
+            Code::HoldReleased,
+            Code::IdempotencyKeyReused,
+        ],
+        ..booking(HOLDS, "confirmHold", "Confirm a hold", "It becomes an appointment.")
+    }
+}
+
+pub(super) fn read_appointment() -> Described {
+    Described {
+        answers: vec![(200, json_of("The appointment.", "Appointment"))],
+        refusals: &[Code::UnknownAppointment],
+        ..booking(APPOINTMENTS, "readAppointment", "Read an appointment", "As it now is.")
+    }
+}
+
+pub(super) fn cancel() -> Described {
+    Described {
+        body: no_content(),
+        answers: vec![(200, json_of("The appointment, cancelled.", "Appointment"))],
+        refusals: &[Code::UnknownAppointment, Code::NotChangeable, Code::IdempotencyKeyReused],
+        ..booking(
+            APPOINTMENTS,
+            "cancelAppointment",
+            "Cancel an appointment",
+            "Its slot is free at \
+            once. It can be cancelled until it begins.",
+        )
+    }
+}
+
+pub(super) fn change() -> Described {
+    Described {
+        body: body("MoveRequest", &json!({"start": "2027-03-23T10:00:00+01:00"})),
+        answers: vec![(200, json_of("The appointment where it now lies.", "Appointment"))],
+        refusals: &[
+            Code::UnknownAppointment,
+            Code::UnknownCalendar,
+            Code::NotChangeable,
+            Code::UnknownReason,
+            Code::OutsideOpenings,
+            Code::InThePast,
+            Code::BeyondHorizon,
+            Code::SlotTaken,
+            Code::IdempotencyKeyReused,
+        ],
+        ..booking(
+            APPOINTMENTS,
+            "moveAppointment",
+            "Move an appointment",
+            "The new slot is taken \
+            and the old one freed in one step, or nothing changes. It keeps its id and its reason, \
+            which the calendar moved to must have too.",
+        )
+    }
+}
+
+pub(super) fn search() -> Described {
+    Described {
+        body: body("SearchRequest", &json!({"patient_id": "patient-1", "limit": 10})),
+        answers: vec![(200, json_of("A page.", "AppointmentsPage"))],
+        ..booking(
+            APPOINTMENTS,
+            "searchAppointments",
+            "Find a patient's appointments",
+            "Past and \
+            coming, cancelled ones too, the earliest start first. All is in the body, so that no \
+            patient's id stands in a path or a query.",
+        )
+    }
+}

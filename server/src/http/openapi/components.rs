@@ -1,0 +1,89 @@
+//! What the operations of the document share.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::texts;
+use crate::http::backup::{BackupAsked, BackupBody};
+use crate::http::calendar_dto::{
+    CalendarAsked, CalendarBody, CalendarsPage, ChangeAsked, ChangedBody,
+};
+use crate::http::dto::{
+    AppointmentBody, AppointmentsPage, HoldAsked, HoldBody, MoveAsked, SearchAsked, SlotsPage,
+};
+use crate::http::event_dto::EventLine;
+use crate::http::health::{Health, Readiness, Version};
+use crate::http::problem::{Alternative, FieldError};
+use crate::http::readiness::Check;
+
+/// What the operations of the document share.
+#[derive(Default)]
+pub(super) struct Components {
+    pub(super) schemas: BTreeMap<String, Value>,
+    pub(super) responses: BTreeMap<String, Value>,
+}
+
+impl Components {
+    /// The schemas of all types that stand in a request or an answer.
+    pub(super) fn of_types() -> Result<Self, serde_json::Error> {
+        let mut all = Self::default();
+        all.add::<CalendarAsked>()?;
+        all.add::<ChangeAsked>()?;
+        all.add::<CalendarBody>()?;
+        all.add::<ChangedBody>()?;
+        all.add::<CalendarsPage>()?;
+        all.add::<SlotsPage>()?;
+        all.add::<HoldAsked>()?;
+        all.add::<HoldBody>()?;
+        all.add::<MoveAsked>()?;
+        all.add::<SearchAsked>()?;
+        all.add::<AppointmentBody>()?;
+        all.add::<AppointmentsPage>()?;
+        all.add::<EventLine>()?;
+        all.add::<BackupAsked>()?;
+        all.add::<BackupBody>()?;
+        all.add::<Health>()?;
+        all.add::<Readiness>()?;
+        all.add::<Check>()?;
+        all.add::<Version>()?;
+        all.add::<Alternative>()?;
+        all.add::<FieldError>()?;
+        all.add::<texts::HoldId>()?;
+        all.add::<texts::AppointmentId>()?;
+        all.add::<texts::CalendarId>()?;
+        all.add::<texts::Cursor>()?;
+        all.add::<texts::Date>()?;
+        all.add::<texts::Instant>()?;
+        all.add::<texts::IdempotencyKey>()?;
+        Ok(all)
+    }
+
+    fn add<T: ToSchema>(&mut self) -> Result<(), serde_json::Error> {
+        let mut found = vec![(T::name().into_owned(), T::schema())];
+        T::schemas(&mut found);
+        for (name, schema) in found {
+            self.schemas.insert(name, serde_json::to_value(schema)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_json(self) -> Value {
+        let Self { schemas, responses } = self;
+        json!({
+            "schemas": schemas,
+            "responses": responses,
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token of the server's token file. It carries scopes: `book` \
+                        for holds and appointments, `operate` for creating and changing calendars, \
+                        for the change feed, backups and metrics. Calendars and slots can be read with \
+                        either. A server on loopback without a token file asks for none.",
+                },
+            },
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! A walk through every operation of the OpenAPI document, with its own examples: each works, and
+//! each refuses. The client holds every exchange against the document.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::document::document;
+use crate::served::{Served, text};
+
+/// The example of an operation, with something else in place of a field.
+fn example(id: &str, field: &str, value: &str) -> Value {
+    let mut body = document().example(id);
+    body[field] = json!(value);
+    body
+}
+
+/// The paths of operations, with ids that are there.
+struct Ids {
+    calendar: String,
+    hold: String,
+    appointment: String,
+}
+
+impl Ids {
+    fn path(&self, template: &str) -> String {
+        template
+            .replace("{calendar_id}", &self.calendar)
+            .replace("{hold_id}", &self.hold)
+            .replace("{appointment_id}", &self.appointment)
+            .replace("{file}", "docs.js")
+    }
+}
+
+/// Works each operation once, as the document's examples say.
+async fn work(client: &mut Client) -> Ids {
+    for path in [
+        "/",
+        "/docs",
+        "/docs/docs.js",
+        "/openapi.json",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/version",
+    ] {
+        assert!(client.get(path).await.status < 400, "{path}");
+    }
+    let made = client.post("/v1/calendars", &document().example("createCalendar")).await.ok(201);
+    let calendar = text(&made, "calendar_id").to_owned();
+    let at = format!("/v1/calendars/{calendar}");
+    client.get("/v1/calendars?department=75&limit=10").await.ok(200);
+    let read = client.get(&at).await;
+    let tag = read.header("etag").unwrap().to_owned();
+    let known = client.send("GET", &at, &[("If-None-Match", &tag)], None).await;
+    assert_eq!(known.status, 304);
+    let change = document().example("changeCalendar");
+    client.send("PATCH", &at, &[("If-Match", &tag)], Some(&change)).await.ok(200);
+    let slots = client.get(&format!("{at}/slots?from=2027-03-23&days=1&limit=5")).await.ok(200);
+    assert_eq!(slots["slots"].as_array().unwrap().len(), 5);
+    let next = format!("{at}/slots?cursor={}", text(&slots, "next"));
+    client.get(&next).await.ok(200);
+
+    let hold = example("holdSlot", "calendar_id", &calendar);
+    let held = client.post("/v1/holds", &hold).await.ok(201);
+    client.post("/v1/holds", &hold).await.ok(200);
+    let hold = text(&held, "hold_id").to_owned();
+    let confirm = format!("/v1/holds/{hold}/confirm");
+    let key = [("Idempotency-Key", "confirm-4711")];
+    let booked = client.send("POST", &confirm, &key, Some(&json!({}))).await.ok(201);
+    client.send("POST", &confirm, &[], None).await.ok(200);
+    client.get(&format!("/v1/holds/{hold}")).await.ok(200);
+    let appointment = text(&booked, "appointment_id").to_owned();
+    let at = format!("/v1/appointments/{appointment}");
+    client.get(&at).await.ok(200);
+    client.post(&format!("{at}/move"), &document().example("moveAppointment")).await.ok(200);
+    let search = document().example("searchAppointments");
+    let found = client.post("/v1/appointments/search", &search).await.ok(200);
+    assert_eq!(found["appointments"][0]["appointment_id"], json!(appointment));
+    client.delete(&at).await.ok(200);
+
+    let mut other = example("holdSlot", "calendar_id", &calendar);
+    other["patient_id"] = json!("patient-2");
+    let held = client.post("/v1/holds", &other).await.ok(201);
+    let released = client.delete(&format!("/v1/holds/{}", text(&held, "hold_id"))).await;
+    assert_eq!(released.status, 204);
+    Ids { calendar, hold, appointment }
+}
+
+#[tokio::test]
+async fn every_operation_works_and_refuses_as_described() {
+    let served = Served::new().await;
+    let mut client = served.client().await;
+    let ids = work(&mut client).await;
+    // Every operation refuses a parameter that it does not know, and a body that is not JSON.
+    for (method, template, id) in document().operations() {
+        let path = ids.path(&template);
+        let refused = client.send(&method, &format!("{path}?no=1"), &[], None).await;
+        refused.problem(400, "invalid_request");
+        client.start(&method, &path, &[("Content-Type", "text/csv")], Some("a,b")).await;
+        client.answer(false).await.problem(415, "unsupported_media_type");
+        let (start, body) = (client.seen.len() - 2, &client.seen);
+        assert!(body[start..].iter().all(|(seen, _)| *seen == id), "{path} is not {id}");
+    }
+    let mut worked: BTreeSet<_> =
+        client.seen.iter().filter(|(_, status)| *status < 400).map(|(id, _)| id.clone()).collect();
+    // These answer on a stream, and with a disk: see the feed's own tests, and below.
+    worked.extend(["followEvents".to_owned(), "backUp".to_owned()]);
+    let all: BTreeSet<_> = document().operations().into_iter().map(|(_, _, id)| id).collect();
+    assert_eq!(worked, all);
+}
+
+#[cfg(feature = "rocksdb")]
+#[tokio::test]
+async fn a_backup_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::durable(&folder.path().join("data")).await;
+    let mut client = served.client().await;
+    let to = folder.path().join("copy");
+    let body = example("backUp", "to", to.to_str().unwrap());
+    client.post("/v1/backup", &body).await.ok(201);
+    client.post("/v1/backup", &body).await.problem(409, "backup_failed");
+    let handed_on = [("X-Forwarded-For", "192.0.2.7")];
+    client.send("POST", "/v1/backup", &handed_on, Some(&body)).await.problem(403, "forbidden");
+    assert_eq!(client.seen.iter().map(|seen| seen.1).collect::<Vec<_>>(), [201, 409, 403]);
+}
