@@ -32,7 +32,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate lint doc \
+.PHONY: help setup demo build test bench simulate compare-wrk lint doc \
 	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
 
 help: ## List the targets.
@@ -57,6 +57,10 @@ bench: setup ## Measure. BENCH_ARGS="..." goes to cargo bench.
 
 simulate: setup ## Run SEEDS=100 simulations, or one of them again: SEEDS=1 SEED=n.
 	@$(env) $(sim) cargo run --release -p creneau --no-default-features --features testing $(LOCKED) --example simulate -- --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+compare-wrk: setup ## Hold the load generator against wrk, which must be installed. ROUNDS=5.
+	@$(env) cargo build --release -p creneau-server -p creneau-loadgen $(LOCKED)
+	@$(env) BIN="$$CARGO_TARGET_DIR/release" loadgen/compare-wrk.sh
 
 lint: fmt clippy ## Formatting and clippy.
 
