@@ -1,16 +1,12 @@
-//! A server in this process, and the binary with its arguments.
+//! A server, and the binary with its arguments.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
-use creneau::{Config, Engine};
-use creneau_server::http::{Limits, serve};
-use tokio::net::TcpListener;
-use tokio::process::Command;
-use tokio::sync::oneshot;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 
 /// The generator.
 pub(crate) const GENERATOR: &str = env!("CARGO_BIN_EXE_creneau-loadgen");
@@ -54,30 +50,30 @@ pub(crate) fn folder(scenario: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// A server on a directory, whose holds last two seconds.
+/// A server on a directory, whose holds last two seconds: a process of its own, so that nothing
+/// in this one keeps its directory.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
-    engine: Engine,
-    end: oneshot::Sender<()>,
-    task: tokio::task::JoinHandle<std::io::Result<()>>,
+    process: Child,
 }
 
 impl Served {
     pub(crate) async fn start(data: &Path) -> Self {
-        let config = Config { hold: Duration::from_secs(2), ..Config::at(data) };
-        let engine = Box::pin(Engine::open(config)).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (end, ended) = oneshot::channel();
-        let ended = async { drop(ended.await) };
-        let limits = Limits { unready_for: Duration::ZERO, ..Limits::default() };
-        let task = tokio::spawn(serve(engine.clone(), listener, limits, ended));
-        Self { address, engine, end, task }
+        let mut command = Command::new(server_binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--hold-seconds", "2", "--data"]);
+        command.arg(data).env("CRENEAU_LOG", "error");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let ready = lines.next_line().await.unwrap().unwrap();
+        let address = ready.strip_prefix("ready on http://").unwrap().parse().unwrap();
+        Self { address, process }
     }
 
-    pub(crate) async fn stop(self) {
-        self.end.send(()).unwrap();
-        self.task.await.unwrap().unwrap();
-        self.engine.shutdown().await.unwrap();
+    pub(crate) async fn stop(mut self) {
+        let id = i32::try_from(self.process.id().unwrap()).unwrap();
+        let id = rustix::process::Pid::from_raw(id).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        assert!(self.process.wait().await.unwrap().success());
     }
 }
