@@ -32,7 +32,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate schemathesis lint doc \
+.PHONY: help setup demo build test bench simulate schemathesis compare-wrk lint doc \
 	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
 
 help: ## List the targets.
@@ -61,6 +61,10 @@ simulate: setup ## Run SEEDS=100 simulations, or one of them again: SEEDS=1 SEED
 schemathesis: setup ## Ten minutes of made-up requests over the OpenAPI document, or SECONDS=n.
 	@$(env) cargo build -p creneau-server --bin creneau $(LOCKED)
 	@$(env) .ci/schemathesis/run "$$CARGO_TARGET_DIR/debug/creneau" $(or $(SECONDS),600)
+
+compare-wrk: setup ## Hold the load generator against wrk, which must be installed. ROUNDS=5.
+	@$(env) cargo build --release -p creneau-server -p creneau-loadgen $(LOCKED)
+	@$(env) BIN="$$CARGO_TARGET_DIR/release" loadgen/compare-wrk.sh
 
 lint: fmt clippy ## Formatting and clippy.
 

@@ -24,6 +24,11 @@ impl Clock {
         u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// Nanoseconds since the start.
+    pub(crate) fn ns(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// Blocks the thread until the clock shows `us`. The timers of tokio have a grain of a
     /// millisecond, which would be seen in every latency.
     pub(crate) fn block_until(&self, us: u64) {

@@ -6,20 +6,26 @@
 //! - [`cli`]: the command line. `run`: one rehearsal from its scenario to its report.
 //! - `scenario`: what is rehearsed, and the range of every number. `arrivals`: when patients come.
 //! - `patient`: what a patient does. `caller`: one call, asked until its outcome is known.
-//! - `api`, `driver`: the calls, over HTTP or on an embedded engine. `spawned`: an own server.
-//! - `ledger`: what patients asked and were told, on the generator's own disk.
+//! - `api`, `driver`: the calls, over HTTP or on an embedded engine. `spawned`: an own server;
+//!   `tether`: which does not outlive the generator.
+//! - `ledger`: what patients asked and were told, on the generator's own disk. `history`: when each
+//!   write began and ended. `backup`: one that is taken meanwhile.
 //! - `audit`: whether the server, or the journal, still says so.
-//! - `meter`, `view`, `report`: what was measured, and how it is shown.
+//! - `meter`, `view`, `report`: what was measured, and how it is shown. `gauge`: one call over and
+//!   over, to hold the generator against others.
 //! - `clock`, `dice`, `say`: time, chance and output, each in one place.
 
 mod api;
 mod arrivals;
 mod audit;
+mod backup;
 mod caller;
 pub mod cli;
 mod clock;
 mod dice;
 mod driver;
+mod gauge;
+mod history;
 mod ledger;
 mod meter;
 mod patient;
@@ -28,6 +34,7 @@ mod run;
 mod say;
 mod scenario;
 mod spawned;
+mod tether;
 mod view;
 
 #[cfg(test)]

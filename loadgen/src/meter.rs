@@ -82,6 +82,12 @@ impl Latencies {
         self.0.as_ref().map_or(0.0, |it| it.value_at_quantile(share) as f64 / 1_000.0)
     }
 
+    /// As if calls had been due every `interval_us`: a call that takes longer than that stands
+    /// for those that it kept from being sent. Some generators of closed loops count so.
+    pub(crate) fn corrected(&self, interval_us: u64) -> Self {
+        Self(self.0.as_ref().map(|it| it.clone_correct(interval_us)))
+    }
+
     /// What reports say of it.
     pub(crate) fn summary(&self) -> Summary {
         let mean = self.0.as_ref().map_or(0.0, Histogram::mean) / 1_000.0;
@@ -131,10 +137,19 @@ impl Patients {
     }
 }
 
+/// Arrivals of a phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Came {
+    pub(crate) arrived: u64,
+    pub(crate) dropped: u64,
+}
+
 /// All that was measured so far.
 #[derive(Clone, Default)]
 pub(crate) struct Measured {
     pub(crate) patients: Patients,
+    /// Arrivals by the place of their phase.
+    pub(crate) phases: BTreeMap<usize, Came>,
     pub(crate) calls: BTreeMap<(Call, Class), Latencies>,
     /// Since the last look of the view.
     pub(crate) lately: BTreeMap<Call, Latencies>,
@@ -187,6 +202,16 @@ impl Meter {
     /// What was measured, to add to or to look at for a moment.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Measured> {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes down that somebody came, and whether there was no room.
+    pub(crate) fn arrived(&self, phase: usize, dropped: bool) {
+        let mut measured = self.lock();
+        measured.patients.arrived += 1;
+        measured.patients.dropped += u64::from(dropped);
+        let came = measured.phases.entry(phase).or_default();
+        came.arrived += 1;
+        came.dropped += u64::from(dropped);
     }
 
     /// Takes down a call that has ended.

@@ -12,7 +12,8 @@ use crate::arrivals::Arrival;
 use crate::caller::{Caller, Manner};
 use crate::clock::wall;
 use crate::dice::Dice;
-use crate::ledger::{Entry, Ledger, Lost};
+use crate::history::{Called, History};
+use crate::ledger::{Entry, Ledger, Lost, Place};
 use crate::scenario::{Scenario, SpreadLaw};
 
 /// The grain of a timer, in microseconds. A patient who is woken that late was not kept waiting by
@@ -24,6 +25,7 @@ pub(crate) struct World {
     pub(crate) scenario: Scenario,
     pub(crate) caller: Caller,
     pub(crate) ledger: Ledger,
+    pub(crate) history: Option<History>,
     pub(crate) calendars: Vec<Bookable>,
     /// What the ids of patients and the keys of requests begin with.
     pub(crate) run: String,
@@ -60,6 +62,8 @@ struct Patient<'a> {
     number: u64,
     dice: Dice,
     writes: u32,
+    /// Where the booking lies, once there is one.
+    place: Option<Place>,
     /// When the next call is meant to start.
     ready_us: u64,
 }
@@ -75,7 +79,7 @@ pub(crate) async fn visit(world: Arc<World>, arrival: Arrival) -> Result<(), Los
     let mut dice = Dice::of(world.scenario.seed, number);
     let purpose = purpose(&world.scenario, &mut dice);
     let ready_us = arrival.at_us;
-    let mut patient = Patient { world: &world, id, number, dice, writes: 0, ready_us };
+    let mut patient = Patient { world: &world, id, number, dice, writes: 0, place: None, ready_us };
     patient.live(purpose).await
 }
 
@@ -239,7 +243,14 @@ impl Patient<'_> {
     async fn write_once(&mut self, ask: &Ask, key: &str, manner: Manner) -> Result<Written, Lost> {
         let caller = &self.world.caller;
         let call = ask.call();
+        let invoke_ns = caller.clock.ns();
         let outcome = caller.ask(ask, Some(key), manner, self.ready_us).await;
+        if let Some(history) = &self.world.history {
+            history.write(&self.called(ask, manner, invoke_ns), &outcome);
+        }
+        if let Outcome::Done(reply) = &outcome {
+            self.place = Place::of(reply).or(self.place.take());
+        }
         let (written, entry) = match outcome {
             Outcome::Done(reply) => {
                 let odd = || Entry::Unknown { call, why: "another kind of answer".to_owned() };
@@ -255,6 +266,18 @@ impl Patient<'_> {
         self.note(key, entry).await?;
         self.ready_us = self.world.caller.clock.us();
         Ok(written)
+    }
+
+    fn called<'a>(&'a self, ask: &'a Ask, manner: Manner, invoke_ns: u64) -> Called<'a> {
+        Called {
+            client: self.number,
+            person: self.id.as_str(),
+            ask,
+            repeat: manner == Manner::Again,
+            before: self.place.as_ref(),
+            invoke_ns,
+            return_ns: self.world.caller.clock.ns(),
+        }
     }
 
     /// Writes to the ledger. What that takes is no latency of the server's.

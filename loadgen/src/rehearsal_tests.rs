@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::api::Call;
 use crate::audit::{self, Rule};
-use crate::driver::Driver;
+use crate::driver::{Access, Driver};
 use crate::ledger::{Entry, State};
 use crate::run::{Asked, Place, rehearse};
 use crate::scenario::Scenario;
@@ -60,8 +60,13 @@ async fn served() -> (Engine, SocketAddr) {
     (engine, address)
 }
 
+fn target(address: SocketAddr) -> Place {
+    Place::Target { address, access: Access::default() }
+}
+
 fn asked(place: Place, ledger: &std::path::Path) -> Asked {
-    Asked { place, ledger: Some(ledger.to_owned()), wait_seconds: 10, quiet: true }
+    let (ledger, history, backup) = (Some(ledger.to_owned()), None, None);
+    Asked { place, ledger, history, backup, wait_seconds: 10, quiet: true }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,11 +76,11 @@ async fn a_rehearsal_over_http_passes_and_a_forgotten_booking_fails_its_audit() 
     let (engine, address) = served().await;
     let scenario = Scenario::parse(EVERYTHING).unwrap();
     let client = scenario.client.clone();
-    let report = rehearse(scenario, asked(Place::Target(address), &path)).await.unwrap();
+    let report = rehearse(scenario, asked(target(address), &path)).await.unwrap();
     assert!(report.passes(), "{}", report.text());
     assert_eq!(report.thresholds().len(), 4);
     let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
-    assert_eq!(json["schema"], "creneau-loadgen/1");
+    assert_eq!(json["schema"], "creneau-loadgen/2");
     assert_eq!(json["audits"][0]["findings"], serde_json::json!([]));
     assert!(json["hung_up"].as_u64().unwrap() > 10, "{json}");
 
@@ -98,8 +103,8 @@ async fn a_rehearsal_over_http_passes_and_a_forgotten_booking_fails_its_audit() 
     let appointment = victim.hold.into();
     engine.cancel(OfAppointment { appointment, command: None }).await.unwrap().unwrap();
     let (_, address) = watch::channel(Some(address));
-    let driver = std::sync::Arc::new(Driver::http(address, &client));
-    let verdict = audit::over_api(&ledger, &driver, 1).await;
+    let driver = std::sync::Arc::new(Driver::http(address, Access::default(), &client));
+    let verdict = audit::over_api(&ledger, None, &driver, 1).await.unwrap();
     assert!(!verdict.passes());
     let lost = |rule| matches!(rule, Rule::Acknowledged | Rule::MovesWhole);
     assert!(verdict.findings.iter().all(|it| lost(it.rule)), "{:?}", verdict.findings);

@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use crate::api::Call;
 use crate::audit::Verdict;
-use crate::meter::{Class, Measured, Patients, Summary};
-use crate::scenario::Scenario;
+use crate::backup::Backup;
+use crate::meter::{Came, Class, Measured, Patients, Summary};
+use crate::scenario::{Phase, Scenario};
 use crate::spawned::Life;
 
 /// The schema of the JSON, with its version.
-const SCHEMA: &str = "creneau-loadgen/1";
+pub(crate) const SCHEMA: &str = "creneau-loadgen/2";
 
 /// Findings that are printed; the JSON has them all.
 const PRINTED_MAX: usize = 20;
@@ -23,6 +24,16 @@ struct Machine {
     cores: usize,
     memory_mib: u64,
     system: String,
+}
+
+/// Who came in a phase.
+#[derive(Clone, Debug, Serialize)]
+struct PhaseLine {
+    name: String,
+    seconds: u32,
+    rate: f64,
+    arrived: u64,
+    dropped: u64,
 }
 
 /// One line of the table.
@@ -70,6 +81,7 @@ pub(crate) struct Report {
     machine: Machine,
     scenario: Scenario,
     patients: Patients,
+    phases: Vec<PhaseLine>,
     calls: Vec<CallLine>,
     refusals: Vec<CodeLine>,
     unclear_attempts: u64,
@@ -79,6 +91,7 @@ pub(crate) struct Report {
     ledger_lines: u64,
     ledger_wait: Summary,
     server: Option<ServerLife>,
+    backup: Option<Backup>,
     thresholds: Vec<Threshold>,
     audits: Vec<Verdict>,
     troubles: Vec<String>,
@@ -96,6 +109,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) ledger: &'a Path,
     pub(crate) ledger_lines: u64,
     pub(crate) life: Option<&'a Life>,
+    pub(crate) backup: Option<Backup>,
     pub(crate) audits: Vec<Verdict>,
     /// What went wrong beside thresholds and audit.
     pub(crate) troubles: Vec<String>,
@@ -129,6 +143,7 @@ impl Report {
             machine: machine(),
             scenario: scenario.clone(),
             patients: measured.patients,
+            phases: phases(scenario, measured),
             calls: calls.collect(),
             refusals: refusals.collect(),
             unclear_attempts: measured.unclear.values().sum(),
@@ -139,6 +154,7 @@ impl Report {
             ledger_wait: measured.ledger.summary(),
             server: life
                 .map(|it| ServerLife { kills: it.kills, slowest_start_ms: it.slowest_start_ms }),
+            backup: parts.backup,
             thresholds,
             audits,
             troubles,
@@ -182,6 +198,9 @@ impl Report {
              {cut_off} cut off; {} appointments booked",
             self.bookings
         ));
+        for PhaseLine { name, arrived, dropped, .. } in &self.phases {
+            lines.push(format!("  {name}: {arrived} arrived, {dropped} dropped"));
+        }
         lines.push(format!(
             "attempts without an outcome: {}, and {} hung up on on purpose",
             self.unclear_attempts, self.hung_up
@@ -189,6 +208,12 @@ impl Report {
         if let Some(ServerLife { kills, slowest_start_ms }) = &self.server {
             lines
                 .push(format!("server: killed {kills} times, slowest start {slowest_start_ms} ms"));
+        }
+        if let Some(Backup { to, after_ms, took_ms, last }) = &self.backup {
+            lines.push(format!(
+                "backup: {}, up to entry {last}, begun after {after_ms} ms, taken in {took_ms} ms",
+                to.display()
+            ));
         }
         lines.push(format!(
             "ledger: {} lines in {}, waited for {:.1} ms at p99",
@@ -257,6 +282,16 @@ fn thresholds(scenario: &Scenario, measured: &Measured) -> Vec<Threshold> {
         all.push(Threshold { name, limit, measured: bookings, pass: limit <= bookings });
     }
     all
+}
+
+/// Who came, phase by phase.
+fn phases(scenario: &Scenario, measured: &Measured) -> Vec<PhaseLine> {
+    let line = |(place, phase): (usize, &Phase)| {
+        let Came { arrived, dropped } = measured.phases.get(&place).copied().unwrap_or_default();
+        let (name, seconds, rate) = (phase.name.clone(), phase.seconds, phase.rate);
+        PhaseLine { name, seconds, rate, arrived, dropped }
+    };
+    scenario.phases.iter().enumerate().map(line).collect()
 }
 
 fn share(part: u64, whole: u64) -> f64 {

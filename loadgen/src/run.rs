@@ -13,16 +13,18 @@ use tokio::task::JoinSet;
 use crate::api::Bookable;
 use crate::arrivals::{Arrival, Arrivals};
 use crate::audit::{self, Verdict};
+use crate::backup::Backup;
 use crate::caller::Caller;
 use crate::clock::{Clock, wall};
-use crate::driver::Driver;
+use crate::driver::{Access, Driver};
+use crate::history::History;
 use crate::ledger::{Header, Ledger, Lost, Read};
 use crate::meter::Meter;
 use crate::patient::{World, visit};
 use crate::report::{Parts, Report};
 use crate::scenario::Scenario;
 use crate::spawned::{Life, Spawned, Start};
-use crate::{say, view};
+use crate::{backup, say, view};
 
 /// Arrivals that may wait for the runtime.
 const QUEUE_MAX: usize = 8_192;
@@ -34,21 +36,42 @@ const CREATIONS_MAX: usize = 16;
 const FINISH_SECONDS: u64 = 30;
 
 /// What is rehearsed with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Place {
     /// A server that somebody else started.
-    Target(SocketAddr),
-    /// An own server on this directory.
-    Spawn { binary: PathBuf, data: PathBuf },
+    Target { address: SocketAddr, access: Access },
+    /// An own server on this directory, with further arguments of its own, and what it is reached
+    /// with.
+    Spawn { binary: PathBuf, data: PathBuf, more: Vec<String>, shown: Shown },
     /// An engine in this process on this directory.
     Embedded(PathBuf),
 }
 
+/// The files of a command line with what a server is shown, and by what it must prove itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shown {
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) ca: Option<PathBuf>,
+}
+
+impl Shown {
+    /// What they come to; `secure` as in [`Access::of`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::of`].
+    pub(crate) fn access(&self, secure: Option<&str>) -> Result<Access, String> {
+        Access::of(self.token_file.as_deref(), self.ca.as_deref(), secure)
+    }
+}
+
 /// What was asked for beside the scenario.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) place: Place,
     pub(crate) ledger: Option<PathBuf>,
+    pub(crate) history: Option<PathBuf>,
+    pub(crate) backup: Option<backup::Wanted>,
     /// Seconds for which the audit waits for holds to end.
     pub(crate) wait_seconds: u64,
     pub(crate) quiet: bool,
@@ -67,24 +90,7 @@ enum Stage {
 ///
 /// What kept it from being done at all.
 pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report, String> {
-    let (driver, stage) = open(&scenario, &asked.place).await?;
-    let driver = Arc::new(driver);
-    let run = format!("lg{:012x}", SystemRandom::default().bits() >> 80);
-    let calendars = calendars(&scenario, &driver, &run).await?;
-    let path = asked
-        .ledger
-        .clone()
-        .unwrap_or_else(|| std::env::temp_dir().join(format!("creneau-ledger-{run}.jsonl")));
-    let ledger = Ledger::create(&path, &Header::new(&run, &scenario.name))
-        .map_err(|error| format!("failed to create the ledger {}: {error}", path.display()))?;
-    if !asked.quiet {
-        let (name, seconds, path) = (&scenario.name, scenario.seconds(), path.display());
-        say::line(&format!("{name}: {seconds} s over {}, ledger {path}", driver.name()));
-    }
-    let resolve_us = scenario.client.resolve_seconds * 1_000_000;
-    let (meter, clock) = (Meter::default(), Clock::start());
-    let caller = Caller { driver: driver.clone(), meter, clock, resolve_us };
-    let world = Arc::new(World { scenario, caller, ledger, calendars, run });
+    let (world, path, stage) = prepare(scenario, &asked).await?;
     let started_at = wall().to_string();
     let (stage, killing) = match stage {
         Stage::Spawned(spawned) => {
@@ -95,7 +101,9 @@ pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report,
     };
     let mut troubles = Vec::new();
     let seen = (!asked.quiet).then(|| tokio::spawn(view::watch(world.clone())));
+    let taking = asked.backup.clone().map(|it| tokio::spawn(backup::take(world.clone(), it)));
     troubles.extend(drive(&world).await);
+    let backup = taken(taking, &mut troubles).await;
     if let Some(seen) = seen {
         seen.abort();
     }
@@ -108,12 +116,10 @@ pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report,
         None => (stage, None),
     };
     troubles.extend(life.iter().flat_map(|life: &Life| life.troubles.clone()));
-    let closing = world.clone();
-    let closed = tokio::task::spawn_blocking(move || closing.ledger.close()).await;
-    let closed = closed.map_err(|error| error.to_string())?;
-    let ledger_lines = closed.map_err(|error| format!("the ledger was lost: {error}"))?;
+    let ledger_lines = close(&world).await?;
     let ledger = audit::read_ledger(&path)?;
-    let mut audits = vec![audit::over_api(&ledger, &driver, asked.wait_seconds).await];
+    let mut audits =
+        vec![audit::over_api(&ledger, None, &world.caller.driver, asked.wait_seconds).await?];
     match over_journal(stage, &asked.place, &ledger, &mut troubles).await {
         Ok(verdict) => audits.extend(verdict),
         Err(error) => troubles.push(format!("the journal could not be audited: {error}")),
@@ -121,7 +127,7 @@ pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report,
     let measured = world.caller.meter.lock();
     Ok(Report::new(Parts {
         scenario: &world.scenario,
-        driver: driver.name(),
+        driver: world.caller.driver.name(),
         run: &world.run,
         started_at,
         seconds,
@@ -129,24 +135,84 @@ pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report,
         ledger: &path,
         ledger_lines,
         life: life.as_ref(),
+        backup,
         audits,
         troubles,
     }))
 }
 
+/// Opens what is driven, and what is written meanwhile; also gives where the ledger is.
+async fn prepare(
+    scenario: Scenario,
+    asked: &Asked,
+) -> Result<(Arc<World>, PathBuf, Stage), String> {
+    let (driver, stage) = open(&scenario, &asked.place).await?;
+    let driver = Arc::new(driver);
+    let run = format!("lg{:012x}", SystemRandom::default().bits() >> 80);
+    let calendars = calendars(&scenario, &driver, &run).await?;
+    let path = asked
+        .ledger
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("creneau-ledger-{run}.jsonl")));
+    let ledger = Ledger::create(&path, &Header::new(&run, &scenario.name))
+        .map_err(|error| format!("failed to create the ledger {}: {error}", path.display()))?;
+    let history = asked.history.as_deref().map(History::create).transpose();
+    let history = history.map_err(|error| format!("failed to create the history: {error}"))?;
+    if !asked.quiet {
+        let (name, seconds, path) = (&scenario.name, scenario.seconds(), path.display());
+        say::line(&format!("{name}: {seconds} s over {}, ledger {path}", driver.name()));
+    }
+    let resolve_us = scenario.client.resolve_seconds * 1_000_000;
+    let (meter, clock) = (Meter::default(), Clock::start());
+    let caller = Caller { driver, meter, clock, resolve_us };
+    let world = World { scenario, caller, ledger, history, calendars, run };
+    Ok((Arc::new(world), path, stage))
+}
+
+/// The backup that was wanted, if there is one.
+async fn taken(
+    taking: Option<tokio::task::JoinHandle<Result<Backup, String>>>,
+    troubles: &mut Vec<String>,
+) -> Option<Backup> {
+    match taking?.await {
+        Ok(Ok(backup)) => Some(backup),
+        Ok(Err(error)) => {
+            troubles.push(format!("the backup failed: {error}"));
+            None
+        }
+        Err(error) => {
+            troubles.push(format!("the backup failed: {error}"));
+            None
+        }
+    }
+}
+
+/// Closes what was written meanwhile, and gives the lines of the ledger.
+async fn close(world: &Arc<World>) -> Result<u64, String> {
+    let closing = world.clone();
+    let closed = tokio::task::spawn_blocking(move || {
+        let history = closing.history.as_ref().map_or(Ok(()), History::close);
+        (closing.ledger.close(), history)
+    });
+    let (ledger, history) = closed.await.map_err(|error| error.to_string())?;
+    history.map_err(|error| format!("the history was lost: {error}"))?;
+    ledger.map_err(|error| format!("the ledger was lost: {error}"))
+}
+
 async fn open(scenario: &Scenario, place: &Place) -> Result<(Driver, Stage), String> {
     let client = &scenario.client;
     Ok(match place {
-        Place::Target(address) => {
+        Place::Target { address, access } => {
             // Nobody sends: the address stays as it is.
             let (_, address) = watch::channel(Some(*address));
-            (Driver::http(address, client), Stage::Target)
+            (Driver::http(address, access.clone(), client), Stage::Target)
         }
-        Place::Spawn { binary, data } => {
+        Place::Spawn { binary, data, more, shown } => {
             let hold_seconds = scenario.server.hold_seconds;
-            let (binary, data) = (binary.clone(), data.clone());
-            let spawned = Spawned::start(Start { binary, data, hold_seconds }).await?;
-            (Driver::http(spawned.address(), client), Stage::Spawned(Box::new(spawned)))
+            let (binary, data, more) = (binary.clone(), data.clone(), more.clone());
+            let spawned = Spawned::start(Start { binary, data, hold_seconds, more }).await?;
+            let access = shown.access(spawned.secure().as_deref())?;
+            (Driver::http(spawned.address(), access, client), Stage::Spawned(Box::new(spawned)))
         }
         Place::Embedded(data) => {
             let mut config = Config::at(data);
@@ -170,7 +236,7 @@ async fn over_journal(
     match (stage, place) {
         (Stage::Spawned(spawned), Place::Spawn { data, .. }) => {
             troubles.extend(spawned.end().await.err());
-            audit::over_data(ledger, data).await.map(Some)
+            audit::over_data(ledger, None, data).await.map(Some)
         }
         (Stage::Embedded(engine), _) => {
             let verdict = audit::over_engine(ledger, &engine).await;
@@ -297,11 +363,7 @@ fn gone(
 /// Lets a patient in, or counts it as dropped.
 fn arrive(world: &Arc<World>, arrival: Arrival, patients: &mut JoinSet<Result<(), Lost>>) {
     let dropped = world.scenario.in_flight_max <= patients.len();
-    {
-        let mut measured = world.caller.meter.lock();
-        measured.patients.arrived += 1;
-        measured.patients.dropped += u64::from(dropped);
-    }
+    world.caller.meter.arrived(arrival.phase, dropped);
     if !dropped {
         patients.spawn(visit(world.clone(), arrival));
     }

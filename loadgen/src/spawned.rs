@@ -6,11 +6,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::tether::{self, Keeper};
 
 /// How long a start may take; a journal is replayed in it.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -26,6 +27,8 @@ pub(crate) struct Start {
     /// Its `--data`.
     pub(crate) data: PathBuf,
     pub(crate) hold_seconds: Option<u64>,
+    /// Further arguments of `creneau serve`.
+    pub(crate) more: Vec<String>,
 }
 
 /// What happened to a server.
@@ -42,7 +45,10 @@ pub(crate) struct Life {
 pub(crate) struct Spawned {
     start: Start,
     child: Child,
+    /// Dropped after the child, which would be killed otherwise.
+    keeper: Keeper,
     address: watch::Sender<Option<SocketAddr>>,
+    secure: bool,
 }
 
 /// A server that is killed again and again until that is stopped.
@@ -90,8 +96,15 @@ impl Spawned {
     ///
     /// Why it is not.
     pub(crate) async fn start(start: Start) -> Result<Self, String> {
-        let (child, address) = launch(&start).await?;
-        Ok(Self { start, child, address: watch::Sender::new(Some(address)) })
+        let keeper = Keeper::start().map_err(|error| error.to_string())?;
+        let (child, Ready { address, secure }) = launch(&keeper, &start).await?;
+        Ok(Self { start, child, keeper, address: watch::Sender::new(Some(address)), secure })
+    }
+
+    /// The host to which it must prove itself, where it speaks TLS.
+    pub(crate) fn secure(&self) -> Option<String> {
+        let address = *self.address.borrow();
+        address.filter(|_| self.secure).map(|address| address.ip().to_string())
     }
 
     /// Where it is.
@@ -135,7 +148,7 @@ impl Spawned {
         let _ = self.child.kill().await;
         self.address.send_replace(None);
         let clock = Clock::start();
-        let (child, address) = launch(&self.start).await?;
+        let (child, Ready { address, .. }) = launch(&self.keeper, &self.start).await?;
         life.slowest_start_ms = life.slowest_start_ms.max(clock.us() / 1_000);
         self.child = child;
         self.address.send_replace(Some(address));
@@ -164,32 +177,66 @@ impl Spawned {
     }
 }
 
+/// What a server says of itself once it can take bookings.
+struct Ready {
+    address: SocketAddr,
+    secure: bool,
+}
+
+impl Ready {
+    /// None of a line that says something else.
+    fn of(line: &str) -> Option<Result<Self, String>> {
+        let url = line.strip_prefix("ready on ")?;
+        let (scheme, address) = url.split_once("://")?;
+        let secure = match scheme {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        let address = address.trim().parse().map_err(|error| format!("{line}: {error}"));
+        Some(address.map(|address| Self { address, secure }))
+    }
+}
+
 /// Starts the process and reads the line that says where it is.
-async fn launch(start: &Start) -> Result<(Child, SocketAddr), String> {
-    let mut command = Command::new(&start.binary);
+async fn launch(keeper: &Keeper, start: &Start) -> Result<(Child, Ready), String> {
+    let mut command = tether::command(&start.binary);
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&start.data);
     if let Some(seconds) = start.hold_seconds {
         command.args(["--hold-seconds", &seconds.to_string()]);
     }
+    command.args(&start.more);
     // Its log would tear the view, and an interrupt at the terminal is for the generator alone.
     command.env("CRENEAU_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| format!("failed to start {}: {error}", start.binary.display()))?;
+    command.process_group(0).kill_on_drop(true);
+    let failed = |error| format!("failed to start {}: {error}", start.binary.display());
+    let mut child = keeper.spawn(command).await.map_err(failed)?;
     let out = child.stdout.take().ok_or("its output cannot be read")?;
     let mut lines = BufReader::new(out).lines();
     let ready = async {
         while let Ok(Some(line)) = lines.next_line().await {
-            if let Some(address) = line.strip_prefix("ready on http://") {
-                return address.trim().parse().map_err(|error| format!("{line}: {error}"));
+            if let Some(ready) = Ready::of(&line) {
+                return ready;
             }
         }
-        Err("it ended before it was ready".to_owned())
+        Err("the server ended before it was ready".to_owned())
     };
     match tokio::time::timeout(READY_WITHIN, ready).await {
-        Ok(address) => Ok((child, address?)),
-        Err(_) => Err("it was not ready in time".to_owned()),
+        Ok(ready) => Ok((child, ready?)),
+        Err(_) => Err("the server was not ready in time".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_where_it_is_and_whether_it_speaks_tls() {
+        let ready = |line| Ready::of(line).map(|it| it.map(|it| (it.address.port(), it.secure)));
+        assert_eq!(ready("ready on http://127.0.0.1:80"), Some(Ok((80, false))));
+        assert_eq!(ready("ready on https://127.0.0.1:443"), Some(Ok((443, true))));
+        assert_eq!(ready("what to try next"), None);
+        assert!(ready("ready on http://nowhere").unwrap().is_err());
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use creneau::{CalendarId, HoldId, Timestamp};
 
+use super::until::{Cut, Side};
 use super::{Finding, LATE_MS, Rule};
 use crate::api::{Call, OVERLOADED};
 use crate::ledger::{Asked, Entry, Line, Place, Read, State, Told};
@@ -17,6 +18,13 @@ pub(super) enum Fate {
     Released,
     Booked,
     Cancelled,
+}
+
+/// What a booking was before something that a backup may have or not.
+#[derive(Clone, Debug)]
+pub(super) enum Earlier {
+    NotThere,
+    Was(Fate, Place),
 }
 
 /// A hold that was acknowledged, and what became of it.
@@ -38,6 +46,8 @@ pub(super) struct Claim {
     pub(super) moves: u64,
     /// What was asked without an outcome: it may have happened.
     pub(super) open: Vec<Asked>,
+    /// What it may be as well, where what came then was acknowledged while a backup was taken.
+    pub(super) earlier: Vec<Earlier>,
 }
 
 /// All that a ledger says.
@@ -53,6 +63,7 @@ pub(super) struct Claims {
     pub(super) unknown: u64,
     /// What cannot be so by the ledger alone.
     pub(super) findings: Vec<Finding>,
+    cut: Cut,
 }
 
 /// A request, from its intention on.
@@ -60,17 +71,25 @@ struct Request {
     at: Timestamp,
     asked: Asked,
     outcome: Option<Entry>,
+    /// It was asked for after the backup, and says nothing of what is in it.
+    after: bool,
 }
 
 impl Claims {
     /// What the lines of a ledger claim.
     pub(super) fn of(ledger: &Read) -> Self {
-        let mut claims = Self { run: ledger.header.run.clone(), ..Self::default() };
+        Self::up_to(ledger, Cut::None)
+    }
+
+    /// What they claim of a backup that was taken at a cut.
+    pub(super) fn up_to(ledger: &Read, cut: Cut) -> Self {
+        let mut claims = Self { run: ledger.header.run.clone(), cut, ..Self::default() };
         let mut requests: HashMap<&str, Request> = HashMap::new();
         for line in &ledger.lines {
             claims.take(line, &mut requests);
         }
-        let mut open: Vec<_> = requests.into_values().filter(|it| it.outcome.is_none()).collect();
+        let open = requests.into_values().filter(|it| it.outcome.is_none() && !it.after);
+        let mut open: Vec<_> = open.collect();
         open.sort_by_key(|request| request.at);
         for request in open {
             claims.unknown += 1;
@@ -94,22 +113,38 @@ impl Claims {
 
     fn take<'a>(&mut self, line: &'a Line, requests: &mut HashMap<&'a str, Request>) {
         let Line { at, patient, key, entry, .. } = line;
+        if matches!(entry, Entry::BackupAsked { .. } | Entry::BackupTold { .. }) {
+            return;
+        }
+        let side = self.cut.side(line);
         if let Entry::Asked(asked) = entry {
-            self.patients.insert(patient.clone());
-            self.intend(*at, asked);
+            let after = side == Side::After;
+            if !after {
+                self.patients.insert(patient.clone());
+                self.intend(*at, asked);
+            }
             let asked = asked.clone();
-            requests.insert(key, Request { at: *at, asked, outcome: None });
+            requests.insert(key, Request { at: *at, asked, outcome: None, after });
             return;
         }
         let Some(request) = requests.get_mut(key.as_str()) else {
             self.find(Rule::Readable, key, "an outcome without an intention before it");
             return;
         };
+        if request.after {
+            return;
+        }
+        if request.outcome.is_none() && side != Side::Before {
+            self.may_be_as_it_was(request.asked.hold);
+        }
         match (&request.outcome, entry) {
             (None, Entry::Told(told)) => {
                 request.outcome = Some(entry.clone());
                 let (asked_at, asked) = (request.at, request.asked.clone());
                 self.told(*at, asked_at, &asked, patient, told);
+                if told.call == Call::Hold && side != Side::Before {
+                    self.may_not_be_there(told.hold);
+                }
             }
             (None, Entry::Refused { code, .. }) => {
                 request.outcome = Some(entry.clone());
@@ -129,6 +164,19 @@ impl Claims {
                 self.find(Rule::SameAgain, first.hold, what);
             }
             _ => {}
+        }
+    }
+
+    /// What comes now may be in the backup or not.
+    fn may_be_as_it_was(&mut self, hold: Option<HoldId>) {
+        if let Some(claim) = hold.and_then(|hold| self.bookings.get_mut(&hold)) {
+            claim.earlier.push(Earlier::Was(claim.fate, claim.place.clone()));
+        }
+    }
+
+    fn may_not_be_there(&mut self, hold: HoldId) {
+        if let Some(claim) = self.bookings.get_mut(&hold) {
+            claim.earlier.push(Earlier::NotThere);
         }
     }
 
@@ -198,8 +246,12 @@ impl Claims {
         let (Some(place), Some(expires_at)) = (&told.place, told.expires_at) else {
             return self.find(Rule::Readable, told.hold, "a hold without a place or an end");
         };
-        // The patient's own hold, given once more, changes nothing.
-        if self.bookings.contains_key(&told.hold) {
+        if let Some(claim) = self.bookings.get(&told.hold) {
+            // The patient's own hold, given once more, changes nothing.
+            if claim.patient != patient {
+                let what = format!("was given to {} and to {patient}", claim.patient);
+                self.find(Rule::SoldOnce, told.hold, what);
+            }
             return;
         }
         self.by_patient.entry(patient.to_owned()).or_default().push(told.hold);
@@ -215,6 +267,7 @@ impl Claims {
             released_at: None,
             moves: 0,
             open: Vec::new(),
+            earlier: Vec::new(),
         };
         self.bookings.insert(told.hold, claim);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use creneau::{AppointmentId, CalendarId, HoldId, Timestamp};
 
-use super::claims::{Claim, Claims, Fate};
+use super::claims::{Claim, Claims, Earlier, Fate};
 use super::seen::{Observed, Owned, Seen};
 use super::{LATE_MS, Rule, Verdict};
 use crate::api::Call;
@@ -48,26 +48,11 @@ fn is_at(expected: &Place, open_end: bool, place: &Place) -> bool {
 
 /// Whether a booking may be so, as far as the ledger knows.
 fn may_be(claim: &Claim, observed: &Observed, at: Timestamp) -> bool {
-    let deadline = claim.expires_at;
-    let (before, after) = (at < deadline.plus_ms(LATE_MS), deadline.plus_ms(-LATE_MS) <= at);
-    let ended = |state: &Observed| match state {
-        Observed::Missing => deadline.plus_ms(KNOWN_MS) < at,
-        other => other == observed,
-    };
-    let told = match (claim.fate, observed) {
-        (Fate::Held, Observed::Held) => before,
-        (Fate::Held | Fate::Expired, Observed::Expired) => after,
-        (Fate::Released, Observed::Released) => true,
-        // A release of what has expired is told as done.
-        (Fate::Released, Observed::Expired) => {
-            claim.released_at.is_some_and(|told| deadline.plus_ms(-LATE_MS) <= told)
-        }
-        (Fate::Held | Fate::Expired | Fate::Released, Observed::Missing) => ended(observed),
-        (Fate::Booked, Observed::Booked(place)) | (Fate::Cancelled, Observed::Cancelled(place)) => {
-            is_at(&claim.place, false, place)
-        }
-        _ => false,
-    };
+    let told = is_so(claim, claim.fate, &claim.place, observed, at)
+        || claim.earlier.iter().any(|earlier| match earlier {
+            Earlier::NotThere => *observed == Observed::Missing,
+            Earlier::Was(fate, place) => is_so(claim, *fate, place, observed, at),
+        });
     told || claim.open.iter().any(|asked| match (asked.call, observed) {
         (Call::Confirm, Observed::Booked(place)) => is_at(&claim.place, false, place),
         (Call::Release, Observed::Released) => true,
@@ -80,6 +65,28 @@ fn may_be(claim: &Claim, observed: &Observed, at: Timestamp) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether a booking is what it became at last, or what ends by itself came after.
+fn is_so(claim: &Claim, fate: Fate, at_place: &Place, observed: &Observed, at: Timestamp) -> bool {
+    let deadline = claim.expires_at;
+    let (before, after) = (at < deadline.plus_ms(LATE_MS), deadline.plus_ms(-LATE_MS) <= at);
+    match (fate, observed) {
+        (Fate::Held, Observed::Held) => before,
+        (Fate::Held | Fate::Expired, Observed::Expired) => after,
+        (Fate::Released, Observed::Released) => true,
+        // A release of what has expired is told as done.
+        (Fate::Released, Observed::Expired) => {
+            claim.released_at.is_some_and(|told| deadline.plus_ms(-LATE_MS) <= told)
+        }
+        (Fate::Held | Fate::Expired | Fate::Released, Observed::Missing) => {
+            deadline.plus_ms(KNOWN_MS) < at
+        }
+        (Fate::Booked, Observed::Booked(place)) | (Fate::Cancelled, Observed::Cancelled(place)) => {
+            is_at(at_place, false, place)
+        }
+        _ => false,
+    }
 }
 
 fn booking(id: HoldId, claim: &Claim, observed: &Observed, at: Timestamp, verdict: &mut Verdict) {
@@ -132,7 +139,9 @@ fn person(patient: &str, owned: &[Owned], claims: &Claims, verdict: &mut Verdict
         });
     }
     let own = claims.of_patient(patient);
-    for (id, claim) in own.filter(|(_, claim)| claim.open.is_empty()) {
+    // What may be one thing or another was looked at by its id.
+    let certain = |claim: &Claim| claim.open.is_empty() && claim.earlier.is_empty();
+    for (id, claim) in own.filter(|(_, claim)| certain(claim)) {
         if !matches!(claim.fate, Fate::Booked | Fate::Cancelled) {
             continue;
         }

@@ -9,6 +9,7 @@ mod judge;
 mod over_api;
 mod over_journal;
 mod seen;
+mod until;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +19,9 @@ use serde::Serialize;
 
 use crate::driver::Driver;
 use crate::ledger::{self, Read};
+
+use until::Cut;
+pub(crate) use until::Until;
 
 /// Milliseconds by which the clocks of generator and server may differ, and by which a hold may
 /// outlive its time: the server ends it within a second.
@@ -155,28 +159,38 @@ impl Verdict {
     }
 }
 
-/// Audits a ledger against a server or an engine. Waits for holds to end, for at most
-/// `wait_seconds`.
+/// Audits a ledger against a server or an engine, up to where it is said. Waits for holds to end,
+/// for at most `wait_seconds`.
+///
+/// # Errors
+///
+/// When the ledger tells of no backup.
 pub(crate) async fn over_api(
     ledger: &Read,
+    until: Option<Until>,
     driver: &std::sync::Arc<Driver>,
     wait_seconds: u64,
-) -> Verdict {
-    let claims = claims::Claims::of(ledger);
+) -> Result<Verdict, String> {
+    let claims = claims::Claims::up_to(ledger, Cut::of(ledger, until)?);
     over_api::wait_for_holds(&claims, wait_seconds).await;
     let mut verdict = Verdict::new("API");
     let seen = over_api::look(&claims, driver, &mut verdict).await;
     judge::judge(&claims, &seen, &mut verdict);
-    verdict
+    Ok(verdict)
 }
 
-/// Audits a ledger against a data directory that no server uses.
+/// Audits a ledger against a data directory that no server uses, up to where it is said.
 ///
 /// # Errors
 ///
-/// Why the directory could not be opened or its journal not be read.
-pub(crate) async fn over_data(ledger: &Read, data: &Path) -> Result<Verdict, String> {
-    let claims = claims::Claims::of(ledger);
+/// Why the directory could not be opened or its journal not be read, or that the ledger tells of
+/// no backup.
+pub(crate) async fn over_data(
+    ledger: &Read,
+    until: Option<Until>,
+    data: &Path,
+) -> Result<Verdict, String> {
+    let claims = claims::Claims::up_to(ledger, Cut::of(ledger, until)?);
     let mut verdict = Verdict::new("journal");
     let seen = over_journal::look_at(&claims, data, &mut verdict).await?;
     judge::judge(&claims, &seen, &mut verdict);

@@ -6,6 +6,7 @@ use creneau::{CalendarId, Event, HoldId, Timestamp};
 use super::claims::Claims;
 use super::judge::judge;
 use super::over_journal::Model;
+use super::until::Cut;
 use super::*;
 use crate::api::Call;
 use crate::ledger::{Asked, Entry, Header, Line, Place, Read, State, Told};
@@ -382,6 +383,62 @@ fn an_unknown_outcome_may_be_either() {
             let Some(Event::Moved { booking, .. }) = story.events.last_mut() else { panic!() };
             booking.span = self::booking(1, 31, 2).span;
             story.fails(Rule::MovesWhole, &id(&a));
+        }
+    }
+}
+
+/// What a journal has that ends after the first events of a story; holds end in it by themselves.
+fn copy_of(story: &Story, first: usize) -> Vec<Event> {
+    let mut events: Vec<Event> = story.events[..first].to_vec();
+    let ended = |id, events: &[Event]| {
+        let of_it = events.iter().filter(|it| it.booking().is_some_and(|it| it.id == id));
+        of_it.count() != 1
+    };
+    for event in &story.events[..first] {
+        if let Event::Held { booking, deadline, .. } = event
+            && !ended(booking.id, &events)
+        {
+            let (booking, deadline) = (booking.clone(), *deadline);
+            events.push(Event::Expired { at: deadline, booking, deadline, guards: vec![] });
+        }
+    }
+    events
+}
+
+/// The rules that a copy breaks by the ledger, of which the backup began before the line `began`
+/// and ended before the line `ended`.
+fn broken(story: &Story, events: &[Event], began: u64, ended: u64) -> Vec<Rule> {
+    let ledger =
+        Read { header: Header::new("run", "story"), lines: story.lines.clone(), torn: false };
+    let claims = Claims::up_to(&ledger, Cut::Lines { began, ended });
+    let (mut model, mut verdict) = (Model::default(), Verdict::new("journal"));
+    events.iter().for_each(|event| model.take(event, &mut verdict));
+    let seen = model.seen(&claims, at(1_000), &mut verdict);
+    judge(&claims, &seen, &mut verdict);
+    verdict.findings.iter().map(|it| it.rule).collect()
+}
+
+#[test]
+fn a_backup_has_what_was_acknowledged_before_it_and_nothing_that_was_asked_for_after() {
+    let (story, _) = sound();
+    // Each request has two lines and one event; the last event is that of nobody.
+    let requests = story.events.len() - 1;
+    assert_eq!(story.lines.len(), 2 * requests);
+    for done in 0..=requests {
+        let (copy, began) = (copy_of(&story, done), 2 * done as u64 + 1);
+        assert_eq!(broken(&story, &copy, began, began), [], "{done}");
+        if done < requests {
+            // While the next request was under way, it may be in the copy or not.
+            let more = copy_of(&story, done + 1);
+            assert_eq!(broken(&story, &copy, began, began + 2), [], "{done}");
+            assert_eq!(broken(&story, &more, began, began + 2), [], "{done}");
+            // Asked for after the backup: it cannot be in it. A hold that ended alone is no harm.
+            let held = matches!(story.events[done], Event::Held { .. });
+            assert_eq!(broken(&story, &more, began, began).is_empty(), held, "{done}");
+        }
+        if 0 < done {
+            let less = copy_of(&story, done - 1);
+            assert_ne!(broken(&story, &less, began, began), [], "{done}");
         }
     }
 }

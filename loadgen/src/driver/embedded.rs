@@ -115,6 +115,10 @@ impl Embedded {
         Ok(Bookable { calendar: made.value.id, reason })
     }
 
+    pub(super) async fn back_up(&self, to: &std::path::Path) -> Result<u64, String> {
+        self.engine.back_up(to).await.map_err(|error| error.to_string())
+    }
+
     pub(super) async fn existing(&self, count: usize) -> Result<Vec<Bookable>, String> {
         let (mut found, mut from) = (Vec::new(), None);
         loop {

@@ -1,20 +1,21 @@
 //! A server over HTTP: a bounded pool of connections that are kept alive.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use super::access::Access;
 use super::wire::{Wire, is_write, outcome};
 use super::{Address, REASON};
 use crate::api::{Ask, Bookable, Outcome};
@@ -29,20 +30,25 @@ const TRIES_MAX: u64 = 20;
 /// Milliseconds between two of those.
 const TRY_WAIT_MS: u64 = 250;
 
+/// How long a backup may take; where files must be copied it takes minutes.
+const BACK_UP_WITHIN: Duration = Duration::from_secs(600);
+
 type Sender = SendRequest<Full<Bytes>>;
 
 /// A client of a server.
 pub(crate) struct Http {
     address: Address,
+    access: Access,
     places: Semaphore,
     idle: Mutex<Vec<(SocketAddr, Sender)>>,
     timeout: Duration,
 }
 
 impl Http {
-    pub(super) fn new(address: Address, client: &Client) -> Self {
+    pub(super) fn new(address: Address, access: Access, client: &Client) -> Self {
         Self {
             address,
+            access,
             places: Semaphore::new(client.connections),
             idle: Mutex::default(),
             timeout: Duration::from_millis(client.timeout_ms),
@@ -81,6 +87,9 @@ impl Http {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
+        if let Some(token) = self.access.authorization() {
+            request = request.header(AUTHORIZATION, token);
+        }
         if !wire.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
@@ -105,7 +114,7 @@ impl Http {
                 return Ok((to, sender));
             }
         }
-        let stream = connect(address).await?;
+        let stream = self.access.connect(address).await?;
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
         // It ends when its sender is dropped or the server closes it; who sends is told.
@@ -121,10 +130,13 @@ impl Http {
 
     /// Sends a whole request and closes the socket at once.
     pub(super) async fn hang_up(&self, ask: &Ask, key: &str) {
-        let bytes = Wire::of(ask).bytes(key);
+        let token = self.access.authorization().and_then(|token| token.to_str().ok());
+        let bytes = Wire::of(ask).bytes(key, token);
         let sent = async {
-            let mut stream = connect(self.whereabouts().await?).await?;
-            stream.write_all(&bytes).await.map_err(|error| error.to_string())
+            let mut stream = self.access.connect(self.whereabouts().await?).await?;
+            stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
+            // Over TLS what is written waits for this.
+            stream.flush().await.map_err(|error| error.to_string())
         };
         // Whether it arrived is for the repeats to find out.
         let _ = tokio::time::timeout(self.timeout, sent).await;
@@ -186,6 +198,22 @@ impl Http {
         }
     }
 
+    pub(super) async fn back_up(&self, to: &Path) -> Result<u64, String> {
+        #[derive(Deserialize)]
+        struct Taken {
+            last: u64,
+        }
+        let wire = Wire::back_up(to);
+        let exchange = tokio::time::timeout(BACK_UP_WITHIN, self.exchange_untimed(&wire, None));
+        let (status, body) =
+            exchange.await.map_err(|_| "it was not taken in time".to_owned())??;
+        if !status.is_success() {
+            return Err(format!("{status} {}", String::from_utf8_lossy(&body)));
+        }
+        let taken: Taken = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        Ok(taken.last)
+    }
+
     /// Sends a request until it is done, and gives the body.
     async fn insist(&self, wire: &Wire, key: Option<&str>) -> Result<Bytes, String> {
         let mut last = String::new();
@@ -202,10 +230,4 @@ impl Http {
         }
         Err(last)
     }
-}
-
-async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-    stream.set_nodelay(true).map_err(|error| error.to_string())?;
-    Ok(stream)
 }

@@ -1,10 +1,12 @@
 //! What is driven: a server over HTTP, or an engine in this process.
 
+mod access;
 mod embedded;
 mod http;
 mod wire;
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use creneau::Engine;
 use tokio::sync::watch;
@@ -12,6 +14,7 @@ use tokio::sync::watch;
 use crate::api::{Ask, Bookable, Outcome};
 use crate::scenario::{Calendars, Client};
 
+pub(crate) use access::Access;
 pub(crate) use embedded::Embedded;
 pub(crate) use http::Http;
 
@@ -26,8 +29,8 @@ pub(crate) enum Driver {
 
 impl Driver {
     /// Drives the server at an address, which may change when the server is killed.
-    pub(crate) fn http(address: Address, client: &Client) -> Self {
-        Self::Http(Http::new(address, client))
+    pub(crate) fn http(address: Address, access: Access, client: &Client) -> Self {
+        Self::Http(Http::new(address, access, client))
     }
 
     /// Drives an engine.
@@ -73,6 +76,19 @@ impl Driver {
         match self {
             Self::Http(http) => http.create(calendars, name, key).await,
             Self::Embedded(embedded) => embedded.create(calendars, name, key).await,
+        }
+    }
+
+    /// Has a backup taken to a directory in which there must be nothing, and gives the last entry
+    /// that is in it. A server must be on this machine.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub(crate) async fn back_up(&self, to: &Path) -> Result<u64, String> {
+        match self {
+            Self::Http(http) => http.back_up(to).await,
+            Self::Embedded(embedded) => embedded.back_up(to).await,
         }
     }
 

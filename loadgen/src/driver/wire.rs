@@ -1,5 +1,7 @@
 //! Requests and answers as they stand on the wire.
 
+use std::path::Path;
+
 use creneau::{CalendarId, Timestamp};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
@@ -88,14 +90,20 @@ impl Wire {
         )
     }
 
+    /// The request for a backup.
+    pub(super) fn back_up(to: &Path) -> Self {
+        Self::post("/v1/backup", &json!({ "to": to }))
+    }
+
     /// Its bytes, for a connection that is written by hand.
-    pub(super) fn bytes(&self, key: &str) -> Vec<u8> {
+    pub(super) fn bytes(&self, key: &str, token: Option<&str>) -> Vec<u8> {
         let Self { method, path, body } = self;
+        let shown = token.map(|token| format!("authorization: {token}\r\n")).unwrap_or_default();
         let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
         let length = body.len();
         let text = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nidempotency-key: {key}\r\n\
-             {kind}content-length: {length}\r\n\r\n{body}"
+             {shown}{kind}content-length: {length}\r\n\r\n{body}"
         );
         text.into_bytes()
     }

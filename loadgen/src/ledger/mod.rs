@@ -22,7 +22,10 @@ pub(crate) use write::{Ledger, Lost};
 pub(crate) const FORMAT: &str = "creneau-ledger";
 
 /// The version of the format.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+
+/// The oldest version that is read: the first knew of no backups.
+pub(crate) const VERSION_OLDEST: u32 = 1;
 
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +75,10 @@ pub(crate) enum Entry {
     Refused { call: Call, code: String },
     /// It was asked for again and again, and nobody knows what became of it.
     Unknown { call: Call, why: String },
+    /// A backup is about to be asked for; it has no patient.
+    BackupAsked { to: String },
+    /// It was taken, and has all entries up to this one.
+    BackupTold { last: u64 },
 }
 
 /// An intention.
@@ -145,6 +152,15 @@ impl Place {
 
     pub(crate) const fn of_appointment(it: &AppointmentSeen) -> Self {
         Self { calendar: it.calendar, start: it.start, end: it.end, lane: Some(it.lane) }
+    }
+
+    /// That of a reply, where it says one.
+    pub(crate) const fn of(reply: &Reply) -> Option<Self> {
+        match reply {
+            Reply::Hold(hold) => Some(Self::of_hold(hold)),
+            Reply::Appointment(it) => Some(Self::of_appointment(it)),
+            Reply::Slots(_) | Reply::Released | Reply::Appointments(_) => None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{FORMAT, Header, Line, VERSION};
+use super::{FORMAT, Header, Line, VERSION, VERSION_OLDEST};
 
 /// A ledger that was read.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,10 +28,11 @@ pub(crate) fn read(path: &Path) -> Result<Read, String> {
     let first = pieces.next().ok_or_else(|| format!("{file}: it has no first line"))?;
     let header: Header = serde_json::from_slice(first)
         .map_err(|error| format!("{file}: its first line is not that of a ledger: {error}"))?;
-    if header.format != FORMAT || header.version != VERSION {
+    if header.format != FORMAT || !(VERSION_OLDEST..=VERSION).contains(&header.version) {
         let Header { format, version, .. } = &header;
         return Err(format!(
-            "{file}: is {format} version {version}, and {FORMAT} version {VERSION} is read here"
+            "{file}: is {format} version {version}, and {FORMAT} versions {VERSION_OLDEST} to \
+             {VERSION} are read here"
         ));
     }
     let mut lines = Vec::new();

@@ -20,6 +20,8 @@ fn entries() -> Vec<Entry> {
         told(Call::Release, None, None, State::Released),
         Entry::Refused { call: Call::Hold, code: "slot_taken".to_owned() },
         Entry::Unknown { call: Call::Move, why: "no answer in time".to_owned() },
+        Entry::BackupAsked { to: "/backups/1".to_owned() },
+        Entry::BackupTold { last: 12 },
     ]
 }
 
@@ -38,7 +40,7 @@ async fn what_is_written_is_read() {
         // It is there at once, not only at the end.
         assert_eq!(read(&path).unwrap().lines, expected);
     }
-    assert_eq!(ledger.close().unwrap(), 6);
+    assert_eq!(ledger.close().unwrap(), 8);
     assert_eq!(ledger.write(wall(), "p", "k", entries().remove(0)).await, Err(Lost));
     assert_eq!(read(&path).unwrap(), Read { header, lines: expected, torn: false });
     let again = Ledger::create(&path, &Header::new("run", "scenario"));
@@ -59,20 +61,20 @@ async fn a_torn_last_line_is_left_out_and_a_broken_one_is_not() {
     for end in last + 1..whole.len() {
         std::fs::write(&path, &whole[..end]).unwrap();
         let found = read(&path).unwrap();
-        assert_eq!((found.lines.len(), found.torn), (5, true), "cut at {end}");
+        assert_eq!((found.lines.len(), found.torn), (7, true), "cut at {end}");
     }
     std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
-    file.write_all(b"\n{\"n\":8}\n").unwrap();
-    assert!(read(&path).unwrap_err().contains("line 8"));
+    file.write_all(b"\n{\"n\":9}\n").unwrap();
+    assert!(read(&path).unwrap_err().contains("line 10"));
     let text = String::from_utf8(whole).unwrap();
     let without: Vec<&str> = text.lines().filter(|line| !line.contains("\"n\":3,")).collect();
     std::fs::write(&path, without.join("\n") + "\n").unwrap();
     assert!(read(&path).unwrap_err().contains("has the number 4"));
     std::fs::write(
         &path,
-        "{\"format\":\"creneau-ledger\",\"version\":2,\"run\":\"r\",\"scenario\":\"s\"}\n",
+        "{\"format\":\"creneau-ledger\",\"version\":3,\"run\":\"r\",\"scenario\":\"s\"}\n",
     )
     .unwrap();
-    assert!(read(&path).unwrap_err().contains("version 2"));
+    assert!(read(&path).unwrap_err().contains("version 3"));
 }

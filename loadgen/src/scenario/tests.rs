@@ -62,6 +62,14 @@ fn shipped_scenarios_are_sound_and_short() {
         names.push(scenario.name);
     }
     names.sort();
-    let shipped = ["abandoners", "everyone-wants-monday", "first-hour", "killed-every-ten-seconds"];
+    let shipped = [
+        "abandoners",
+        "everyone-wants-monday",
+        "first-hour",
+        "killed-at-full-load",
+        "killed-every-ten-seconds",
+        "knee",
+        "real-centres",
+    ];
     assert_eq!(names, shipped);
 }

@@ -1,20 +1,27 @@
 //! The command line. Exit status 0: everything holds; 1: a threshold or a law does not, or the
 //! rehearsal could not be done; 2: asked for in a way that cannot be.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+mod gauge;
+mod target;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::sync::watch;
 
-use crate::audit;
+use crate::audit::{self, Until};
+use crate::backup;
 use crate::driver::Driver;
-use crate::run::{self, Asked, Place};
+use crate::run::{self, Asked, Place, Shown};
 use crate::say;
 use crate::scenario::{Client, Scenario};
 use crate::spawned::find_binary;
+use crate::tether;
+use target::Target;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -36,6 +43,16 @@ enum Command {
     Run(Run),
     /// Proves that every acknowledgement of a ledger still holds.
     Audit(Audit),
+    /// Asks one call over and over in a closed loop, to compare with other generators.
+    Gauge(gauge::Asked),
+    /// Becomes another program that ends with this one's parent.
+    #[command(name = tether::COMMAND, hide = true)]
+    Tethered {
+        parent: i32,
+        program: OsString,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -54,12 +71,26 @@ struct Run {
     /// Where the ledger is written; a file of that name must not exist.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Where each write is written with when it began and ended; a file of that name must not
+    /// exist.
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
     /// Writes the report as JSON too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Has a backup taken to this directory meanwhile; there must be nothing in it.
+    #[arg(long, value_name = "DIR")]
+    backup_to: Option<PathBuf>,
+    /// When it is taken, in seconds from the start; in the middle where nothing is said.
+    #[arg(long, value_name = "SECONDS", requires = "backup_to")]
+    backup_after: Option<u64>,
     /// The binary creneau for --spawn.
     #[arg(long, value_name = "PATH")]
     server_binary: Option<PathBuf>,
+    /// A further argument for the server of --spawn, such as --serve-arg=--config=FILE.
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    #[arg(conflicts_with_all = ["target", "embedded"])]
+    serve_arg: Vec<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -75,6 +106,10 @@ struct Audit {
     /// The directory of its data, which no server may be using.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Up to where: "backup", the last one that the ledger tells of, or an instant (RFC 3339)
+    /// before which a backup had not begun. What was acknowledged later may be there or not.
+    #[arg(long, value_name = "WHEN")]
+    until: Option<Until>,
     #[command(flatten)]
     common: Common,
 }
@@ -84,9 +119,45 @@ struct Common {
     /// For how long the audit waits for holds to end.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait_seconds: u64,
+    #[command(flatten)]
+    reached: Reached,
+}
+
+/// How a server is reached.
+#[derive(Debug, Args)]
+struct Reached {
+    /// A file with the token that each request shows.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The certificates (PEM) of whom a server on https:// must have its own from.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The target is yours, and may be put under load though it is not this machine.
     #[arg(long)]
     i_own_this_target: bool,
+}
+
+impl Reached {
+    fn shown(&self) -> Shown {
+        Shown { token_file: self.token_file.clone(), ca: self.ca.clone() }
+    }
+
+    /// A server that runs already.
+    fn server(&self, url: &str) -> Result<Place, Failure> {
+        let Target { address, secure } = Target::of(url, self.i_own_this_target).map_err(usage)?;
+        let access = self.shown().access(secure.as_deref()).map_err(usage)?;
+        Ok(Place::Target { address, access })
+    }
+
+    /// A driver of it.
+    fn driver(&self, url: &str, client: &Client) -> Result<Driver, Failure> {
+        let Place::Target { address, access } = self.server(url)? else {
+            return Err(failed("no server"));
+        };
+        // Nobody sends: the address stays as it is.
+        let (_, address) = watch::channel(Some(address));
+        Ok(Driver::http(address, access, client))
+    }
 }
 
 /// Why a command ends with a status that is not 0.
@@ -106,6 +177,10 @@ pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(asked) => block_on(rehearse(asked)),
         Command::Audit(asked) => block_on(audit(asked)),
+        Command::Gauge(asked) => block_on(gauge::run(asked)),
+        Command::Tethered { parent, program, arguments } => {
+            Err(failed(tether::tethered(parent, &program, &arguments)))
+        }
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -129,33 +204,27 @@ async fn rehearse(asked: Run) -> Result<bool, Failure> {
         return Err(usage("server.kill_every_seconds: only a server of --spawn can be killed"));
     }
     // A fresh directory goes with the rehearsal; a named one stays.
-    let mut fresh = None;
-    let place = if let Some(url) = &asked.target {
-        if scenario.server.hold_seconds.is_some() {
-            say::warn("server.hold_seconds: a server that runs already keeps its own");
-        }
-        Place::Target(address(url, asked.common.i_own_this_target)?)
-    } else if let Some(data) = asked.embedded {
-        Place::Embedded(data)
-    } else {
-        let binary = find_binary(asked.server_binary.as_deref()).map_err(usage)?;
-        let data = match asked.spawn {
-            Some(data) => data,
-            None => {
-                let made = tempfile::Builder::new().prefix("creneau-loadgen-").tempdir();
-                let made = made.map_err(|error| failed(error.to_string()))?;
-                let data = made.path().join("data");
-                fresh = Some(made);
-                data
-            }
-        };
-        Place::Spawn { binary, data }
-    };
+    let (place, fresh) = place(&asked, &scenario)?;
     if let Some(ledger) = asked.ledger.as_ref().filter(|ledger| ledger.exists()) {
         return Err(usage(format!("--ledger {}: is there already", ledger.display())));
     }
+    if let Some(history) = asked.history.as_ref().filter(|history| history.exists()) {
+        return Err(usage(format!("--history {}: is there already", history.display())));
+    }
     let wait_seconds = asked.common.wait_seconds;
-    let wanted = Asked { place, ledger: asked.ledger, wait_seconds, quiet: false };
+    let (ledger, history) = (asked.ledger, asked.history);
+    let after = asked.backup_after.map_or(Duration::from_secs(scenario.seconds()) / 2, |seconds| {
+        Duration::from_secs(seconds)
+    });
+    let backup = match asked.backup_to {
+        None => None,
+        Some(to) => {
+            let to = std::path::absolute(&to)
+                .map_err(|error| usage(format!("--backup-to {}: {error}", to.display())))?;
+            Some(backup::Wanted { to, after })
+        }
+    };
+    let wanted = Asked { place, ledger, history, backup, wait_seconds, quiet: false };
     let report = Box::pin(run::rehearse(scenario, wanted)).await.map_err(failed)?;
     drop(fresh);
     say::line(&report.text());
@@ -165,6 +234,31 @@ async fn rehearse(asked: Run) -> Result<bool, Failure> {
     Ok(report.passes())
 }
 
+/// Where it is rehearsed, and the fresh directory where none was named.
+fn place(asked: &Run, scenario: &Scenario) -> Result<(Place, Option<tempfile::TempDir>), Failure> {
+    let reached = &asked.common.reached;
+    if let Some(url) = &asked.target {
+        if scenario.server.hold_seconds.is_some() {
+            say::warn("server.hold_seconds: a server that runs already keeps its own");
+        }
+        return Ok((reached.server(url)?, None));
+    }
+    if let Some(data) = &asked.embedded {
+        return Ok((Place::Embedded(data.clone()), None));
+    }
+    let binary = find_binary(asked.server_binary.as_deref()).map_err(usage)?;
+    let (data, fresh) = match &asked.spawn {
+        Some(data) => (data.clone(), None),
+        None => {
+            let made = tempfile::Builder::new().prefix("creneau-loadgen-").tempdir();
+            let made = made.map_err(|error| failed(error.to_string()))?;
+            (made.path().join("data"), Some(made))
+        }
+    };
+    let (more, shown) = (asked.serve_arg.clone(), reached.shown());
+    Ok((Place::Spawn { binary, data, more, shown }, fresh))
+}
+
 async fn audit(asked: Audit) -> Result<bool, Failure> {
     let ledger = audit::read_ledger(&asked.ledger).map_err(usage)?;
     if ledger.torn {
@@ -172,50 +266,20 @@ async fn audit(asked: Audit) -> Result<bool, Failure> {
     }
     let verdict = match (&asked.target, &asked.data) {
         (Some(url), _) => {
-            let address = address(url, asked.common.i_own_this_target)?;
-            let (_, address) = watch::channel(Some(address));
-            let driver = Arc::new(Driver::http(address, &Client::default()));
-            audit::over_api(&ledger, &driver, asked.common.wait_seconds).await
+            let driver = Arc::new(asked.common.reached.driver(url, &Client::default())?);
+            let wait_seconds = asked.common.wait_seconds;
+            audit::over_api(&ledger, asked.until, &driver, wait_seconds).await.map_err(usage)?
         }
-        (None, Some(data)) => audit::over_data(&ledger, data).await.map_err(failed)?,
+        (None, Some(data)) => audit::over_data(&ledger, asked.until, data).await.map_err(failed)?,
         (None, None) => return Err(usage("one of --target and --data must be given")),
     };
     verdict.lines(PRINTED_MAX).iter().for_each(|line| say::line(line));
     Ok(verdict.passes())
 }
 
-/// The address of a URL. Load goes to this machine, unless the target is said to be one's own.
-fn address(url: &str, own: bool) -> Result<SocketAddr, Failure> {
-    let shape = || usage(format!("--target {url}: must be http://ADDRESS:PORT"));
-    let rest = url.strip_prefix("http://").ok_or_else(shape)?.trim_end_matches('/');
-    let with_port =
-        if rest.rsplit_once(':').is_some() { rest.to_owned() } else { format!("{rest}:80") };
-    let found = with_port.to_socket_addrs().map_err(|_| shape())?;
-    let all: Vec<SocketAddr> = found.collect();
-    let first = all.first().ok_or_else(shape)?;
-    if !own && !all.iter().all(|it| it.ip().to_canonical().is_loopback()) {
-        let message = "is not this machine; load goes to what is one's own only, so say \
-                       --i-own-this-target";
-        return Err(usage(format!("--target {url}: {message}")));
-    }
-    Ok(*first)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn load_goes_to_this_machine_unless_told_otherwise() {
-        for url in ["http://127.0.0.1:80", "http://127.1.2.3", "http://[::1]:8080/"] {
-            assert!(address(url, false).is_ok(), "{url}");
-        }
-        for url in ["http://192.0.2.1:80", "http://0.0.0.0:80", "https://127.0.0.1", "localhost"] {
-            let Err(Failure(status, _)) = address(url, false) else { panic!("{url}") };
-            assert_eq!(status, USAGE, "{url}");
-        }
-        assert!(address("http://192.0.2.1:80", true).is_ok());
-    }
 
     #[test]
     fn the_command_line_is_sound() {
