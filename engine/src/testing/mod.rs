@@ -10,6 +10,7 @@
 //! - [`ledger`], [`scene`], [`workload`]: what clients ask, and what they are told.
 //! - [`model`], [`auditor`], [`rest`]: what must be so.
 //! - [`world`]: a run.
+//! - [`small`]: small worlds, searched exhaustively.
 //! - [`words`]: slot words alone, for benchmarks.
 
 pub mod auditor;
@@ -20,6 +21,7 @@ pub mod plan;
 pub mod random;
 pub mod rest;
 pub mod scene;
+pub mod small;
 pub mod store;
 pub mod words;
 pub mod workload;
