@@ -2,7 +2,7 @@
 //!
 //! `make small-worlds LENGTH=n` goes further than `make test`. What is real and what is simulated,
 //! and what the counts mean, is in `docs/testing.md`.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

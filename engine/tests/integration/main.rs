@@ -6,5 +6,7 @@ mod audit;
 mod engine;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod history;
 #[cfg(feature = "rocksdb")]
 mod storage;

@@ -10,6 +10,9 @@ use super::{Broken, Call, Ends, History, Instant, NEVER, Outcome, Place, Refusal
 use crate::ids::{CalendarId, HoldId};
 use crate::time::Timestamp;
 
+/// Holds of unknown outcome, by who asked for which start: when, and how far they reach at most.
+type Maybe = BTreeMap<(u64, CalendarId, Timestamp), (Window, Place)>;
+
 /// Instants at which something can have happened, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
@@ -89,8 +92,7 @@ impl Told {
 /// Where each booking stayed when. What does not fit is told to the verdict.
 pub(super) fn stays(history: &History, verdict: &mut Verdict) -> Vec<Stay> {
     let mut lives: BTreeMap<HoldId, Told> = BTreeMap::new();
-    // Holds of unknown outcome, by person and start, with the earliest instant of their asking.
-    let mut maybe: BTreeMap<(u64, Place), Window> = BTreeMap::new();
+    let mut maybe = Maybe::new();
     for (number, call) in history.calls.iter().enumerate() {
         collect(&mut lives, &mut maybe, number, call);
     }
@@ -115,7 +117,7 @@ pub(super) fn stays(history: &History, verdict: &mut Verdict) -> Vec<Stay> {
         Life { history, hold, told: &told }.judge(verdict, &mut stays);
     }
     // A hold of unknown outcome may stand in the way, whatever its name would have been.
-    for ((_, place), asked) in maybe {
+    for (asked, place) in maybe.into_values() {
         let (begins, ends) = (asked, Window { from: asked.from, by: NEVER });
         stays.push(Stay { hold: HoldId::from_bits(0), place, begins, ends, certain: false });
     }
@@ -123,30 +125,18 @@ pub(super) fn stays(history: &History, verdict: &mut Verdict) -> Vec<Stay> {
 }
 
 /// When somebody can have asked for a hold that nobody has seen made.
-fn asked_for(
-    maybe: &BTreeMap<(u64, Place), Window>,
-    person: u64,
-    place: Option<Place>,
-) -> Option<Window> {
+fn asked_for(maybe: &Maybe, person: u64, place: Option<Place>) -> Option<Window> {
     if let Some(place) = place {
-        return maybe.get(&(person, Place { lane: None, ..place })).copied();
+        let known = maybe.get(&(person, place.calendar, place.start));
+        return known.map(|(asked, _)| *asked);
     }
-    let nowhere = CalendarId::from_bits(0);
-    let first = Timestamp::from_millis(i64::MIN);
-    let least = Place { calendar: nowhere, lane: None, start: first, until: first };
-    let theirs = maybe.range((person, least)..).take_while(|((who, _), _)| *who == person);
-    theirs.map(|(_, asked)| *asked).reduce(|one, other| Window {
-        from: one.from.min(other.from),
-        by: one.by.max(other.by),
-    })
+    let first = (person, CalendarId::from_bits(0), Timestamp::from_millis(i64::MIN));
+    let theirs = maybe.range(first..).take_while(|((who, ..), _)| *who == person);
+    let asked = theirs.map(|(_, (asked, _))| *asked);
+    asked.reduce(|one, other| Window { from: one.from.min(other.from), by: one.by.max(other.by) })
 }
 
-fn collect(
-    lives: &mut BTreeMap<HoldId, Told>,
-    maybe: &mut BTreeMap<(u64, Place), Window>,
-    number: usize,
-    call: &Call,
-) {
+fn collect(lives: &mut BTreeMap<HoldId, Told>, maybe: &mut Maybe, number: usize, call: &Call) {
     match (call.what, call.outcome) {
         (What::Hold(place), Outcome::Held { hold, fresh, ends }) => {
             let told = lives.entry(hold).or_insert_with(|| Told::new(call.person));
@@ -172,9 +162,11 @@ fn collect(
         (What::Hold(place), Outcome::Unknown) => {
             let place = Place { lane: None, ..place };
             let window = Window { from: call.asked, by: call.told };
-            let known = maybe.entry((call.person, place)).or_insert(window);
-            known.from = known.from.min(window.from);
-            known.by = known.by.max(window.by);
+            let key = (call.person, place.calendar, place.start);
+            let (asked, longest) = maybe.entry(key).or_insert((window, place));
+            asked.from = asked.from.min(window.from);
+            asked.by = asked.by.max(window.by);
+            longest.until = longest.until.max(place.until);
         }
         (What::Hold(_), Outcome::Refused(Refusal::PersonHasHold(hold))) => {
             let told = lives.entry(hold).or_insert_with(|| Told::new(call.person));
@@ -395,7 +387,15 @@ impl Life<'_> {
         stays: &mut Vec<Stay>,
     ) {
         let hold = self.hold;
+        let window = |call: &Call| {
+            let mut at = Window { from: call.asked, by: call.told };
+            at.not_before(turns.settled.from);
+            at.not_after(turns.cancelled.by);
+            at
+        };
         let mut moves: Vec<&Call> = self.calls().filter(|call| is_move(call)).collect();
+        // What came too late has had no effect.
+        moves.retain(|call| call.outcome != Outcome::Unknown || window(call).is_open());
         moves.sort_by_key(|call| (call.asked, call.told));
         let overlap = moves.windows(2).any(|pair| match pair {
             [one, next] => next.asked <= one.told,
@@ -409,12 +409,10 @@ impl Life<'_> {
         for call in &moves {
             let What::Move(_, to) = call.what else { continue };
             let to = match call.outcome {
-                Outcome::Appointment { place, .. } => Place { until: to.until, ..place },
+                Outcome::Appointment { place, .. } => place,
                 _ => to,
             };
-            let mut at = Window { from: call.asked, by: call.told };
-            at.not_before(turns.settled.from);
-            at.not_after(turns.cancelled.by);
+            let at = window(call);
             own.push(Stay { hold, place: here, begins, ends: at, certain: true });
             (here, begins) = (to, at);
         }
@@ -432,30 +430,69 @@ impl Life<'_> {
                 at_first.ends.from = first.min(ends.from);
                 at_first.certain = true;
             }
+        } else {
+            self.narrow(&mut own);
         }
         self.seen_at(&own, verdict);
         stays.extend(own);
     }
 
+    /// Where an answer shows it in a place that it came to once, it came before, and left after.
+    fn narrow(&self, own: &mut [Stay]) {
+        for call in self.calls() {
+            let Outcome::Appointment { place, cancelled, .. } = call.outcome else { continue };
+            let mut there =
+                (0usize..).zip(own.iter()).filter(|(_, stay)| is_same(&stay.place, &place));
+            let (Some((number, _)), None) = (there.next(), there.next()) else { continue };
+            let before: Option<&mut Stay> = number.checked_sub(1).and_then(|it| own.get_mut(it));
+            if let Some(before) = before {
+                before.ends.not_after(call.told);
+            }
+            if let Some(stay) = own.get_mut(number) {
+                stay.begins.not_after(call.told);
+                if !cancelled {
+                    stay.ends.not_before(call.asked);
+                }
+            }
+            if let (Some(after), false) = (own.get_mut(number + 1), cancelled) {
+                after.begins.not_before(call.asked);
+            }
+        }
+    }
+
     /// Each answer shows it in one of its places, at an instant when it can have been there.
     fn seen_at(&self, own: &[Stay], verdict: &mut Verdict) {
+        let hold = self.hold;
+        let closed = |stay: &&Stay| !(stay.begins.is_open() && stay.ends.is_open());
+        for stay in own.iter().filter(closed) {
+            verdict.add(Broken::Misplaced, stay.begins.from, || format!("{hold}: {stay:?}"));
+        }
+        let certain = own.iter().filter(|stay| stay.certain).count();
         for call in self.calls() {
             let Outcome::Appointment { place: seen, cancelled, .. } = call.outcome else {
                 continue;
             };
-            let was = own.iter().any(|stay| {
-                let place = stay.place;
-                let lanes = place.lane.is_none() || seen.lane.is_none() || place.lane == seen.lane;
-                let same = (place.calendar, place.start) == (seen.calendar, seen.start) && lanes;
-                // What is cancelled stays where it lay.
-                same && stay.begins.from <= call.told && (cancelled || call.asked <= stay.ends.by)
+            let was = own.iter().enumerate().any(|(number, stay)| {
+                // What is cancelled stays where it lay last.
+                let then = stay.begins.from <= call.told
+                    && if cancelled {
+                        number + 1 == own.len() || !stay.certain || own.len() != certain
+                    } else {
+                        call.asked <= stay.ends.by
+                    };
+                then && is_same(&stay.place, &seen)
             });
             if !was {
-                let hold = self.hold;
                 verdict.add(Broken::Misplaced, call.told, || format!("{hold}: {seen:?}, {own:?}"));
             }
         }
     }
+}
+
+/// Whether two places can be one, as far as their lanes are known.
+fn is_same(one: &Place, other: &Place) -> bool {
+    let lanes = one.lane.is_none() || other.lane.is_none() || one.lane == other.lane;
+    lanes && (one.calendar, one.start) == (other.calendar, other.start)
 }
 
 /// Whether it is a move that may have had an effect.

@@ -286,16 +286,16 @@ impl History {
 
 /// Whether the outcome is one that what was asked can have.
 fn belongs(call: &Call) -> bool {
-    match (call.what, call.outcome) {
-        (_, Outcome::Unknown | Outcome::NotDone | Outcome::Refused(Refusal::Other)) => true,
-        (What::Hold(_), Outcome::Held { .. })
-        | (What::Confirm(_) | What::Cancel(_) | What::Move(..), Outcome::Appointment { .. })
-        | (What::Release(_), Outcome::Released)
-        | (What::Hold(_) | What::Move(..), Outcome::Refused(Refusal::SlotTaken))
-        | (What::Hold(_), Outcome::Refused(Refusal::PersonHasHold(_)))
-        | (What::Confirm(_), Outcome::Refused(Refusal::HoldReleased | Refusal::HoldExpired))
-        | (What::Release(_), Outcome::Refused(Refusal::HoldConfirmed))
-        | (What::Cancel(_) | What::Move(..), Outcome::Refused(Refusal::UnknownAppointment)) => true,
-        _ => false,
-    }
+    matches!(
+        (call.what, call.outcome),
+        (_, Outcome::Unknown | Outcome::NotDone | Outcome::Refused(Refusal::Other))
+            | (What::Hold(_), Outcome::Held { .. })
+            | (What::Confirm(_) | What::Cancel(_) | What::Move(..), Outcome::Appointment { .. })
+            | (What::Release(_), Outcome::Released)
+            | (What::Hold(_) | What::Move(..), Outcome::Refused(Refusal::SlotTaken))
+            | (What::Hold(_), Outcome::Refused(Refusal::PersonHasHold(_)))
+            | (What::Confirm(_), Outcome::Refused(Refusal::HoldReleased | Refusal::HoldExpired))
+            | (What::Release(_), Outcome::Refused(Refusal::HoldConfirmed))
+            | (What::Cancel(_) | What::Move(..), Outcome::Refused(Refusal::UnknownAppointment))
+    )
 }
