@@ -233,7 +233,7 @@ impl<'a> Teller<'a> {
         let rejection = match &record.answer {
             None | Some(Err(Error::OutcomeUnknown)) => return Outcome::Unknown,
             Some(Err(_)) => return Outcome::NotDone,
-            Some(Ok(Ok(told))) => return self.told(record, told),
+            Some(Ok(Ok(told))) => return self.told(told),
             Some(Ok(Err(rejection))) => rejection,
         };
         Outcome::Refused(match rejection {
@@ -258,7 +258,7 @@ impl<'a> Teller<'a> {
         asked.calendar.is_some() || places.is_some_and(|places| places.iter().all(same))
     }
 
-    fn told(&self, record: &Record, told: &Told) -> Outcome {
+    fn told(&self, told: &Told) -> Outcome {
         match told {
             Told::Calendar(_) => Outcome::NotDone,
             Told::Hold(outcome) => {
