@@ -21,8 +21,8 @@
 //!
 //! - [`Refusal::SlotTaken`] where in every lane something that overlaps the slot may have been
 //!   taken at some instant of the call; or while another attempt at an overlapping slot is in
-//!   flight that is not itself refused so. One that is refused so is an excuse where it has one itself:
-//!   of a surge that is refused altogether, somebody must have had a reason.
+//!   flight that is not itself refused so. One that is refused so is an excuse where it has one
+//!   itself: of a surge that is refused altogether, somebody must have had a reason.
 //! - A call of unknown outcome may have taken effect at any instant after it was asked, up to
 //!   `told` where that is known, or not at all.
 //! - A hold ends by itself between two instants that its answer carries, [`Ends`]: its deadline,
