@@ -9,6 +9,7 @@ ARGS ?=
 BENCH_ARGS ?=
 SEEDS ?= 100
 SEED ?=
+LENGTH ?= 5
 
 # Sourced first in every recipe: the compiler, libclang and the target directory, which lies outside
 # the checkout so that a fresh clone does not compile RocksDB again.
@@ -32,7 +33,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate schemathesis compare-wrk lint doc \
+.PHONY: help setup demo build test bench simulate small-worlds schemathesis compare-wrk lint doc \
 	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
 
 help: ## List the targets.
@@ -66,6 +67,9 @@ compare-wrk: setup ## Hold the load generator against wrk, which must be install
 	@$(env) cargo build --release -p creneau-server -p creneau-loadgen $(LOCKED)
 	@$(env) BIN="$$CARGO_TARGET_DIR/release" loadgen/compare-wrk.sh
 
+small-worlds: setup ## Search small worlds exhaustively, up to LENGTH=5 acts.
+	@$(env) $(sim) CRENEAU_SMALL_WORLDS=$(LENGTH) cargo test -p creneau --no-default-features --features testing --release $(LOCKED) --test small_worlds -- --nocapture longer chosen
+
 lint: fmt clippy ## Formatting and clippy.
 
 doc: setup ## Build the documentation of the code.
@@ -92,8 +96,8 @@ doc-check: setup ## Step of test: the documentation builds without a warning.
 test-loom: setup ## Step of test: interleavings, exhaustively.
 	$(call step,test-loom,$(loom) cargo test -p creneau --no-default-features --lib --release $(LOCKED) loom_)
 
-test-sim: setup ## Step of test: some simulations.
-	$(call step,test-sim,$(sim) cargo test -p creneau --no-default-features --features testing --release $(LOCKED) --test simulation)
+test-sim: setup ## Step of test: some simulations, and all small worlds.
+	$(call step,test-sim,$(sim) cargo test -p creneau --no-default-features --features testing --release $(LOCKED) --test simulation --test small_worlds)
 
 test-fuzz: setup ## Step of test: the fuzz targets, on a few inputs.
 	$(call step,test-fuzz,$(fuzz) cargo test --manifest-path fuzz/Cargo.toml $(LOCKED))

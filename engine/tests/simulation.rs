@@ -56,6 +56,8 @@ fn seeds_keep_every_promise_and_meet_every_fault() {
         ("moves between calendars", sum(|it| it.moves_between)),
         ("changes", sum(|it| it.changes)),
         ("entries that were replayed", sum(|it| it.replayed)),
+        ("calls whose order was judged", sum(|it| it.judged)),
+        ("refusals of taken slots that were judged", sum(|it| it.refusals_judged)),
         ("torn writes", reports.iter().map(|it| it.disk.torn).sum()),
         ("lost writes", reports.iter().map(|it| it.disk.lost).sum()),
         ("writes that were kept and not acknowledged", reports.iter().map(|it| it.disk.kept).sum()),

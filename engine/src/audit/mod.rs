@@ -47,6 +47,8 @@
 //! assert_eq!(report.entries, 0);
 //! ```
 
+pub mod history;
+
 mod derived;
 mod lanes;
 mod model;

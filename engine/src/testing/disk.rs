@@ -228,6 +228,13 @@ impl SimDisk {
     }
 }
 
+/// A frame as it lies in the log, after its length.
+#[must_use]
+pub fn record(frame: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+    [len.to_le_bytes().as_slice(), frame].concat()
+}
+
 /// The whole frames at the beginning of a log.
 fn scan(bytes: &[u8]) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
@@ -294,10 +301,8 @@ impl State {
 
     /// Writes a frame where no crash spares it yet.
     fn write(&mut self, frame: &[u8], parsed: &Frame<'_>) {
-        let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(&len.to_le_bytes());
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(frame);
+        let at = self.bytes.len() + LENGTH_BYTES;
+        self.bytes.extend_from_slice(&record(frame));
         let (last, hash) = (parsed.last(), parsed.hash());
         self.places.push(Place { last, at, len: frame.len(), hash });
         self.counts.appends += 1;

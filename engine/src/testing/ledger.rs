@@ -122,6 +122,8 @@ pub struct Record {
     pub asked_at: Timestamp,
     /// When it was answered.
     pub told_at: Timestamp,
+    /// When it was asked and when it was answered, in a count of both over all lives.
+    pub ticks: (u64, u64),
     /// What was asked.
     pub ask: Ask,
     /// The answer; none where nobody heard it.
@@ -200,4 +202,8 @@ pub struct Counts {
     pub entries: u64,
     /// Entries that starts replayed.
     pub replayed: u64,
+    /// Calls of the history whose order was judged.
+    pub judged: u64,
+    /// Refusals of taken slots among them.
+    pub refusals_judged: u64,
 }

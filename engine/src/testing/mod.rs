@@ -8,18 +8,21 @@
 //! - [`random`]: chance. [`plan`]: what a seed makes of a run.
 //! - [`disk`], [`store`]: what survives a crash.
 //! - [`ledger`], [`scene`], [`workload`]: what clients ask, and what they are told.
-//! - [`model`], [`auditor`], [`rest`]: what must be so.
+//! - [`model`], [`auditor`], [`rest`], [`histories`]: what must be so.
 //! - [`world`]: a run.
+//! - [`small`]: small worlds, searched exhaustively.
 //! - [`words`]: slot words alone, for benchmarks.
 
 pub mod auditor;
 pub mod disk;
+pub mod histories;
 pub mod ledger;
 pub mod model;
 pub mod plan;
 pub mod random;
 pub mod rest;
 pub mod scene;
+pub mod small;
 pub mod store;
 pub mod words;
 pub mod workload;

@@ -35,6 +35,7 @@ pub struct Book {
     pub unaware: Vec<(Timestamp, Timestamp)>,
     trace: blake3::Hasher,
     commands: u64,
+    ticks: u64,
 }
 
 impl Default for Book {
@@ -49,6 +50,7 @@ impl Default for Book {
             unaware: Vec::new(),
             trace: blake3::Hasher::new(),
             commands: 0,
+            ticks: 0,
         }
     }
 }
@@ -67,6 +69,13 @@ impl Book {
     #[must_use]
     pub fn traced(&self) -> [u8; 32] {
         self.trace.finalize().into()
+    }
+
+    /// The next tick of a clock that goes on with each request and each answer alone. Between two
+    /// ticks there is room for what happens by itself.
+    pub fn tick(&mut self) -> u64 {
+        self.ticks += 2;
+        self.ticks
     }
 
     /// A name that no command has yet.
@@ -133,10 +142,12 @@ impl Scene {
         let place = {
             let mut book = locked(&self.book);
             book.counts.operations += 1;
+            let ticks = (book.tick(), u64::MAX);
             let record = Record {
                 life: self.life,
                 asked_at,
                 told_at: asked_at,
+                ticks,
                 ask: ask.clone(),
                 answer: None,
             };
@@ -153,7 +164,9 @@ impl Scene {
             let mut book = locked(&self.book);
             book.trace(&format!("{place} {asked_at} {told_at} {ask:?} {answer:?}"));
             count(&mut book.counts, answer.as_ref());
+            let tick = book.tick();
             if let Some(record) = book.records.get_mut(place) {
+                record.ticks.1 = tick;
                 (record.told_at, record.answer) = (told_at, answer.clone());
             }
             if let Some(Ok(Ok(told))) = &answer {

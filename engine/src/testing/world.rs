@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::auditor::{self, Life};
 use super::disk::{DiskCounts, Pace, SimDisk};
+use super::histories;
 use super::ledger::{Ask, Counts};
 use super::model::Model;
 use super::plan::{self, Plan};
@@ -156,10 +157,27 @@ pub fn run_planned(seed: u64, plan: Arc<Plan>) -> Result<Report, Violation> {
         let done = world.live(number, number == lives);
         done.map_err(|what| Violation { seed, what: format!("life {number}: {what}") })?;
     }
+    world.judge_order().map_err(|what| Violation { seed, what })?;
     Ok(world.report())
 }
 
 impl World {
+    /// What all clients were told has a legal order.
+    fn judge_order(&self) -> Result<(), String> {
+        let model = Model::read(&self.disk.bytes(), self.hold_ms())?;
+        let mut book = locked(&self.book);
+        let verdict = histories::of(&book.records, &model, &self.lives).check();
+        book.counts.judged += verdict.calls as u64;
+        book.counts.refusals_judged += verdict.refusals as u64;
+        match verdict.illegal.first() {
+            None => Ok(()),
+            Some(first) => {
+                let count = verdict.illegal.len();
+                Err(format!("no legal order, {count} times: {first}"))
+            }
+        }
+    }
+
     fn hold_ms(&self) -> i64 {
         i64::try_from(self.plan.config.hold.as_millis()).unwrap_or(0)
     }

@@ -7,6 +7,8 @@ mod engine;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod metrics;
 #[cfg(feature = "rocksdb")]
 mod storage;

@@ -80,8 +80,8 @@ impl Components {
                     "scheme": "bearer",
                     "description": "A token of the server's token file. It carries scopes: `book` \
                         for holds and appointments, `operate` for creating and changing calendars, \
-                        for the change feed, backups and metrics. Calendars and slots can be read with \
-                        either. A server on loopback without a token file asks for none.",
+                        for the change feed, backups and metrics. Calendars and slots can be \
+                        read with either. A server on loopback without a token file asks for none.",
                 },
             },
         })

@@ -39,8 +39,8 @@ A booking engine for health appointments: find a slot, hold it for 15 minutes, c
 - What is not HTTP/1, or has too long a header, is answered with 400, 414 or 431 without a body, or
   not at all, and the connection ends.
 - Tokens have scopes: `book` for holds and appointments, `operate` for creating and changing
-  calendars, for the change feed, backups and metrics; calendars and slots can be read with either. A
-  server on loopback without a token file asks for none.";
+  calendars, for the change feed, backups and metrics; calendars and slots can be read with either.
+  A server on loopback without a token file asks for none.";
 
 /// How an operation is described. Exhaustive on purpose: without a description none compiles.
 fn describe(operation: Operation) -> Described {

@@ -1,0 +1,278 @@
+//! The history of a run, for [`audit::history`](crate::audit::history).
+//!
+//! What clients asked and were told is the ledger's; the journal adds what answers do not tell: how
+//! far a slot reaches with its buffer, in which lane a hold lies, and when a hold ended by itself.
+//! The clock counts requests and answers, so that no two are at the same instant.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::auditor::Life;
+use super::ledger::{Ask, Record, Told};
+use super::model::{Model, State};
+use crate::audit::history::{
+    Call, Ends, History, Instant, Lanes, NEVER, Outcome, Place, Refusal, What,
+};
+use crate::booking::{Event, Reason, Rejection, Span};
+use crate::error::Error;
+use crate::ids::{CalendarId, CommandKey, HoldId, PersonId, ReasonId};
+use crate::limits::COMMAND_REMEMBERED_MS;
+use crate::request::AppointmentStatus;
+use crate::time::Timestamp;
+
+/// The history of a run.
+#[must_use]
+pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
+    let teller = Teller::new(records, model, lives);
+    let mut calls: Vec<Call> = Vec::with_capacity(records.len());
+    let mut names: HashMap<&CommandKey, Named<'_>> = HashMap::new();
+    for record in records {
+        let Some(mut call) = teller.call(record) else { continue };
+        if let Some(name) = record.ask.command() {
+            let named = names.entry(name).or_default();
+            match call.outcome {
+                Outcome::Unknown => named.unknown.push((calls.len(), record)),
+                Outcome::Held { fresh: true, .. }
+                | Outcome::Appointment { fresh: true, .. }
+                | Outcome::Released => {
+                    if named.done.is_some_and(|done| is_repeat(done, record)) {
+                        // It says again what was said before.
+                        continue;
+                    }
+                    named.hear(record, &mut call, &mut calls);
+                }
+                _ => {}
+            }
+        }
+        calls.push(call);
+    }
+    History { calls, lanes: teller.lanes }
+}
+
+/// Whether the engine still knows the outcome of one request when it answers another.
+fn is_repeat(done: &Record, again: &Record) -> bool {
+    done.ask == again.ask && again.told_at < done.asked_at.plus_ms(COMMAND_REMEMBERED_MS)
+}
+
+/// What was asked under one name.
+#[derive(Default)]
+struct Named<'a> {
+    /// What was acknowledged last.
+    done: Option<&'a Record>,
+    /// What nobody has heard of, with its place in the history.
+    unknown: Vec<(usize, &'a Record)>,
+}
+
+impl<'a> Named<'a> {
+    /// What nobody had heard of is heard of now: they are one call.
+    fn hear(&mut self, record: &'a Record, call: &mut Call, calls: &mut [Call]) {
+        self.done = Some(record);
+        self.unknown.retain(|(place, unknown)| {
+            let one = is_repeat(unknown, record);
+            if let Some(unknown) = calls.get_mut(*place).filter(|_| one) {
+                call.asked = call.asked.min(unknown.asked);
+                unknown.outcome = Outcome::NotDone;
+            }
+            !one
+        });
+    }
+}
+
+struct Teller<'a> {
+    model: &'a Model,
+    lanes: BTreeMap<CalendarId, Lanes>,
+    /// The longest that each reason has ever occupied, in minutes.
+    longest: BTreeMap<ReasonId, i64>,
+    /// Where each hold was made, and where its appointment came to.
+    held: HashMap<HoldId, (CalendarId, Span)>,
+    moved: HashMap<(HoldId, CalendarId, Timestamp), Span>,
+    persons: HashMap<&'a PersonId, u64>,
+    /// Every tick with its life and the engine's time then, in order.
+    ticks: Vec<(Instant, usize, Timestamp)>,
+    /// The last instant of each life.
+    last: Vec<Instant>,
+    lives: &'a [Life],
+}
+
+impl<'a> Teller<'a> {
+    fn new(records: &'a [Record], model: &'a Model, lives: &'a [Life]) -> Self {
+        let mut teller = Self {
+            model,
+            lanes: BTreeMap::new(),
+            longest: BTreeMap::new(),
+            held: HashMap::new(),
+            moved: HashMap::new(),
+            persons: HashMap::new(),
+            ticks: Vec::with_capacity(2 * records.len()),
+            last: vec![NEVER; lives.len()],
+            lives,
+        };
+        for event in model.entries.iter().flat_map(|(_, events)| events) {
+            teller.learn(event);
+        }
+        for record in records {
+            let (asked, told) = record.ticks;
+            teller.ticks.push((asked, record.life, record.asked_at));
+            if told != NEVER {
+                teller.ticks.push((told, record.life, record.told_at));
+            }
+            // What is under way when a life ends has come to its end with it.
+            for last in teller.last.iter_mut().take(record.life) {
+                *last = (*last).min(asked - 1);
+            }
+            if let Ask::Hold(wanted) = &record.ask {
+                let next = teller.persons.len() as u64;
+                teller.persons.entry(&wanted.person).or_insert(next);
+            }
+        }
+        teller.ticks.sort_unstable();
+        teller
+    }
+
+    fn learn(&mut self, event: &'a Event) {
+        match event {
+            Event::CalendarCreated { calendar, definition, .. }
+            | Event::CalendarChanged { calendar, definition, .. } => {
+                let lanes = definition.lanes;
+                let known = self.lanes.entry(*calendar).or_insert(Lanes::always(lanes));
+                (known.least, known.most) = (known.least.min(lanes), known.most.max(lanes));
+                for Reason { id, duration_minutes, buffer_minutes, .. } in &definition.reasons {
+                    let minutes = i64::from(*duration_minutes) + i64::from(*buffer_minutes);
+                    let longest = self.longest.entry(id.clone()).or_default();
+                    *longest = minutes.max(*longest);
+                }
+            }
+            Event::Held { booking, .. } => {
+                self.held.insert(booking.id, (booking.calendar, booking.span));
+            }
+            Event::Moved { booking, .. } => {
+                let key = (booking.id, booking.calendar, booking.span.start);
+                self.moved.insert(key, booking.span);
+            }
+            _ => {}
+        }
+    }
+
+    /// A stretch as long as the reason has ever been.
+    fn wanted(&self, calendar: CalendarId, start: Timestamp, reason: &ReasonId) -> Place {
+        let minutes = self.longest.get(reason).copied().unwrap_or(1);
+        Place { calendar, lane: None, start, until: start.plus_minutes(minutes) }
+    }
+
+    /// Where an appointment lay when it was seen there.
+    fn seen(&self, hold: HoldId, calendar: CalendarId, start: Timestamp, lane: u16) -> Place {
+        let first =
+            self.held.get(&hold).filter(|(at, span)| (*at, span.start) == (calendar, start));
+        let span = self.moved.get(&(hold, calendar, start)).or(first.map(|(_, span)| span));
+        let until = span.map_or(start.plus_minutes(1), |span| span.occupied_until);
+        Place { calendar, lane: Some(lane), start, until }
+    }
+
+    /// When a hold ends by itself: not before the first tick at which its deadline has passed, and
+    /// not after the first one after its end was journaled.
+    fn ends(&self, hold: HoldId) -> Ends {
+        let Some(told) = self.model.bookings.get(&hold) else { return Ends { from: 0, by: NEVER } };
+        let first = |life: usize, after: Timestamp| {
+            let mut later = self.ticks.iter().filter(|(_, in_life, _)| life <= *in_life);
+            later.find(|(.., at)| after <= *at).map(|(tick, ..)| *tick)
+        };
+        // Who hears of a hold late hears of it in a later life than its own.
+        let from = first(0, told.deadline).map_or(NEVER - 1, |tick| tick - 1);
+        let expired = told.settled_at.filter(|_| told.state == State::Expired);
+        let by = expired.and_then(|at| {
+            let in_it = |life: &Life| life.from <= at && at <= life.until;
+            let life = self.lives.iter().rposition(in_it)?;
+            first(life, at.plus_ms(1))
+        });
+        Ends { from, by: by.unwrap_or(NEVER).max(from) }
+    }
+
+    fn call(&self, record: &Record) -> Option<Call> {
+        let about = |hold: HoldId| {
+            let person = self.model.bookings.get(&hold).map(|told| &told.booking.person);
+            person.and_then(|person| self.persons.get(person)).copied().unwrap_or(NEVER)
+        };
+        let (person, what) = match &record.ask {
+            Ask::Create(..) | Ask::Change(_) => return None,
+            Ask::Hold(asked) => {
+                let mut place = self.wanted(asked.calendar, asked.start, &asked.reason);
+                if let Some(Told::Hold(outcome)) = record.told()
+                    && let Some((_, span)) = self.held.get(&outcome.value.id)
+                {
+                    (place.lane, place.until) = (Some(span.lane), span.occupied_until);
+                }
+                (self.persons.get(&asked.person).copied()?, What::Hold(place))
+            }
+            Ask::Confirm(asked) => (about(asked.hold), What::Confirm(asked.hold)),
+            Ask::Release(asked) => (about(asked.hold), What::Release(asked.hold)),
+            Ask::Cancel(asked) => {
+                let hold = asked.appointment.into();
+                (about(hold), What::Cancel(hold))
+            }
+            Ask::Move(asked) => {
+                let hold: HoldId = asked.appointment.into();
+                let booking = &self.model.bookings.get(&hold)?.booking;
+                let lies = record.told().and_then(|told| match told {
+                    Told::Appointment(outcome) => Some(outcome.value.calendar),
+                    _ => None,
+                });
+                // Where it does not say, it may be any calendar on which it ever was.
+                let calendar = asked.calendar.or(lies).unwrap_or(booking.calendar);
+                let place = self.wanted(calendar, asked.start, &booking.reason.id);
+                (about(hold), What::Move(hold, place))
+            }
+        };
+        let outcome = self.outcome(record);
+        let (asked, mut told) = record.ticks;
+        if outcome == Outcome::Unknown {
+            told = self.last.get(record.life).copied().unwrap_or(NEVER);
+        }
+        Some(Call { person, asked, told: told.max(asked), what, outcome })
+    }
+
+    fn outcome(&self, record: &Record) -> Outcome {
+        let rejection = match &record.answer {
+            None | Some(Err(Error::OutcomeUnknown)) => return Outcome::Unknown,
+            Some(Err(_)) => return Outcome::NotDone,
+            Some(Ok(Ok(told))) => return self.told(told),
+            Some(Ok(Err(rejection))) => rejection,
+        };
+        Outcome::Refused(match rejection {
+            Rejection::SlotTaken { .. } if self.is_plain(record) => Refusal::SlotTaken,
+            Rejection::PersonHasHold { hold } => Refusal::PersonHasHold(*hold),
+            Rejection::HoldReleased => Refusal::HoldReleased,
+            Rejection::HoldExpired => Refusal::HoldExpired,
+            Rejection::HoldConfirmed { .. } => Refusal::HoldConfirmed,
+            Rejection::UnknownAppointment => Refusal::UnknownAppointment,
+            _ => Refusal::Other,
+        })
+    }
+
+    /// Whether it is clear which slot a refusal is about: not where a move names no calendar and
+    /// its appointment has been on several.
+    fn is_plain(&self, record: &Record) -> bool {
+        let Ask::Move(asked) = &record.ask else { return true };
+        let told = self.model.bookings.get(&asked.appointment.into());
+        let places = told.map(|told| &told.places);
+        let first = places.and_then(|places| places.first()).map(|(calendar, ..)| *calendar);
+        let same = |(calendar, ..): &(CalendarId, u16, Timestamp)| Some(*calendar) == first;
+        asked.calendar.is_some() || places.is_some_and(|places| places.iter().all(same))
+    }
+
+    fn told(&self, told: &Told) -> Outcome {
+        match told {
+            Told::Calendar(_) => Outcome::NotDone,
+            Told::Hold(outcome) => {
+                let hold = outcome.value.id;
+                let ends = self.ends(hold);
+                Outcome::Held { hold, fresh: outcome.fresh, ends }
+            }
+            Told::Appointment(outcome) => {
+                let seen = &outcome.value;
+                let place = self.seen(seen.id.into(), seen.calendar, seen.start, seen.lane);
+                let cancelled = seen.status == AppointmentStatus::Cancelled;
+                Outcome::Appointment { place, cancelled, fresh: outcome.fresh }
+            }
+            Told::Released => Outcome::Released,
+        }
+    }
+}
