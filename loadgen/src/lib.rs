@@ -10,8 +10,8 @@
 //! - `ledger`: what patients asked and were told, on the generator's own disk.
 //! - `audit`: whether the server, or the journal, still says so.
 //! - `meter`, `view`, `report`: what was measured, and how it is shown.
-//! - `faults`, `crash` (feature `faults`): a disk that fails, and the campaign that crashes a server
-//!   over it again and again.
+//! - `faults`, `crash` (feature `faults`): a disk that fails, and the campaign that crashes a
+//!   server over it again and again.
 //! - `clock`, `dice`, `say`: time, chance and output, each in one place.
 
 mod api;

@@ -74,12 +74,19 @@ pub(super) async fn run(asked: Asked, binary: PathBuf) -> Result<bool, String> {
             path
         }
     };
+    let earlier = std::fs::read_dir(&root).into_iter().flatten().flatten();
+    if earlier.into_iter().any(|it| it.file_name().to_string_lossy().starts_with("epoch-")) {
+        return Err(format!("{} has the evidence of an earlier campaign", root.display()));
+    }
     let disk = root.join("disk");
     std::fs::create_dir_all(&disk).map_err(|error| format!("{}: {error}", disk.display()))?;
     let clock = Clock::start();
     let mounted = Mounted::new(&disk, clock).map_err(|error| {
         format!("failed to mount a disk on {}: {error}; it takes FUSE, and root", disk.display())
     })?;
+    if asked.lying_disk {
+        mounted.lie();
+    }
     let stop = on_interrupt()?;
     let tally = Tally::default();
     let mut campaign = Campaign { asked, binary, root, clock, mounted, tally, stop, told_us: 0 };

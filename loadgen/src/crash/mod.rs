@@ -68,6 +68,9 @@ pub(crate) struct Asked {
     /// Goes on after a violation, with an empty disk, and counts them.
     #[arg(long)]
     keep_going: bool,
+    /// The disk answers syncs and makes nothing durable: the campaign must find that.
+    #[arg(long, hide = true)]
+    lying_disk: bool,
     /// Where ledgers and evidence go; a temporary folder, removed when all is well, where nothing
     /// is said.
     #[arg(long, value_name = "DIR")]

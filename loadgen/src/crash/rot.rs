@@ -52,6 +52,22 @@ impl Before {
     }
 }
 
+/// What a server over a flipped byte did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Served {
+    Right,
+    /// Some reads got no answer, and all others were right.
+    Refused,
+    /// What the mark could not speak of was gone.
+    Less,
+}
+
+/// Whether a finding is no more than a read that was refused, or what could not be looked at then.
+fn is_refused(finding: &Finding) -> bool {
+    let says = ["no answer", "was not looked at", "was not searched for"];
+    finding.rule == Rule::Readable && says.iter().any(|it| finding.what.starts_with(it))
+}
+
 /// A byte of some file, each part of the directory and the ends of files more often than chance.
 fn choose(files: &[Found], dice: &mut Dice) -> Option<(Found, usize, u8)> {
     let parts = [Part::Journal, Part::Journal, Part::Journal, Part::Derived, Part::Any, Part::Mark];
@@ -166,9 +182,13 @@ impl Campaign {
             epoch.address.send_replace(None);
             server.kill();
             let ended = server.end(END_WITHIN).await;
-            served?;
-            if let Some(ended) = ended.filter(|it| it.said.contains("panicked at")) {
+            let served = served?;
+            let ended = ended.ok_or_else(|| Violation::new("a killed server does not end"))?;
+            if ended.said.contains("panicked at") {
                 return Err(unexpected(&ended, "serving over it"));
+            }
+            if served == Served::Refused && !names_a_place(&ended.said) {
+                return Err(Violation::new("reads are refused, and its log names no place"));
             }
         }
         Ok(())
@@ -179,30 +199,31 @@ impl Campaign {
         epoch: &Epoch,
         before: &Before,
         flipped: &Found,
-    ) -> Result<(), Violation> {
+    ) -> Result<Served, Violation> {
         let verdict = audit::over_api_at_once(&before.ledger, &epoch.ward.driver, TRIES_MAX).await;
         if verdict.passes() {
             self.tally.count("flipped: served right", 1);
-            return self.judge(&verdict, "a flipped byte");
+            self.judge(&verdict, "a flipped byte")?;
+            return Ok(Served::Right);
         }
-        let refused = |it: &Finding| it.rule == Rule::Readable && it.what.starts_with("no answer");
-        let (refused, lost): (Vec<_>, Vec<_>) = verdict.findings.iter().partition(|it| refused(it));
+        let (refused, lost): (Vec<_>, Vec<_>) =
+            verdict.findings.iter().partition(|it| is_refused(it));
         let ages: Option<Vec<i64>> =
             lost.iter().map(|it| before.within_window(it, flipped)).collect();
         match ages {
-            // A person whose booking could not be read was not looked at.
             Some(ages) if ages.is_empty() => {
-                self.tally.count("flipped: reads refused", 1);
-                let why = refused.first().map_or("", |it| it.what.as_str());
+                self.tally.count("flipped: served, and some reads refused", 1);
+                let why = refused.iter().find(|it| it.what.starts_with("no answer"));
+                let why = why.map_or("", |it| it.what.as_str());
                 self.tally.count(format!("flipped: {}", gist(why)), 1);
-                Ok(())
+                Ok(Served::Refused)
             }
             Some(ages) => {
                 let oldest = ages.into_iter().max().unwrap_or(0);
                 self.tally.count("flipped: within the window of the mark, and lost", 1);
                 let us = u64::try_from(oldest).unwrap_or(0) * 1_000;
                 self.tally.time("age of what was lost within the window", us);
-                Ok(())
+                Ok(Served::Less)
             }
             None => {
                 let what = format!("{} findings over a flipped byte", lost.len());

@@ -24,6 +24,19 @@ const VERIFY_WITHIN: Duration = Duration::from_secs(60);
 /// Milliseconds between two looks at a process.
 const LOOK_MS: u64 = 1;
 
+/// Microseconds that such a look takes at most on a machine that has nothing else to do.
+const LOOK_TAKES_US: u64 = 3_000;
+
+/// When a process was seen to be gone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone {
+    /// In microseconds of the clock.
+    pub(super) at_us: u64,
+    /// For how long meanwhile this process was kept from looking: the machine had no time for it,
+    /// and as little for the server.
+    pub(super) stalled_us: u64,
+}
+
 /// How a server is started.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
@@ -133,19 +146,22 @@ impl Server {
         Some(Ended { status, said: self.said() })
     }
 
-    /// Waits until nothing of it runs any more, and gives when that was seen, in microseconds. A
-    /// thread that waits for the disk keeps a process from being reaped, and does nothing else.
-    pub(super) async fn gone(&mut self, clock: &Clock, within: Duration) -> Option<u64> {
+    /// Waits until nothing of it runs any more. A thread that waits for the disk keeps a process
+    /// from being reaped, and does nothing else.
+    pub(super) async fn gone(&mut self, clock: &Clock, within: Duration) -> Option<Gone> {
         let until = clock.us() + u64::try_from(within.as_micros()).unwrap_or(u64::MAX);
+        let mut stalled_us = 0;
         loop {
+            let now = clock.us();
             let ended = !matches!(self.child.try_wait(), Ok(None));
             if ended || self.is_zombie() {
-                return Some(clock.us());
+                return Some(Gone { at_us: clock.us(), stalled_us });
             }
-            if until <= clock.us() {
+            if until <= now {
                 return None;
             }
             pause(LOOK_MS).await;
+            stalled_us += (clock.us() - now).saturating_sub(LOOK_TAKES_US);
         }
     }
 

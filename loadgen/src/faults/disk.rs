@@ -285,13 +285,17 @@ impl Disk {
             Some(there) if *there == node => return Ok(()),
             Some(_) if !replace => return Err(Refused::Exists),
             Some(there) => match (self.nodes.get(&node), self.nodes.get(there)) {
-                (Some(Content::Folder(_)), Some(Content::Folder(inner))) => {
-                    if !inner.live.is_empty() {
-                        return Err(Refused::NotEmpty);
-                    }
+                (Some(Content::Folder(_)), Some(Content::Folder(inner)))
+                    if !inner.live.is_empty() =>
+                {
+                    return Err(Refused::NotEmpty);
                 }
-                (Some(Content::Folder(_)), _) => return Err(Refused::NotFolder),
-                (_, Some(Content::Folder(_))) => return Err(Refused::IsFolder),
+                (Some(Content::Folder(_)), Some(Content::File(_))) => {
+                    return Err(Refused::NotFolder);
+                }
+                (Some(Content::File(_)), Some(Content::Folder(_))) => {
+                    return Err(Refused::IsFolder);
+                }
                 _ => {}
             },
             None => {}
