@@ -10,6 +10,17 @@ BENCH_ARGS ?=
 SEEDS ?= 100
 SEED ?=
 LENGTH ?= 5
+# Of `make crashes`. About 2 seconds each; a hung sync takes 15, a flipped byte half a one.
+KILLS ?= 100
+POWER ?= 100
+SYNCS ?= 20
+FULL ?= 20
+HUNG ?= 2
+FLIPS ?= 100
+
+# What stands on Linux alone, for the checks: the file system of the crash campaign. It goes with
+# the whole workspace, because its crates change features that others are built with.
+faults = $(if $(filter Linux,$(shell uname -s)),--features creneau-loadgen/faults)
 
 # Sourced first in every recipe: the compiler, libclang and the target directory, which lies outside
 # the checkout so that a fresh clone does not compile RocksDB again.
@@ -33,7 +44,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate small-worlds schemathesis compare-wrk lint doc \
+.PHONY: help setup demo build test bench simulate small-worlds crashes schemathesis compare-wrk lint doc \
 	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
 
 help: ## List the targets.
@@ -70,6 +81,10 @@ compare-wrk: setup ## Hold the load generator against wrk, which must be install
 small-worlds: setup ## Search small worlds exhaustively, up to LENGTH=5 acts.
 	@$(env) $(sim) CRENEAU_SMALL_WORLDS=$(LENGTH) cargo test -p creneau --no-default-features --features testing --release $(LOCKED) --test small_worlds -- --nocapture longer chosen
 
+crashes: setup ## Crash a release server: KILLS= POWER= SYNCS= FULL= HUNG= FLIPS= SEED= ARGS="--dir ... --keep-going". Needs FUSE and root.
+	@$(env) cargo build --release --workspace $(faults) $(LOCKED) --bin creneau --bin creneau-crash
+	@$(env) exec "$$CARGO_TARGET_DIR/release/creneau-crash" --kills $(KILLS) --power-losses $(POWER) --failed-syncs $(SYNCS) --full-disks $(FULL) --hung-syncs $(HUNG) --flipped-bytes $(FLIPS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 lint: fmt clippy ## Formatting and clippy.
 
 doc: setup ## Build the documentation of the code.
@@ -82,16 +97,16 @@ fmt: setup ## Step of test: formatting.
 	$(call step,fmt,cargo fmt --all --check)
 
 clippy: setup ## Step of test: clippy.
-	$(call step,clippy,cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings)
+	$(call step,clippy,cargo clippy --workspace $(faults) --all-targets $(LOCKED) -- -D warnings)
 
 test-core: setup ## Step of test: the engine without RocksDB.
 	$(call step,test-core,cargo test -p creneau --no-default-features --features testing $(LOCKED))
 
 test-all: setup ## Step of test: all packages.
-	$(call step,test-all,cargo test --workspace $(LOCKED))
+	$(call step,test-all,cargo test --workspace $(faults) $(LOCKED))
 
 doc-check: setup ## Step of test: the documentation builds without a warning.
-	$(call step,doc-check,RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(LOCKED))
+	$(call step,doc-check,RUSTDOCFLAGS="-D warnings" cargo doc --workspace $(faults) --no-deps $(LOCKED))
 
 test-loom: setup ## Step of test: interleavings, exhaustively.
 	$(call step,test-loom,$(loom) cargo test -p creneau --no-default-features --lib --release $(LOCKED) loom_)

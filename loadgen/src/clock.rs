@@ -38,6 +38,13 @@ impl Clock {
             std::thread::sleep(left);
         }
     }
+
+    /// Blocks the thread for a while.
+    #[cfg(feature = "faults")]
+    pub(crate) fn block_for(&self, time: Duration) {
+        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.block_until(self.us().saturating_add(us));
+    }
 }
 
 /// What the machine's wall clock shows.

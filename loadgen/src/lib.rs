@@ -13,6 +13,8 @@
 //! - `audit`: whether the server, or the journal, still says so.
 //! - `meter`, `view`, `report`: what was measured, and how it is shown. `gauge`: one call over and
 //!   over, to hold the generator against others.
+//! - `faults`, `crash` (feature `faults`): a disk that fails, and the campaign that crashes a
+//!   server over it again and again.
 //! - `clock`, `dice`, `say`: time, chance and output, each in one place.
 
 mod api;
@@ -22,8 +24,12 @@ mod backup;
 mod caller;
 pub mod cli;
 mod clock;
+#[cfg(feature = "faults")]
+pub mod crash;
 mod dice;
 mod driver;
+#[cfg(feature = "faults")]
+mod faults;
 mod gauge;
 mod history;
 mod ledger;

@@ -71,7 +71,10 @@ impl Engine {
             Place::Directory(path) => {
                 let path = path.clone();
                 let contact = config.contact.clone();
-                let options = crate::storage::rocksdb::Options { contact, ..Default::default() };
+                let write_timeout = config.write_timeout;
+                let standard = crate::storage::rocksdb::Options::default();
+                let options =
+                    crate::storage::rocksdb::Options { contact, write_timeout, ..standard };
                 blocking(move || crate::storage::rocksdb::open(&path, options)).await??
             }
         };

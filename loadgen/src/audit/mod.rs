@@ -174,9 +174,24 @@ pub(crate) async fn over_api(
     let claims = claims::Claims::up_to(ledger, Cut::of(ledger, until)?);
     over_api::wait_for_holds(&claims, wait_seconds).await;
     let mut verdict = Verdict::new("API");
-    let seen = over_api::look(&claims, driver, &mut verdict).await;
+    let seen = over_api::look(&claims, driver, over_api::TRIES_MAX, &mut verdict).await;
     judge::judge(&claims, &seen, &mut verdict);
     Ok(verdict)
+}
+
+/// As [`over_api`], at once, and of a server that may refuse to answer: each read is tried
+/// `tries_max` times.
+#[cfg(feature = "faults")]
+pub(crate) async fn over_api_at_once(
+    ledger: &Read,
+    driver: &std::sync::Arc<Driver>,
+    tries_max: u64,
+) -> Verdict {
+    let claims = claims::Claims::of(ledger);
+    let mut verdict = Verdict::new("API");
+    let seen = over_api::look(&claims, driver, tries_max, &mut verdict).await;
+    judge::judge(&claims, &seen, &mut verdict);
+    verdict
 }
 
 /// Audits a ledger against a data directory that no server uses, up to where it is said.

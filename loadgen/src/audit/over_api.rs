@@ -15,8 +15,8 @@ use crate::ledger::Place;
 /// Readers at a time.
 const READERS: usize = 32;
 
-/// How often a read is tried.
-const TRIES_MAX: u64 = 40;
+/// How often a read is tried, unless something else was asked for.
+pub(super) const TRIES_MAX: u64 = 40;
 
 /// Milliseconds between two tries.
 const TRY_WAIT_MS: u64 = 250;
@@ -44,7 +44,12 @@ enum Got {
 }
 
 /// Looks at every booking of a ledger by its id, and at every patient by a search.
-pub(super) async fn look(claims: &Claims, driver: &Arc<Driver>, verdict: &mut Verdict) -> Seen {
+pub(super) async fn look(
+    claims: &Claims,
+    driver: &Arc<Driver>,
+    tries_max: u64,
+    verdict: &mut Verdict,
+) -> Seen {
     let bookings = claims.bookings.keys().map(|id| Wanted::Booking(*id));
     let patients = claims.patients.iter().map(|patient| Wanted::Patient(patient.clone()));
     let all: Vec<Wanted> = bookings.chain(patients).collect();
@@ -56,7 +61,7 @@ pub(super) async fn look(claims: &Claims, driver: &Arc<Driver>, verdict: &mut Ve
             for wanted in chunk {
                 // When it was seen is when it was asked for: a hold may end meanwhile, not before.
                 let at = wall();
-                let got = read_one(&driver, &wanted).await;
+                let got = read_one(&driver, tries_max, &wanted).await;
                 read.push((at, wanted, got));
             }
             read
@@ -80,12 +85,12 @@ pub(super) async fn look(claims: &Claims, driver: &Arc<Driver>, verdict: &mut Ve
     seen
 }
 
-async fn read_one(driver: &Driver, wanted: &Wanted) -> Result<Got, String> {
+async fn read_one(driver: &Driver, tries_max: u64, wanted: &Wanted) -> Result<Got, String> {
     match wanted {
-        Wanted::Booking(id) => Ok(Got::Booking(*id, observe(driver, *id).await?)),
+        Wanted::Booking(id) => Ok(Got::Booking(*id, observe(driver, tries_max, *id).await?)),
         Wanted::Patient(patient) => {
             let person = PersonId::new(patient.clone()).map_err(|error| error.to_string())?;
-            match read(driver, &Ask::Search { patient: person }).await? {
+            match read(driver, tries_max, &Ask::Search { patient: person }).await? {
                 Some(Reply::Appointments(all)) => {
                     let owned = all.iter().map(|it| Owned {
                         id: it.id.into(),
@@ -101,13 +106,14 @@ async fn read_one(driver: &Driver, wanted: &Wanted) -> Result<Got, String> {
 }
 
 /// A booking by its id: as a hold, and as the appointment where it became one.
-async fn observe(driver: &Driver, id: HoldId) -> Result<Observed, String> {
-    let hold = match read(driver, &Ask::ReadHold { hold: id }).await? {
+async fn observe(driver: &Driver, tries_max: u64, id: HoldId) -> Result<Observed, String> {
+    let hold = match read(driver, tries_max, &Ask::ReadHold { hold: id }).await? {
         None => None,
         Some(Reply::Hold(hold)) => Some(hold.state),
         other => return Err(format!("answered as {other:?}")),
     };
-    let appointment = match read(driver, &Ask::ReadAppointment { appointment: id.into() }).await? {
+    let ask = Ask::ReadAppointment { appointment: id.into() };
+    let appointment = match read(driver, tries_max, &ask).await? {
         None => None,
         Some(Reply::Appointment(appointment)) => Some(appointment),
         other => return Err(format!("answered as {other:?}")),
@@ -128,9 +134,9 @@ fn as_observed(it: &AppointmentSeen) -> Observed {
 }
 
 /// A read until there is an answer; none for what does not exist.
-async fn read(driver: &Driver, ask: &Ask) -> Result<Option<Reply>, String> {
+async fn read(driver: &Driver, tries_max: u64, ask: &Ask) -> Result<Option<Reply>, String> {
     let mut last = String::new();
-    for _ in 0..TRIES_MAX {
+    for _ in 0..tries_max {
         match driver.send(ask, None).await {
             Outcome::Done(reply) => return Ok(Some(reply)),
             Outcome::Refused(refusal) => match refusal.code.as_str() {

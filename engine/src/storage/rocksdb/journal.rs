@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ::rocksdb::{BlockBasedOptions, Cache, ReadOptions, WriteOptions};
 use ::rocksdb::{DB, DBCompressionType, DBRawIterator, DBRecoveryMode, ErrorKind};
@@ -52,6 +53,8 @@ pub(super) struct RocksJournal {
     reader: Arc<RocksReader>,
     next: Sequence,
     synced: WriteOptions,
+    /// How long a write of the mark may take.
+    write_timeout: Duration,
 }
 
 /// A reading end.
@@ -80,12 +83,17 @@ impl RocksJournal {
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
         let next = tail.sequence + 1;
-        Ok(Self { keeper, reader: Arc::new(reader), next, synced })
+        let write_timeout = options.write_timeout;
+        Ok(Self { keeper, reader: Arc::new(reader), next, synced, write_timeout })
     }
 
     fn append_now(&mut self, expected: Sequence, frame: &[u8]) -> Result<(), AppendError> {
         let directory = &self.reader.directory;
         directory.check().map_err(AppendError::Unknown)?;
+        // What would be acknowledged from now on, a damaged disk could take without a trace.
+        if self.keeper.hangs(self.write_timeout) {
+            return Err(AppendError::Unknown(directory.fail("the mark: a write hangs")));
+        }
         let parsed =
             Frame::parse(frame).map_err(|error| AppendError::Unknown(directory.fail(error)))?;
         if self.next != expected || parsed.first() != expected {
@@ -197,20 +205,43 @@ mod tests {
     use super::*;
     use crate::journal::frame;
 
+    fn fresh(rocks: &::rocksdb::Options, root: &Path) -> RocksJournal {
+        let directory = Arc::new(Directory::take(root).unwrap());
+        let db = DB::open(rocks, root.join(NAME)).unwrap();
+        let mark = mark::Slot::default().next(0);
+        mark::create(&root.join(mark::FILE), mark).unwrap();
+        let reader = RocksReader::new(Arc::clone(&directory), db);
+        let recovered = Recovered { reader, tail: Tail::default(), mark, cut: false };
+        RocksJournal::new(directory, recovered, &Options::default()).unwrap()
+    }
+
+    /// A mark that hangs says less and less of what was acknowledged: no more is.
+    #[test]
+    fn no_append_succeeds_while_the_mark_hangs() {
+        let root = tempfile::tempdir().unwrap();
+        let rocks =
+            super::options(&Options::default(), DBRecoveryMode::TolerateCorruptedTailRecords);
+        let mut journal = fresh(&rocks, root.path());
+        let frame = frame::build(1, [0; 32], &[b"entry"]);
+        let now = mark::now();
+        journal.keeper.write_since(now.checked_sub(Duration::from_secs(9)).unwrap());
+        journal.append_now(1, &frame).unwrap();
+        journal.keeper.write_since(now.checked_sub(Duration::from_secs(11)).unwrap());
+        let frame = frame::build(2, frame::hash(&frame), &[b"entry"]);
+        for _ in 0..2 {
+            let refused = journal.append_now(2, &frame);
+            assert!(matches!(&refused, Err(AppendError::Unknown(why)) if why.contains("the mark")));
+        }
+    }
+
     /// No killed process shows it: what was written and not synced survives until the power fails.
     #[test]
     fn each_append_is_synced() {
         let root = tempfile::tempdir().unwrap();
-        let directory = Arc::new(Directory::take(root.path()).unwrap());
         let mut rocks =
             super::options(&Options::default(), DBRecoveryMode::TolerateCorruptedTailRecords);
         rocks.enable_statistics();
-        let db = DB::open(&rocks, root.path().join(NAME)).unwrap();
-        let mark = mark::Slot::default().next(0);
-        mark::create(&root.path().join(mark::FILE), mark).unwrap();
-        let reader = RocksReader::new(Arc::clone(&directory), db);
-        let recovered = Recovered { reader, tail: Tail::default(), mark, cut: false };
-        let mut journal = RocksJournal::new(directory, recovered, &Options::default()).unwrap();
+        let mut journal = fresh(&rocks, root.path());
         for first in 1..=20 {
             let before = rocks.get_ticker_count(Ticker::WalFileSynced);
             let frame = frame::build(first, [0; 32], &[b"entry"]);

@@ -59,34 +59,48 @@ impl Endless {
     }
 }
 
-/// The logs of the data and of the files, which are of one form.
+/// The logs of the data, and that of the files, which are of one form. Of the latter there may be
+/// others, which a start had begun when it was cut short; nobody reads them.
 fn logs(database: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(database) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    // Where it cannot be read, RocksDB reads no log of files either.
+    let current = fs::read_to_string(database.join("CURRENT")).unwrap_or_default();
     let is_log = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.ends_with(".log") || name.starts_with("MANIFEST-")
+        name.ends_with(".log") || name == current.trim_end()
     };
     paths.filter(|path| path.as_ref().map_or(true, is_log)).collect()
 }
 
-/// Follows the lengths of the records. After a damaged one they lead astray, at most to the end
-/// of the block; RocksDB skips a block from its first damage on, so nothing is overlooked.
+/// Follows the records as RocksDB does, which passes over the rest of a block from its first
+/// damage on. To follow the lengths of what is damaged would find records that nobody arrives at:
+/// a power loss leaves zeros where pages are missing, and any bytes behind them.
 fn reused_in(block: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while let Some(&[.., low, high, kind]) =
-        block.get(at..).and_then(|rest| rest.first_chunk::<HEADER_BYTES>())
-    {
-        // The kinds that RocksDB takes for those of a reused log.
+    loop {
+        let rest = block.get(at..)?;
+        let [a, b, c, d, low, high, kind] = *rest.first_chunk::<HEADER_BYTES>()?;
+        // The kinds that RocksDB takes for those of a reused log, before it looks at the rest.
         if matches!(kind, 5..=8 | 11 | 131) {
             return Some(at);
         }
-        at += HEADER_BYTES + usize::from(u16::from_le_bytes([low, high]));
+        let len = usize::from(u16::from_le_bytes([low, high]));
+        let content = rest.get(HEADER_BYTES - 1..HEADER_BYTES + len)?;
+        let nothing = kind == 0 && len == 0;
+        if nothing || u32::from_le_bytes([a, b, c, d]) != masked(crc32c::crc32c(content)) {
+            return None;
+        }
+        at += HEADER_BYTES + len;
     }
-    None
+}
+
+/// A checksum as RocksDB writes it, so that one of bytes with checksums in them is none of theirs.
+const fn masked(checksum: u32) -> u32 {
+    checksum.rotate_right(15).wrapping_add(0xA282_EAD8)
 }
 
 /// The highest first sequence of a frame in the logs that cannot have been under way when the
@@ -119,11 +133,42 @@ mod tests {
     use super::*;
 
     fn record(kind: u8, len: u16) -> Vec<u8> {
-        let mut record = vec![0xAB; 4];
-        record.extend(len.to_le_bytes());
-        record.push(kind);
-        record.resize(record.len() + usize::from(len), 5);
-        record
+        let mut content = vec![5; usize::from(len) + 1];
+        content[0] = kind;
+        let checksum = masked(crc32c::crc32c(&content)).to_le_bytes();
+        [&checksum[..], &len.to_le_bytes(), &content].concat()
+    }
+
+    /// What a power loss leaves where pages of the last writes are missing: zeros, and behind them
+    /// bytes that nobody reads as records.
+    #[test]
+    fn behind_damage_nothing_counts_up_to_the_next_block() {
+        let reused = record(5, 40);
+        let wrong = {
+            let mut wrong = record(1, 40);
+            wrong[20] ^= 1;
+            wrong
+        };
+        let long = [&[0; 4][..], &u16::MAX.to_le_bytes(), &[1]].concat();
+        for damage in [vec![0; 21], wrong, long] {
+            let block = [record(1, 100), damage, reused.clone()].concat();
+            assert_eq!(reused_in(&block), None, "{block:?}");
+        }
+        assert_eq!(reused_in(&[record(1, 100), reused].concat()), Some(107));
+    }
+
+    /// A start that is cut short leaves a log of files that it had begun, and that is not current.
+    #[test]
+    fn a_log_of_files_that_is_not_current_is_not_looked_into() {
+        let root = tempfile::tempdir().unwrap();
+        for (name, first) in [("MANIFEST-000005", 1), ("MANIFEST-000009", 5)] {
+            fs::write(root.path().join(name), record(first, 40)).unwrap();
+        }
+        assert_eq!(endless(root.path()).unwrap(), None, "there is no CURRENT");
+        fs::write(root.path().join("CURRENT"), "MANIFEST-000005\n").unwrap();
+        assert_eq!(endless(root.path()).unwrap(), None);
+        fs::write(root.path().join("CURRENT"), "MANIFEST-000009\n").unwrap();
+        assert!(endless(root.path()).unwrap().is_some());
     }
 
     #[test]
@@ -155,6 +200,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (path, other) = (root.path().join("MANIFEST-000005"), root.path().join("kept"));
         fs::write(&path, [record(1, 40), record(5, 40)].concat()).unwrap();
+        fs::write(root.path().join("CURRENT"), "MANIFEST-000005\n").unwrap();
         fs::hard_link(&path, &other).unwrap();
         endless(root.path()).unwrap().unwrap().cut().unwrap();
         assert_eq!(fs::read(&path).unwrap(), record(1, 40));

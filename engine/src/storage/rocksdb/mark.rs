@@ -22,7 +22,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::directory::write_whole;
 use crate::journal::Sequence;
@@ -126,6 +126,8 @@ struct State {
     told: Sequence,
     /// What is on disk.
     written: Slot,
+    /// When the write that is under way began.
+    writing_since: Option<Instant>,
     stop: bool,
 }
 
@@ -166,7 +168,7 @@ impl Keeper {
         period: Duration,
         on_failure: impl FnOnce(io::Error) + Send + 'static,
     ) -> io::Result<Self> {
-        let state = State { told: written.sequence, written, stop: false };
+        let state = State { told: written.sequence, written, writing_since: None, stop: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), moved: Condvar::new() });
         let keeper = Arc::clone(&shared);
         let thread = thread::Builder::new().name("creneau-mark".to_owned()).spawn(move || {
@@ -189,6 +191,18 @@ impl Keeper {
             }
         }
     }
+
+    /// Whether a write of the mark has taken longer than it may: then the mark says less and less
+    /// of what was acknowledged, and nobody would know.
+    pub(super) fn hangs(&self, bound: Duration) -> bool {
+        self.shared.lock().writing_since.is_some_and(|since| bound < since.elapsed())
+    }
+
+    /// As if the write that is under way had begun long ago.
+    #[cfg(test)]
+    pub(super) fn write_since(&self, since: Instant) {
+        self.shared.lock().writing_since = Some(since);
+    }
 }
 
 impl Drop for Keeper {
@@ -203,6 +217,12 @@ impl Drop for Keeper {
     }
 }
 
+/// The machine's own time: a write to a disk hangs in no other.
+pub(super) fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "a write by the system is timed")]
+    Instant::now()
+}
+
 /// Writes the mark whenever it has moved, at most once in a period, and once more at the end.
 fn keep(shared: &Shared, file: &File, period: Duration) -> io::Result<()> {
     loop {
@@ -210,15 +230,19 @@ fn keep(shared: &Shared, file: &File, period: Duration) -> io::Result<()> {
         let state = shared.lock();
         let state = shared.moved.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
         let waited = shared.moved.wait_timeout_while(state, period, |state| !state.stop);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let (told, written, stop) = (state.told, state.written, state.stop);
+        if told != written.sequence {
+            state.writing_since = Some(now());
+        }
         // The disk is waited for without the lock: who tells the mark never waits for it.
         drop(state);
         if told != written.sequence {
             let slot = written.next(told);
             file.write_all_at(&slot.bytes(), slot.place())?;
             file.sync_data()?;
-            shared.lock().written = slot;
+            let mut state = shared.lock();
+            (state.written, state.writing_since) = (slot, None);
         }
         // What was told before the stop is written by now: nobody can tell any more after it.
         if stop {

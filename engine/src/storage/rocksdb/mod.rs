@@ -67,6 +67,8 @@ const MIB: usize = 1 << 20;
 pub struct Options {
     /// The time between two writes of the high-water mark. Default: 100 ms.
     pub mark_period: Duration,
+    /// How long a write of the mark may take before no more is appended. Default: 10 seconds.
+    pub write_timeout: Duration,
     /// Bytes of frames that the journal keeps in memory before it writes them to a file of their
     /// own. They are replayed at the next start. Default: 64 MiB.
     pub journal_buffer_bytes: usize,
@@ -110,6 +112,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             mark_period: Duration::from_millis(MARK_PERIOD_MS),
+            write_timeout: Duration::from_secs(10),
             journal_buffer_bytes: 64 * MIB,
             journal_buffers: 3,
             journal_cache_bytes: 16 * MIB,
