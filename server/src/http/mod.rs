@@ -6,29 +6,27 @@
 //! - `serve`: connections, from the listener to the graceful end; `pace` cuts off the slow, `tls`
 //!   has the certificates.
 //! - `access` and `rates`: who may do what, and how often.
-//! - `front`: what every request passes: it is counted, logged, traced, and answered here while
-//!   there is no engine yet.
+//! - `front`: what every request passes: it is admitted, counted, logged, traced, and answered here
+//!   while there is no engine yet.
 //! - `router`: which path and method is which operation.
 //! - `app`: one request, from its header to its answer.
 //! - `request`, `answer` and `body`: reading headers, queries and bodies; writing answers.
 //! - `problem` and `refusal`: every refusal, and which of the engine's becomes which.
 //! - `local`, `cursor`, `dto`, `calendar_dto`, `event_dto`: instants, places in a list
 //!   and JSON as clients see them.
-//! - `watch`, `readiness` and `metrics`: what is known of the server from outside.
+//! - `watch`, `readiness`, `metrics` and `traces`: what is known of the server from outside.
 //! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`, `docs`:
 //!   the operations.
 //! - `openapi`: what the operations ask and answer, as a document.
 
-mod front;
-pub(in crate::http) mod limits;
+mod limits;
 mod options;
 mod pace;
 mod serve;
 pub(crate) mod tls;
 
-mod traces;
-
 mod access;
+mod front;
 mod rates;
 
 mod app;
@@ -46,6 +44,11 @@ mod dto;
 pub(crate) mod event_dto;
 mod local;
 
+mod metrics;
+mod readiness;
+mod traces;
+mod watch;
+
 mod appointments;
 mod backup;
 mod calendars;
@@ -56,10 +59,6 @@ mod holds;
 mod slots;
 
 mod openapi;
-
-mod metrics;
-mod readiness;
-mod watch;
 
 pub use access::{Scope, Tokens, issue};
 pub use front::Front;
