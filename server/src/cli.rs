@@ -76,9 +76,9 @@ pub struct Restore {
 /// `creneau health`.
 #[derive(Debug, Args)]
 pub struct Health {
-    /// The server.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    pub url: String,
+    /// The server; as standard where the settings of the environment have it listen.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
 }

@@ -105,7 +105,8 @@ impl Remote {
             request = request.header(AUTHORIZATION, token);
         }
         let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
-        let response = self.inner.http.request(request).await.map_err(|error| causes(&error))?;
+        let response = self.inner.http.request(request).await;
+        let response = response.map_err(|error| explained(&causes(&error)))?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| causes(&*error))?.to_bytes();
@@ -182,6 +183,25 @@ fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())
+}
+
+/// What to do about the errors of TLS that operators meet.
+fn explained(error: &str) -> String {
+    let advice = [
+        ("CaUsedAsEndEntity", "its certificate is that of an authority; make one with CA:FALSE"),
+        ("UnknownIssuer", "its certificate is not trusted; name its authority with --ca"),
+        (
+            "UnsupportedSignatureAlgorithm",
+            "its certificate is not trusted; name its authority with --ca",
+        ),
+        ("not valid for name", "its certificate has another name; give its URL with that name"),
+        ("InvalidContentType", "it does not speak TLS: give its URL as http://"),
+        ("invalid HTTP version parsed", "it may speak TLS: give its URL as https://"),
+    ];
+    match advice.iter().find(|(part, _)| error.contains(part)) {
+        Some((_, advice)) => format!("{advice} ({error})"),
+        None => error.to_owned(),
+    }
 }
 
 /// An error with its causes: the first alone says only that something failed.

@@ -48,10 +48,7 @@ async fn by_server(server: &str, trust: &TrustArgs, to: &Path) -> Result<u64, Fa
     let body = Bytes::from(json!({ "to": to }).to_string());
     // It takes as long as it takes: where files must be copied, minutes.
     let answer = server.send(Method::POST, "/v1/backup", "", body).await;
-    let answer = answer.map_err(|error| {
-        let advice = "where its certificate has another name, give its URL with --server";
-        Failure::failed(format!("{}: {error}; {advice}", server.url()))
-    })?;
+    let answer = answer.map_err(|error| Failure::failed(format!("{}: {error}", server.url())))?;
     match answer.body.get("last").and_then(Value::as_u64) {
         Some(last) if answer.status == StatusCode::CREATED => Ok(last),
         _ => Err(Failure::failed(server.unexpected(&answer))),

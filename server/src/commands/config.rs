@@ -2,20 +2,19 @@
 
 use std::fmt::Write;
 
-use super::{Failure, answer, options_of};
+use super::{Failure, answer, hosting, logging, options_of};
 use crate::cli::SettingsArgs;
 use crate::settings::{self, Settings};
 
 /// Says what is wrong with the settings: all of it, one fault on each line.
 pub(crate) fn check(asked: &SettingsArgs) -> Result<(), Failure> {
     let faults = match Settings::of(settings::gather(asked)) {
-        // The files that they name are a part of them.
-        Ok(settings) => match options_of(&settings) {
-            Ok(_) => return answer("the settings are sound\n"),
-            Err(failure) => vec![failure.message],
-        },
+        Ok(settings) => further(&settings),
         Err(faults) => faults.iter().map(ToString::to_string).collect(),
     };
+    if faults.is_empty() {
+        return answer("the settings are sound\n");
+    }
     let mut text = String::new();
     for fault in &faults {
         let _ = writeln!(text, "{fault}");
@@ -25,6 +24,21 @@ pub(crate) fn check(asked: &SettingsArgs) -> Result<(), Failure> {
         1 => "a setting is wrong".to_owned(),
         count => format!("{count} settings are wrong"),
     }))
+}
+
+/// What is wrong beyond single settings: with the files and the address that they name, and with
+/// what is to be logged.
+fn further(settings: &Settings) -> Vec<String> {
+    let mut faults = Vec::new();
+    faults.extend(logging::check(&settings.log).err());
+    match options_of(settings) {
+        Ok(options) => {
+            let addresses = hosting::addresses(&settings.listen, &options, settings.insecure);
+            faults.extend(addresses.err().map(|failure| failure.message));
+        }
+        Err(failure) => faults.push(failure.message),
+    }
+    faults
 }
 
 /// Writes all settings as a file.

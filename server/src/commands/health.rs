@@ -6,16 +6,17 @@ use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{Failure, answer, block_on, logged, remote};
-use crate::cli::Health;
+use super::{Failure, answer, block_on, hosting, logged, trust};
+use crate::cli::{Health, SettingsArgs};
 use crate::remote::Remote;
+use crate::settings::{self, Settings};
 
 /// How long a server may take to answer. One that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Prints one line, and fails where the server is not ready.
 pub(crate) fn run(asked: Health) -> Result<(), Failure> {
-    let server = remote(&asked.url, &asked.trust)?;
+    let server = Remote::new(&url(&asked), trust(&asked.trust)).map_err(Failure::usage)?;
     block_on(logged("warn")?, async move {
         let failed = |why| Failure::failed(format!("{}: {why}", server.url()));
         match tokio::time::timeout(PATIENCE, ask(&server)).await {
@@ -24,6 +25,19 @@ pub(crate) fn run(asked: Health) -> Result<(), Failure> {
             Err(_) => Err(failed(format!("no answer within {} seconds", PATIENCE.as_secs()))),
         }
     })
+}
+
+/// Where the server is: as the settings of this machine say where no URL is given.
+fn url(asked: &Health) -> String {
+    if let Some(url) = &asked.url {
+        return url.clone();
+    }
+    let Ok(settings) = Settings::of(settings::gather(&SettingsArgs::default())) else {
+        return "http://127.0.0.1:8080".to_owned();
+    };
+    let scheme = hosting::scheme(settings.tls.is_some());
+    let listen = settings.listen.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:");
+    format!("{scheme}://{listen}")
 }
 
 /// What the server says when it is ready, otherwise why it is not.

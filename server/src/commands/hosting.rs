@@ -1,10 +1,10 @@
 //! A server's life: from its port to its last answer.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use creneau::{Engine, Error, Opening};
+use creneau::{Engine, Error, Opening, SystemWallClock, WallClock};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -18,13 +18,14 @@ use crate::http::{self, Front, Options, Tls, Tokens, Watched};
 const FAILED_SHOWN_FOR: Duration = Duration::from_millis(250);
 const FAILED_DRAIN_WAIT: Duration = Duration::from_millis(200);
 
-/// Takes the port. Beyond this machine only behind tokens and TLS, or where that was said aloud.
-pub(super) async fn bind(
+/// The addresses to listen on: beyond this machine only behind tokens and TLS, or where that was
+/// said aloud.
+pub(super) fn addresses(
     listen: &str,
     options: &Options,
     insecure: bool,
-) -> Result<TcpListener, Failure> {
-    let addresses: Vec<SocketAddr> = match tokio::net::lookup_host(listen).await {
+) -> Result<Vec<SocketAddr>, Failure> {
+    let addresses: Vec<SocketAddr> = match listen.to_socket_addrs() {
         Ok(addresses) => addresses.collect(),
         Err(error) => {
             let shape = "must be an address and a port, such as 127.0.0.1:8080";
@@ -53,6 +54,16 @@ pub(super) async fn bind(
         }
         None => {}
     }
+    Ok(addresses)
+}
+
+/// Takes the port.
+pub(super) async fn bind(
+    listen: &str,
+    options: &Options,
+    insecure: bool,
+) -> Result<TcpListener, Failure> {
+    let addresses = addresses(listen, options, insecure)?;
     TcpListener::bind(&*addresses).await.map_err(|error| {
         Failure::failed(format!(
             "failed to listen on {listen}: {error}; choose another port with --listen, or \
@@ -68,8 +79,20 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
 
 /// What clients call this server.
 pub(super) fn url(listener: &TcpListener, options: &Options) -> Result<String, Failure> {
-    let scheme = if options.tls.is_some() { "https" } else { "http" };
-    Ok(format!("{scheme}://{}", address(listener)?))
+    Ok(format!("{}://{}", scheme(options.tls.is_some()), address(listener)?))
+}
+
+/// What clients on this machine call it: no client can ask for every address there is.
+pub(super) fn url_here(listener: &TcpListener, options: &Options) -> Result<String, Failure> {
+    let mut here = address(listener)?;
+    if here.ip().is_unspecified() {
+        here.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    Ok(format!("{}://{here}", scheme(options.tls.is_some())))
+}
+
+pub(super) fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 /// The signals that ask a process to leave.
@@ -103,6 +126,7 @@ struct Reloading(tokio::task::JoinHandle<()>);
 
 impl Reloading {
     fn start(tokens: Option<Tokens>, tls: Option<Tls>) -> Result<Self, Failure> {
+        tls.iter().for_each(tell_of_end);
         let mut asked = signal(SignalKind::hangup())
             .map_err(|error| Failure::failed(format!("failed to start: {error}")))?;
         Ok(Self(tokio::spawn(async move {
@@ -113,12 +137,26 @@ impl Reloading {
                     None => {}
                 }
                 match tls.as_ref().map(Tls::reload) {
-                    Some(Ok(())) => tracing::info!("the certificate was read anew"),
+                    Some(Ok(())) => {
+                        tracing::info!("the certificate was read anew");
+                        tls.iter().for_each(tell_of_end);
+                    }
                     Some(Err(why)) => tracing::error!(why, "the certificate read before stays"),
                     None => {}
                 }
             }
         })))
+    }
+}
+
+/// Says so where clients take a certificate no more, or soon.
+fn tell_of_end(tls: &Tls) {
+    const SOON_MINUTES: i64 = 14 * 24 * 60;
+    let (now, ends) = (SystemWallClock.now(), tls.ends());
+    if ends <= now {
+        tracing::error!(%ends, "the certificate has ended: no client takes it any more");
+    } else if ends <= now.plus_minutes(SOON_MINUTES) {
+        tracing::warn!(%ends, "the certificate ends soon");
     }
 }
 

@@ -34,14 +34,28 @@ impl Log {
     }
 }
 
+/// Whether what is to be logged can be read. A word alone must be a level: one that is not would
+/// name a module that nobody has, and log nothing.
+pub(super) fn check(log: &Log) -> Result<EnvFilter, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |word: &str| LEVELS.contains(&word.to_ascii_lowercase().as_str());
+    let alone = log.filter.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
+    let wrong = |why: &str| {
+        let rule = "must be levels, such as debug or warn,creneau=info";
+        format!("what is logged ({FILTER}, log) {rule}: {why}")
+    };
+    if let Some(word) = alone.into_iter().find(|word| !is_level(word)) {
+        return Err(wrong(&format!("{word:?} is no level")));
+    }
+    EnvFilter::try_new(&log.filter).map_err(|error| wrong(&error.to_string()))
+}
+
 type Layered = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Sends the log to standard error: standard output belongs to what the command answers. `also`
 /// takes what is no line of the log.
 pub(super) fn start(log: &Log, also: Option<Layered>) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|error| {
-        Failure::usage(format!("what is logged ({FILTER}, log) cannot be read: {error}"))
-    })?;
+    let filter = check(log).map_err(Failure::usage)?;
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines: Layered = match log.json {
         false => {

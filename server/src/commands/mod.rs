@@ -109,9 +109,12 @@ fn options_of(settings: &Settings) -> Result<Options, Failure> {
 }
 
 /// The server that a command is to ask.
-fn remote(url: &str, TrustArgs { token_file, ca }: &TrustArgs) -> Result<Remote, Failure> {
-    let trust = Trust { token_file: token_file.as_deref(), ca: ca.as_deref() };
-    Remote::new(url, trust).map_err(|error| Failure::usage(format!("--server {error}")))
+fn remote(url: &str, asked: &TrustArgs) -> Result<Remote, Failure> {
+    Remote::new(url, trust(asked)).map_err(|error| Failure::usage(format!("--server {error}")))
+}
+
+fn trust(TrustArgs { token_file, ca }: &TrustArgs) -> Trust<'_> {
+    Trust { token_file: token_file.as_deref(), ca: ca.as_deref() }
 }
 
 /// What is logged where no settings of a server say so.

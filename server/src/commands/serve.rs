@@ -16,14 +16,18 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let options = options_of(&settings)?;
     let place = match &settings.data {
         Some(directory) => opening::durable(directory)?.place,
-        None => creneau::Place::Memory,
+        None => {
+            tracing::warn!("everything is kept in memory: it is gone with this process");
+            creneau::Place::Memory
+        }
     };
     // The port first: where it is taken, the directory need not be touched.
     let listener = hosting::bind(&settings.listen, &options, settings.insecure).await?;
     let in_use = "stop that server, or choose another directory with --data";
     let url = hosting::url(&listener, &options)?;
     // A backup is asked of who has the directory.
-    let config = Config { place, contact: Some(url.clone()), ..settings.engine };
+    let contact = Some(hosting::url_here(&listener, &options)?);
+    let config = Config { place, contact, ..settings.engine };
     let start = async move |watch| {
         let engine = opening::open_watched(config, watch, in_use).await?;
         Ok((engine, format!("ready on {url}\n")))

@@ -9,7 +9,7 @@ use std::path::Path;
 use creneau::{SystemWallClock, WallClock};
 use serde::Serialize;
 
-use crate::http::{Tokens, tls};
+use crate::http::{Tls, Tokens, tls};
 use crate::settings::{Fault, Settings};
 
 /// How much something matters.
@@ -85,7 +85,7 @@ fn tokens(file: Option<&Path>) -> Option<Finding> {
     const NAME: &str = "tokens";
     Some(match Tokens::open(file?) {
         Ok(tokens) => Finding::good(NAME, format!("{} are known", tokens.count())),
-        Err(why) => Finding::bad(NAME, why, "make tokens with creneau token"),
+        Err(why) => Finding::bad(NAME, why, "mend the file, or make one with creneau token"),
     })
 }
 
@@ -93,17 +93,28 @@ fn certificate(certificate: &Path, key: &Path) -> Finding {
     const NAME: &str = "certificate";
     const DAY_MINUTES: i64 = 24 * 60;
     const RENEW: &str = "renew it, then send the server SIGHUP";
-    if let Err(why) = crate::http::Tls::open(certificate, key) {
-        return Finding::bad(NAME, why, "name a certificate in PEM, and the key it was made for");
-    }
-    let now = SystemWallClock.now();
-    match tls::ends(certificate) {
-        Ok(ends) if ends <= now => Finding::bad(NAME, format!("it ended at {ends}"), RENEW),
-        Ok(ends) if ends <= now.plus_minutes(14 * DAY_MINUTES) => {
-            Finding::look(NAME, format!("it ends at {ends}, in less than 14 days"), RENEW)
+    let tls = match Tls::open(certificate, key) {
+        Ok(tls) => tls,
+        Err(why) => {
+            let advice = "name a certificate in PEM, and the key it was made for";
+            return Finding::bad(NAME, why, advice);
         }
-        Ok(ends) => Finding::good(NAME, format!("it ends at {ends}")),
-        Err(why) => Finding::look(NAME, why, "see whether clients take it"),
+    };
+    let (now, ends) = (SystemWallClock.now(), tls.ends());
+    if ends <= now {
+        return Finding::bad(NAME, format!("it ended at {ends}"), RENEW);
+    }
+    if tls::signs_others(certificate) {
+        let advice = "make one for this server alone (CA:FALSE): clients such as creneau's own \
+                      commands refuse one that signs others";
+        return Finding::look(NAME, "it is the certificate of an authority", advice);
+    }
+    if place::others_may_read(key) {
+        return Finding::look(NAME, "other users may read its key", "chmod o-rwx the key");
+    }
+    match ends <= now.plus_minutes(14 * DAY_MINUTES) {
+        true => Finding::look(NAME, format!("it ends at {ends}, in less than 14 days"), RENEW),
+        false => Finding::good(NAME, format!("it ends at {ends}")),
     }
 }
 

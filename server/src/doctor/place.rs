@@ -49,16 +49,17 @@ fn permissions(directory: &Path) -> Finding {
     if !about.is_dir() {
         return Finding::bad(NAME, format!("{shown} is no directory"), "name another");
     }
-    if others_may_read(&about) {
+    if others_may_read(directory) {
         let advice = "chmod 700 it: it says who has which appointment";
         return Finding::look(NAME, format!("other users may read {shown}"), advice);
     }
     Finding::good(NAME, format!("{shown} is for its user alone"))
 }
 
-fn others_may_read(about: &std::fs::Metadata) -> bool {
+/// Whether users beyond the owner and its group may do anything with a file.
+pub(super) fn others_may_read(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    about.permissions().mode() & 0o007 != 0
+    std::fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o007 != 0)
 }
 
 fn space(there: &Path) -> Finding {

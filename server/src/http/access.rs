@@ -21,6 +21,10 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 /// What stands before a hash in the file.
 const HASH_PREFIX: &str = "blake3:";
 
+/// What a name must be.
+const NAME_RULE: &str =
+    "name must be 1 to 64 visible ASCII characters without a space, and not `local`";
+
 /// Who calls where nobody is asked.
 const LOCAL: &str = "local";
 
@@ -228,8 +232,7 @@ fn read(path: &Path) -> Result<HashMap<Hash, Arc<Caller>>, String> {
     for Listed { name, scopes, hash } in file.token {
         let broken = |rule: &str| named(format!("the token named {name:?}: {rule}"));
         let caller = CallerId::new(&name).ok().filter(|_| name != LOCAL);
-        let caller = caller
-            .ok_or_else(|| broken("name must be 1 to 64 visible ASCII characters, not `local`"))?;
+        let caller = caller.ok_or_else(|| broken(NAME_RULE))?;
         let scopes: Option<Vec<_>> = scopes.iter().map(|scope| Scope::named(scope)).collect();
         let scopes = scopes.filter(|scopes| !scopes.is_empty());
         let scopes = scopes.ok_or_else(|| broken("scopes must name book, operate, or both"))?;
@@ -272,7 +275,7 @@ pub fn issue(
     random: &impl creneau::RandomBits,
 ) -> Result<(String, String), String> {
     if name == LOCAL || CallerId::new(name).is_err() {
-        return Err("name must be 1 to 64 visible ASCII characters, not `local`".to_owned());
+        return Err(NAME_RULE.to_owned());
     }
     let token = format!("creneau_{:032x}{:032x}", random.bits(), random.bits());
     let scopes: Vec<_> = scopes.iter().map(|scope| format!("\"{scope}\"")).collect();

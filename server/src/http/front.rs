@@ -38,7 +38,6 @@ struct Inner {
     router: Router,
     access: Access,
     pacer: Pacer,
-    tls: Option<Tls>,
     app: OnceLock<Arc<App>>,
     watch: Arc<Watch>,
 }
@@ -54,8 +53,8 @@ impl Front {
         let router = Router::new().map_err(io::Error::other)?;
         let access = Access::new(tokens).map_err(io::Error::other)?;
         let (pacer, app) = (Pacer::new(rates), OnceLock::new());
-        let watch = Watch::new(limits, watched);
-        Ok(Self { inner: Arc::new(Inner { router, access, pacer, tls, app, watch }) })
+        let watch = Watch::new(limits, watched, tls);
+        Ok(Self { inner: Arc::new(Inner { router, access, pacer, app, watch }) })
     }
 
     /// Takes bookings from now on. A second engine is not taken.
@@ -70,7 +69,7 @@ impl Front {
     }
 
     pub(super) fn tls(&self) -> Option<&Tls> {
-        self.inner.tls.as_ref()
+        self.inner.watch.tls.as_ref()
     }
 
     /// Answers a request.

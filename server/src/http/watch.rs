@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::limits::Limits;
 use super::metrics::{self, Meters};
+use super::tls::Tls;
 
 /// What a server is told of the engine that it waits for.
 #[derive(Clone, Debug, Default)]
@@ -29,13 +30,14 @@ pub(super) struct Watch {
     pub(super) engine: OnceLock<Engine>,
     pub(super) disk: Option<Arc<Disk>>,
     pub(super) meters: Meters,
+    pub(super) tls: Option<Tls>,
     /// Places for readers of the change feed.
     pub(super) feeds: Arc<Semaphore>,
     ending: watch::Sender<bool>,
 }
 
 impl Watch {
-    pub(super) fn new(limits: Limits, watched: Watched) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, watched: Watched, tls: Option<Tls>) -> Arc<Self> {
         metrics::start();
         let feeds = limits.feeds_max.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
@@ -44,6 +46,7 @@ impl Watch {
             engine: OnceLock::new(),
             disk: watched.data.map(|path| Arc::new(Disk::new(path))),
             meters: Meters::new(limits),
+            tls,
             feeds: Arc::new(Semaphore::new(feeds)),
             ending: watch::Sender::new(false),
         })

@@ -14,6 +14,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 const OTHER_VARIABLES: [&str; 4] =
     [FILE_VARIABLE, "CRENEAU_CACHE", "CRENEAU_NO_APT", "CRENEAU_NO_SYSTEM_CLANG"];
 
+/// What the variables begin with that Kubernetes and Docker set for a service named `creneau`.
+const OF_ORCHESTRATORS: [&str; 2] = ["CRENEAU_PORT", "CRENEAU_SERVICE_"];
+
 /// The variable that names the file.
 pub(crate) const FILE_VARIABLE: &str = "CRENEAU_CONFIG";
 
@@ -122,7 +125,8 @@ impl Layers {
             let Some(name) = name.to_str().filter(|name| name.starts_with(VARIABLE_PREFIX)) else {
                 continue;
             };
-            if OTHER_VARIABLES.contains(&name) {
+            let of_others = OF_ORCHESTRATORS.iter().any(|start| name.starts_with(start));
+            if OTHER_VARIABLES.contains(&name) || of_others {
                 continue;
             }
             let source = Source::Variable(name.to_owned());

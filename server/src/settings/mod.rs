@@ -52,7 +52,8 @@ pub(crate) struct Settings {
 /// Gathers what the file, the environment and the command line say.
 pub(crate) fn gather(asked: &SettingsArgs) -> Layers {
     let mut layers = Layers::default();
-    let file = asked.config.clone().or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from));
+    let named = std::env::var_os(FILE_VARIABLE).filter(|name| !name.is_empty());
+    let file = asked.config.clone().or_else(|| named.map(PathBuf::from));
     if let Some(file) = file {
         layers.file(&file);
     }

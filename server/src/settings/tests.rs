@@ -31,8 +31,12 @@ fn what_nobody_sets_is_what_the_library_has_as_standard() {
 fn the_later_wins() {
     let mut layers =
         file("data = \"/a\"\nhold_seconds = 60\n[http]\nfeeds_max = 3\nidle_timeout_seconds = 4\n");
-    let variables =
-        [("CRENEAU_HTTP_FEEDS_MAX", "5"), ("CRENEAU_HOLD_SECONDS", "61"), ("HOME", "x")];
+    let variables = [
+        ("CRENEAU_PORT", "tcp://10.0.0.1:80"),
+        ("CRENEAU_HTTP_FEEDS_MAX", "5"),
+        ("CRENEAU_HOLD_SECONDS", "61"),
+        ("HOME", "x"),
+    ];
     layers.environment(variables.map(|(a, b)| (OsString::from(a), OsString::from(b))).into_iter());
     layers.argument("hold_seconds=62");
     let settings = Settings::of(layers).unwrap();

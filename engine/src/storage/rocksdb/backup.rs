@@ -12,7 +12,7 @@ use std::sync::{Mutex, TryLockError};
 use ::rocksdb::checkpoint::Checkpoint;
 use ::rocksdb::{DB, DBRecoveryMode};
 
-use super::directory::{self, Directory, sync_directory, sync_parent};
+use super::directory::{self, Directory, create_private, sync_directory, sync_parent};
 use super::inspect::silent;
 use super::journal::{NAME, options as journal_options};
 use super::mark::{self, Slot};
@@ -104,7 +104,7 @@ impl Copy {
         fs::create_dir_all(parent)?;
         let parent = parent.canonicalize()?;
         let partial = parent.join(format!("{}.{PARTIAL}", name.display()));
-        fs::create_dir(&partial).map_err(|error| match error.kind() {
+        create_private(&partial).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => io::Error::other(format!(
                 "{} is there: another copy to here is under way, or was cut short; if it was, \
                  remove that",

@@ -132,8 +132,21 @@ fn refused(path: &Path, why: impl Display) -> OpenError {
 
 fn create(path: &Path) -> io::Result<()> {
     let missing: Vec<_> = path.ancestors().take_while(|path| !path.exists()).collect();
-    fs::create_dir_all(path)?;
+    if let (true, Some(parent)) = (missing.contains(&path), path.parent()) {
+        if !parent.as_os_str().is_empty() {
+            fs::create_dir_all(parent)?;
+        }
+        create_private(path)?;
+    }
     missing.into_iter().filter(|path| !path.as_os_str().is_empty()).try_for_each(sync_parent)
+}
+
+/// Creates a directory for its user alone: it says who has which appointment.
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Says what is in a directory, once all of it is there.

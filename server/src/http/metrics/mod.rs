@@ -182,6 +182,11 @@ pub(super) async fn scrape(watch: &Watch, form: Form) -> Result<String, std::fmt
     creneau.register("build", "The version that runs", Info::new([("version", VERSION)]));
     register_http(watch, creneau.sub_registry_with_prefix("http"));
     register_readiness(&checks, space, creneau);
+    if let Some(tls) = &watch.tls {
+        let seconds = usize::try_from(tls.ends().millis() / 1_000).unwrap_or_default();
+        let ends = "End of the certificate since the epoch";
+        creneau.register_with_unit("tls_certificate_end", ends, Unit::Seconds, gauge(seconds));
+    }
     if let Some(engine) = watch.engine.get() {
         creneau.register_collector(Box::new(EngineCollector(engine.metrics())));
     }
