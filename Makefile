@@ -32,7 +32,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate lint doc \
+.PHONY: help setup demo build test bench simulate planted lint doc \
 	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
 
 help: ## List the targets.
@@ -59,6 +59,9 @@ simulate: setup ## Run SEEDS=100 simulations, or one of them again: SEEDS=1 SEED
 	@$(env) $(sim) cargo run --release -p creneau --no-default-features --features testing $(LOCKED) --example simulate -- --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
 
 lint: fmt clippy ## Formatting and clippy.
+
+planted: setup ## Plant each known bug in turn and see it caught. ARGS="--bug HalfMove" for one.
+	@$(env) cargo run -p creneau --no-default-features --features planted $(LOCKED) --example planted -- $(ARGS)
 
 doc: setup ## Build the documentation of the code.
 	@$(env) cargo doc --workspace --no-deps $(LOCKED)

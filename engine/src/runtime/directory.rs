@@ -26,6 +26,7 @@ use crate::ids::CalendarId;
 use crate::journal::{self, Frame, ReadError, Sequence};
 use crate::limits::PANICS_MAX;
 use crate::metrics::{Full, Meters};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 /// Bytes of the journal that are read at once when a failed calendar is rebuilt.
@@ -121,10 +122,10 @@ impl Entry {
         let quiet = self.admission.under_way() == 0
             && self.writes() == writes
             && self.complete.load(Ordering::Acquire);
-        if quiet {
+        if quiet || planted::is(Bug::RetiredBusy) {
             *occupant = Occupant::Gone;
         }
-        quiet
+        quiet || planted::is(Bug::RetiredBusy)
     }
 
     /// Takes note that its actor failed, unless it was put to sleep before, with all its state.
@@ -137,7 +138,7 @@ impl Entry {
             meters.calendars_awake.fetch_sub(1, Ordering::Relaxed);
         }
         let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
-        let quarantined = PANICS_MAX <= panics;
+        let quarantined = PANICS_MAX <= panics && !planted::is(Bug::QuarantineNever);
         tracing::error!(panics, quarantined, "a calendar failed");
         meters.calendars_set_apart.fetch_add(u64::from(quarantined), Ordering::Relaxed);
         self.complete.store(false, Ordering::Release);
@@ -149,7 +150,8 @@ impl Entry {
     pub(crate) fn note_dirty(&self, sequence: Sequence) {
         self.writes.fetch_add(1, Ordering::SeqCst);
         let mut dirty = unpoisoned(self.dirty.lock());
-        let first = if dirty.on_its_way { &mut dirty.next } else { &mut dirty.since };
+        let later = dirty.on_its_way && !planted::is(Bug::DirtyForgotten);
+        let first = if later { &mut dirty.next } else { &mut dirty.since };
         first.get_or_insert(sequence);
     }
 
@@ -406,7 +408,8 @@ impl Directory {
             for bytes in frames {
                 let frame = Frame::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
                 for (sequence, payload) in frame.entries() {
-                    let wanted = after < sequence && sequence <= until;
+                    let short = u64::from(planted::is(Bug::RebuiltShort));
+                    let wanted = after < sequence && sequence + short <= until;
                     let entry = journal::Entry::decode(payload)
                         .map_err(|error| damaged(error.to_string()))?;
                     let id = calendar.id();
