@@ -131,13 +131,14 @@ impl Replay<'_> {
         let mut reached = from;
         let mut before: Option<FrameHash> = None;
         while reached < tail.sequence {
-            let at = reached + 1;
-            let damaged = |what: &str| ReadError::Damaged { at, what: what.to_owned() };
             let frames = reader.read(reached + 1, READ_BYTES)?;
             if frames.is_empty() {
-                return Err(damaged("it ends too early").into());
+                let what = "it ends too early".to_owned();
+                return Err(ReadError::Damaged { at: reached + 1, what }.into());
             }
             for bytes in frames {
+                let at = reached + 1;
+                let damaged = |what: &str| ReadError::Damaged { at, what: what.to_owned() };
                 let frame = Frame::parse(&bytes).map_err(|error| damaged(&error.to_string()))?;
                 let before_it = before.filter(|_| !planted::is(Bug::ChainUnchecked));
                 if before_it.is_some_and(|before| before != frame.before()) {
