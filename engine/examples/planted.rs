@@ -102,13 +102,15 @@ impl Check {
     fn run(&self, bug: Option<Bug>) -> Anyhow<End> {
         let path = std::env::temp_dir().join(format!("creneau-planted-{}", std::process::id()));
         let output = File::create(&path)?;
+        // Not beside the sources: a law that fails would be written down there for later runs.
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).env_remove("CRENEAU_PLANTED").current_dir("engine");
+        command
+            .args(&self.arguments)
+            .env_remove("CRENEAU_PLANTED")
+            .current_dir(std::env::temp_dir());
         if let Some(bug) = bug {
             command.env("CRENEAU_PLANTED", format!("{bug:?}"));
         }
-        // A law that fails once must not be written down for the runs that come.
-        command.env("PROPTEST_FAILURE_PERSISTENCE", "off");
         let began = Instant::now();
         let mut child = command.stdout(output.try_clone()?).stderr(Stdio::null()).spawn()?;
         let ended = loop {

@@ -52,6 +52,26 @@ struct Dirty {
     on_its_way: bool,
 }
 
+impl Dirty {
+    fn note(&mut self, sequence: Sequence) {
+        let later = self.on_its_way && !planted::is(Bug::DirtyForgotten);
+        let first = if later { &mut self.next } else { &mut self.since };
+        first.get_or_insert(sequence);
+    }
+
+    fn begin(&mut self) -> bool {
+        if self.on_its_way {
+            return false;
+        }
+        (self.on_its_way, self.next) = (true, None);
+        true
+    }
+
+    fn end(&mut self) {
+        (self.on_its_way, self.since) = (false, self.next.take());
+    }
+}
+
 /// A calendar in use.
 pub(crate) struct Entry {
     pub(crate) id: CalendarId,
@@ -149,25 +169,16 @@ impl Entry {
     /// Something from `sequence` on is about to be written.
     pub(crate) fn note_dirty(&self, sequence: Sequence) {
         self.writes.fetch_add(1, Ordering::SeqCst);
-        let mut dirty = unpoisoned(self.dirty.lock());
-        let later = dirty.on_its_way && !planted::is(Bug::DirtyForgotten);
-        let first = if later { &mut dirty.next } else { &mut dirty.since };
-        first.get_or_insert(sequence);
+        unpoisoned(self.dirty.lock()).note(sequence);
     }
 
     /// False where one is on its way already, which what is dirty since then must not be lost to.
     pub(crate) fn begin_snapshot(&self) -> bool {
-        let mut dirty = unpoisoned(self.dirty.lock());
-        if dirty.on_its_way {
-            return false;
-        }
-        (dirty.on_its_way, dirty.next) = (true, None);
-        true
+        unpoisoned(self.dirty.lock()).begin()
     }
 
     pub(crate) fn end_snapshot(&self) {
-        let mut dirty = unpoisoned(self.dirty.lock());
-        (dirty.on_its_way, dirty.since) = (false, dirty.next.take());
+        unpoisoned(self.dirty.lock()).end();
     }
 
     /// From which entry on the last snapshot is incomplete, and whether one is on its way.
@@ -509,5 +520,26 @@ impl Directory {
         if let Some(supervisor) = self.supervisor.get() {
             supervisor.stop(None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_while_a_snapshot_is_on_its_way_is_not_in_it() {
+        let mut dirty = Dirty::default();
+        dirty.note(3);
+        assert!(dirty.begin());
+        assert!(!dirty.begin(), "one at a time");
+        dirty.note(5);
+        dirty.note(6);
+        assert_eq!(dirty.since, Some(3), "until it is there");
+        dirty.end();
+        assert_eq!(dirty.since, Some(5));
+        assert!(dirty.begin());
+        dirty.end();
+        assert_eq!(dirty.since, None);
     }
 }

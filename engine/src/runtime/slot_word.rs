@@ -70,6 +70,7 @@ macro_rules! slot_word {
                 let mut now = <$atomic>::load(self, Ordering::Acquire);
                 while now & mask == 0 {
                     if planted::is(Bug::ClaimNotAtomic) {
+                        std::thread::yield_now();
                         self.fetch_or(mask, Ordering::AcqRel);
                         return true;
                     }

@@ -310,6 +310,23 @@ async fn changes_leave_what_is_booked_and_say_what_lies_outside() {
     assert_eq!(free(&engine, calendar, "05T09:00").await, 0);
 }
 
+/// A slot is claimed in the table of before, and its calendar takes the change first.
+#[tokio::test(start_paused = true)]
+async fn what_was_claimed_before_a_change_is_taken_after_it() {
+    let engine = Disk::default().open(Config::in_memory()).await;
+    let calendar = practice(&engine, 1).await;
+    held(&engine, calendar, "05T09:00", "ana").await;
+    let change = Change { horizon_days: Some(20), ..Change::default() };
+    let change = ChangeCalendar { calendar, change, version: None, command: None };
+    let (changed, hold) = tokio::join!(
+        engine.change_calendar(change),
+        engine.hold(wanted(calendar, at("05T10:00"), "bob")),
+    );
+    assert_eq!(changed.unwrap().unwrap().calendar.version, 2);
+    hold.unwrap().unwrap();
+    assert_eq!(free(&engine, calendar, "05T10:00").await, 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sleeping_calendar_is_as_it_was() {
     let config = Config { idle: Duration::from_secs(1), ..Config::in_memory() };
