@@ -44,7 +44,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate small-worlds crashes schemathesis compare-wrk lint doc \
+.PHONY: help setup demo build test bench simulate small-worlds crashes planted schemathesis compare-wrk lint doc \
 	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
 
 help: ## List the targets.
@@ -86,6 +86,9 @@ crashes: setup ## Crash a release server: KILLS= POWER= SYNCS= FULL= HUNG= FLIPS
 	@$(env) exec "$$CARGO_TARGET_DIR/release/creneau-crash" --kills $(KILLS) --power-losses $(POWER) --failed-syncs $(SYNCS) --full-disks $(FULL) --hung-syncs $(HUNG) --flipped-bytes $(FLIPS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: fmt clippy ## Formatting and clippy.
+
+planted: setup ## Plant each known bug in turn and see it caught. ARGS="--bug HalfMove" for one.
+	@$(env) cargo run -p creneau --no-default-features --features planted $(LOCKED) --example planted -- $(ARGS)
 
 doc: setup ## Build the documentation of the code.
 	@$(env) cargo doc --workspace --no-deps $(LOCKED)

@@ -58,6 +58,7 @@ mod error;
 mod ids;
 mod metrics;
 mod opening;
+mod planted;
 mod recovery;
 mod request;
 mod runtime;
@@ -76,6 +77,8 @@ pub use ids::*;
 pub use journal::Sequence;
 pub use metrics::{Counted, Histogram, Metrics, Refused};
 pub use opening::{Opening, OpeningStage};
+#[cfg(feature = "planted")]
+pub use planted::Bug;
 pub use request::*;
 pub use runtime::{Feed, FeedEntry};
 pub use time::{Clock, SystemWallClock, Timestamp, WallClock};

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::ids::{CalendarId, HoldId};
 use crate::journal::{self, Entry, Frame, FrameHash, JournalReader, ReadError, Sequence, Tail};
 use crate::opening::Opening;
+use crate::planted::{self, Bug};
 use crate::runtime::{
     Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key,
     write_progress,
@@ -52,7 +53,7 @@ pub(crate) fn recover(
 ) -> Result<Recovered, Error> {
     let reader = storage.journal.reader();
     let tail = reader.tail()?;
-    if tail.sequence < storage.marked {
+    if tail.sequence < storage.marked && !planted::is(Bug::LostTailAccepted) {
         return Err(Error::TailLost { tail: tail.sequence, marked: storage.marked });
     }
     let progress = match progress(&*storage.store, tail.sequence)? {
@@ -130,22 +131,28 @@ impl Replay<'_> {
         let mut reached = from;
         let mut before: Option<FrameHash> = None;
         while reached < tail.sequence {
-            let at = reached + 1;
-            let damaged = |what: &str| ReadError::Damaged { at, what: what.to_owned() };
             let frames = reader.read(reached + 1, READ_BYTES)?;
             if frames.is_empty() {
-                return Err(damaged("it ends too early").into());
+                let what = "it ends too early".to_owned();
+                return Err(ReadError::Damaged { at: reached + 1, what }.into());
             }
             for bytes in frames {
+                let at = reached + 1;
+                let damaged = |what: &str| ReadError::Damaged { at, what: what.to_owned() };
                 let frame = Frame::parse(&bytes).map_err(|error| damaged(&error.to_string()))?;
-                if before.is_some_and(|before| before != frame.before()) {
+                let before_it = before.filter(|_| !planted::is(Bug::ChainUnchecked));
+                if before_it.is_some_and(|before| before != frame.before()) {
                     return Err(damaged("a frame does not continue the one before").into());
                 }
                 before = Some(frame.hash());
-                if frame.last() <= reached || reached + 1 < frame.first() {
+                let follows = reached < frame.last() && frame.first() <= reached + 1;
+                if !follows && !planted::is(Bug::GapAccepted) {
                     return Err(damaged("entries are missing").into());
                 }
-                for (sequence, payload) in frame.entries().filter(|(s, _)| from < *s) {
+                let begin = from + u64::from(planted::is(Bug::ReplayBeginsLate));
+                let short = planted::is(Bug::ReplaySkipsLast);
+                let wanted = |s: &Sequence| begin < *s && !(short && *s == tail.sequence);
+                for (sequence, payload) in frame.entries().filter(|(s, _)| wanted(s)) {
                     let entry =
                         Entry::decode(payload).map_err(|error| damaged(&error.to_string()))?;
                     self.take(sequence, &entry)?;
@@ -168,7 +175,8 @@ impl Replay<'_> {
         if self.indexed < sequence {
             self.index.take_in(sequence, entry.command.as_ref(), &entry.events);
         }
-        for event in &entry.events {
+        let some = if planted::is(Bug::SecondEventSkipped) { 1 } else { usize::MAX };
+        for event in entry.events.iter().take(some) {
             self.follow_holds(event);
             for id in event.calendars() {
                 if let Some((at, calendar)) = self.state(id, sequence)?
@@ -225,7 +233,9 @@ impl Replay<'_> {
                     person: booking.person.clone(),
                     guards: guards.clone(),
                 };
-                self.holds.insert(booking.id, (*deadline, row));
+                if !planted::is(Bug::HoldsFollowedNot) {
+                    self.holds.insert(booking.id, (*deadline, row));
+                }
             }
             Event::Confirmed { booking, .. }
             | Event::Released { booking, .. }

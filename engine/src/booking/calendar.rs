@@ -17,6 +17,7 @@ use super::rejection::Rejection;
 use super::schedule::Schedule;
 use crate::ids::{CalendarId, HoldId, PersonId};
 use crate::limits;
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 /// What a live booking is.
@@ -239,6 +240,7 @@ impl Calendar {
 
     /// The holds whose deadline is `now` or earlier, in order, as many as one entry ends.
     pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Live> {
+        let now = if planted::is(Bug::ExpiryLate) { now.plus_ms(-1) } else { now };
         let due = self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now);
         due.take(limits::EXPIRIES_PER_ENTRY_MAX).filter_map(|(_, hold)| self.live.get(hold))
     }
@@ -253,6 +255,7 @@ impl Calendar {
         except: Option<HoldId>,
     ) -> bool {
         let before = (lane, Timestamp::from_millis(i64::MIN))..(lane, until);
+        let start = if planted::is(Bug::TouchingOverlaps) { start.plus_ms(-1) } else { start };
         // What lies in a lane is disjoint, so the search ends at the first that is over in time.
         let mut overlapping =
             self.lanes.range(before).rev().take_while(|(_, (taken_until, _))| start < *taken_until);
@@ -307,7 +310,7 @@ impl Calendar {
             Event::Expired { booking, .. } => self.end(booking.id, Ending::Expired),
             Event::Cancelled { booking, .. } => self.end(booking.id, Ending::Cancelled),
             Event::Moved { booking, from_calendar, .. } => {
-                if *from_calendar == self.id {
+                if *from_calendar == self.id && !planted::is(Bug::HalfMove) {
                     self.free(booking.id);
                 }
                 if booking.calendar == self.id {
@@ -362,7 +365,7 @@ impl Calendar {
     }
 
     fn remember(&mut self, id: HoldId, ending: Ending) {
-        if self.ended.insert(id, ending).is_none() {
+        if !planted::is(Bug::EndForgotten) && self.ended.insert(id, ending).is_none() {
             self.ended_order.push_back(id);
         }
         while limits::ENDED_REMEMBERED_MAX < self.ended_order.len() {
@@ -383,6 +386,8 @@ impl Calendar {
     /// forgets the same.
     fn forget_past(&mut self) {
         let over = self.last.plus_ms(-limits::PAST_REMEMBERED_MS);
+        let early = i64::from(planted::is(Bug::PastForgottenEarly));
+        let over = over.plus_ms(2 * early * limits::PAST_REMEMBERED_MS);
         for _ in 0..limits::FORGOTTEN_PER_EVENT_MAX {
             match self.by_end.first() {
                 Some(&(end, id)) if end < over => self.free(id),

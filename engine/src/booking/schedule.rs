@@ -15,6 +15,7 @@ use super::grid::{Grid, StepRange};
 use super::hours::{Interval, MINUTES_PER_DAY};
 use super::rejection::Rejection;
 use crate::ids::ReasonId;
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 /// A contiguous stretch of open time.
@@ -90,7 +91,8 @@ impl Schedule {
     /// The first instant after the last day that can be booked.
     #[must_use]
     pub fn horizon(&self, now: Timestamp) -> Timestamp {
-        let days = i64::from(self.definition.horizon_days) + 1;
+        let more = i64::from(planted::is(Bug::HorizonDayMore));
+        let days = i64::from(self.definition.horizon_days) + 1 + more;
         self.midnight(later(self.date_at(now), days))
     }
 
@@ -164,11 +166,12 @@ impl Schedule {
         }
         let range = self.grid.range(first, reason.occupied_minutes());
         let range = range.filter(|&range| self.is_open(range)).ok_or(Rejection::OutsideOpenings)?;
+        let buffer = if planted::is(Bug::BufferIgnored) { 0 } else { reason.buffer_minutes };
         Ok(Place {
             reason,
             range,
             end: start.plus_minutes(reason.duration_minutes.into()),
-            occupied_until: start.plus_minutes(reason.occupied_minutes().into()),
+            occupied_until: start.plus_minutes((reason.duration_minutes + buffer).into()),
         })
     }
 
@@ -190,6 +193,9 @@ impl Schedule {
         let instant = match ambiguous.offset() {
             AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
             AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok(),
+            AmbiguousOffset::Gap { after, .. } if planted::is(Bug::GapOpened) => {
+                after.to_timestamp(local).ok()
+            }
             AmbiguousOffset::Gap { after, .. } => {
                 // Read with the later offset the skipped time falls before the change.
                 let before = after.to_timestamp(local).ok();

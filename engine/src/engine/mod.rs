@@ -12,6 +12,7 @@ use crate::ids::CommandKey;
 use crate::journal::{self, Remembered, Sequence};
 use crate::limits::CLAIM_WAITS_MAX;
 use crate::metrics::{Asked, Full, Metrics};
+use crate::planted::{self, Bug};
 use crate::runtime::{
     Busy, Claim, Directory, Fault, Feed, Order, Permit, Shared, Verdict, Work, command_hash, flush,
 };
@@ -252,7 +253,9 @@ impl Engine {
                     let command = Remembered { key: key.clone(), fingerprint };
                     Ok(Named::Fresh(Some((command, claim))))
                 }
-                Some(row) if row.fingerprint != fingerprint => Ok(Named::Reused),
+                Some(row) if row.fingerprint != fingerprint && !planted::is(Bug::KeyReused) => {
+                    Ok(Named::Reused)
+                }
                 Some(row) => {
                     let entry = journal::read_entry(&*shared.reader, row.sequence)?;
                     shared.meters.repeats.fetch_add(1, Ordering::Relaxed);

@@ -12,6 +12,7 @@
 
 use super::Sequence;
 use super::entry::ENTRY_FORM;
+use crate::planted::{self, Bug};
 
 /// The form in which frames are written.
 pub const FRAME_FORM: u16 = 1;
@@ -110,10 +111,12 @@ impl<'a> Frame<'a> {
         if frame_form != FRAME_FORM || entry_form != ENTRY_FORM {
             return Err(FrameError::Form);
         }
-        if u64::from_le_bytes(array(bytes, 24)?) != bytes.len() as u64 {
+        let torn = planted::is(Bug::TornTailAccepted);
+        if u64::from_le_bytes(array(bytes, 24)?) != bytes.len() as u64 && !torn {
             return Err(FrameError::Short);
         }
-        if checksum(bytes) != u32::from_le_bytes(array(bytes, 20)?) {
+        let checked = !planted::is(Bug::ChecksumSkipped) && !torn;
+        if checked && checksum(bytes) != u32::from_le_bytes(array(bytes, 20)?) {
             return Err(FrameError::Checksum);
         }
         let count = u32::from_le_bytes(array(bytes, 16)?) as usize;
@@ -125,7 +128,7 @@ impl<'a> Frame<'a> {
             entries.push(bytes.get(start..start + len).ok_or(FrameError::Entries)?);
             at = start + len.next_multiple_of(16);
         }
-        if entries.len() != count || count == 0 || at != bytes.len() {
+        if (entries.len() != count || count == 0 || at != bytes.len()) && !torn {
             return Err(FrameError::Entries);
         }
         let first = u64::from_le_bytes(array(bytes, 8)?);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::metrics::Full;
+use crate::planted::{self, Bug};
 
 /// What a request is, to admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ impl Admission {
 
     fn enter(&self, share: Share) -> bool {
         let max = match share {
+            Share::Hold if planted::is(Bug::HoldsFillAll) => self.all_max,
             Share::Hold => self.holds_max,
             Share::Settle => self.all_max,
             Share::Engine => usize::MAX,
@@ -90,7 +92,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.calendar.leave();
+        if !planted::is(Bug::PermitLost) {
+            self.calendar.leave();
+        }
         self.engine.leave();
     }
 }

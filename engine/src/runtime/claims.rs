@@ -12,6 +12,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::watch;
 
 use crate::ids::HoldId;
+use crate::planted::{self, Bug};
 
 /// A hasher for keys that are random or hashes already. It has no seed, so that a simulation
 /// repeats itself.
@@ -123,8 +124,10 @@ impl Claims {
 
     /// Gives `key` back if `hold` keeps it.
     pub(crate) fn release(&self, key: u128, hold: HoldId) {
-        self.holders
-            .remove_if(&key, |_, holder| matches!(holder, Holder::Kept(kept) if *kept == hold));
+        let (never, ever) =
+            (planted::is(Bug::GuardNotReleased), planted::is(Bug::GuardReleasedForAll));
+        let keeps = |holder: &Holder| matches!(holder, Holder::Kept(kept) if *kept == hold);
+        self.holders.remove_if(&key, |_, holder| ever || (keeps(holder) && !never));
     }
 }
 
@@ -138,7 +141,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if !self.kept {
+        if !self.kept && !planted::is(Bug::PendingClaimKept) {
             self.claims.holders.remove(&self.key);
         }
     }

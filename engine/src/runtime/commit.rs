@@ -19,6 +19,7 @@ use crate::journal::frame;
 use crate::journal::{Entry, Journal, Remembered, Sequence, Tail};
 use crate::limits::{COMMIT_BYTES_MAX, ENTRIES_PER_COMMIT_MAX};
 use crate::metrics::Meters;
+use crate::planted::{self, Bug};
 use crate::time::Clock;
 
 /// Why a submission has no durable outcome.
@@ -123,6 +124,9 @@ impl CommitQueue {
 
     /// Has `done` called when everything enqueued so far is durable.
     pub(crate) fn barrier(&self, done: Done) {
+        if planted::is(Bug::BarrierAhead) {
+            return done(Ok(self.progress().durable));
+        }
         let _ = self.enqueue(None, done);
     }
 
@@ -279,6 +283,9 @@ impl Committer {
             entries.extend(entry.map(|entry| (sequence, entry)));
             answers.push(Caller { sequence, at, done });
         }
+        if planted::is(Bug::AcknowledgedUnsynced) {
+            answers.drain(..).for_each(|caller| (caller.done)(Ok(caller.sequence)));
+        }
         *locked(&self.queue.writing) = answers;
         if let Some((first, _)) = entries.first() {
             let first = *first;
@@ -289,7 +296,10 @@ impl Committer {
             let asked = Instant::now();
             let written = self.journal.append(first, &bytes).await;
             self.queue.writing_since.store(NOT_WRITING, Ordering::Release);
-            written.map_err(|error| error.to_string())?;
+            let taken = written.is_err() && planted::is(Bug::FailedWriteTaken);
+            if !taken {
+                written.map_err(|error| error.to_string())?;
+            }
             self.meters.committed(entries.len(), asked.elapsed());
             let sequence = first + entries.len() as u64 - 1;
             self.tail = Tail { sequence, hash: frame::hash(&bytes) };
@@ -306,13 +316,15 @@ impl Committer {
             self.index.take_in(*sequence, entry.command.as_ref(), &entry.events);
             self.meters.happened(&entry.events);
         }
-        let durable = self.tail.sequence;
+        let ahead = planted::is(Bug::WatermarkAhead);
+        let durable = if ahead { self.queue.last_submitted() } else { self.tail.sequence };
         self.queue.progress.send_if_modified(|progress| {
-            let moved = progress.durable != durable;
+            let heard = !planted::is(Bug::WakeUpLostAtWatermark);
+            let moved = progress.durable != durable && heard;
             progress.durable = durable;
             moved
         });
-        self.journal.mark(durable);
+        self.journal.mark(durable + u64::from(planted::is(Bug::MarkAhead)));
         let now = Instant::now();
         for Caller { sequence, at, done } in answers {
             self.meters.answered(now.saturating_duration_since(at));

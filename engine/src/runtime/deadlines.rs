@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use crate::ids::CalendarId;
+use crate::planted::{self, Bug};
 use crate::time::{Clock, Timestamp};
 
 /// Milliseconds that deadlines are rounded up to, so that a calendar stands once for many holds.
@@ -33,7 +34,7 @@ impl Deadlines {
             buckets.entry(bucket).or_default().insert(calendar);
             buckets.first_key_value().is_some_and(|(first, _)| *first == bucket)
         });
-        if is_first {
+        if is_first && !planted::is(Bug::WakeUpLostAtDeadline) {
             self.earlier.notify_one();
         }
     }

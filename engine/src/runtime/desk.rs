@@ -23,6 +23,7 @@ use crate::booking::{Booking, Calendar, Command, Event, Guard, Rejection};
 use crate::error::Error;
 use crate::ids::{HoldId, ReasonId};
 use crate::journal::{self, Remembered, Sequence};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 /// What became of a request, said once it is durable.
@@ -186,6 +187,9 @@ impl Desk {
         let snapshot = self.calendar.snapshot();
         let row = SnapshotRow { sequence: self.last_sequence, snapshot };
         let (shared, id) = (self.shared.clone(), self.entry.id);
+        if planted::is(Bug::SnapshotAhead) {
+            shared.index.put_snapshot(&row, id);
+        }
         self.shared.queue.barrier(Box::new(move |outcome| {
             if outcome.is_ok() {
                 shared.index.put_snapshot(&row, id);
@@ -208,7 +212,11 @@ impl Desk {
             let Ok(entry) = prepared(None, events) else { break };
             let events = entry.events.clone();
             self.will_write(&events);
-            let Ok(sequence) = self.shared.queue.submit(entry, Box::new(|_| {})) else { break };
+            let submitted = match planted::is(Bug::ExpiryUnwritten) {
+                true => Ok(self.last_sequence),
+                false => self.shared.queue.submit(entry, Box::new(|_| {})),
+            };
+            let Ok(sequence) = submitted else { break };
             self.record(sequence, &events, None);
         }
         now
@@ -326,7 +334,7 @@ impl Desk {
         // A failure drops the claims, and so undoes them.
         if let Ok(sequence) = self.shared.queue.submit(entry, done) {
             self.record(sequence, &events, claimed);
-            if let Some(other) = other {
+            if let (Some(other), false) = (other, planted::is(Bug::HalfMoveInMemory)) {
                 other.record(sequence, &events, None);
             }
         }
@@ -355,14 +363,17 @@ impl Desk {
                 self.release_guards(booking, guards);
                 free(booking.span.lane, self.view.bits_of(&booking.span));
             }
+            Event::Cancelled { .. } if planted::is(Bug::CancelKeepsBits) => {}
             Event::Cancelled { booking, .. } => {
                 free(booking.span.lane, self.view.bits_of(&booking.span));
             }
             Event::Moved { booking, from_calendar, from, .. } => {
+                let from = if planted::is(Bug::MoveFreesNewSpan) { &booking.span } else { from };
                 if *from_calendar == self.entry.id
                     && let Some(old) = self.view.bits_of(from)
                 {
                     let stays = booking.calendar == self.entry.id && booking.span.lane == from.lane;
+                    let stays = stays && !planted::is(Bug::OverlapFreed);
                     let new = self.view.bits_of(&booking.span).filter(|_| stays);
                     free(from.lane, Some(new.map_or(old, |new| old.without(new))));
                 }
@@ -407,7 +418,9 @@ impl Desk {
     fn renew_view_at(&mut self, now: Timestamp, rests_on: Sequence) {
         let generation = self.shared.next_generation();
         self.view = Arc::new(View::of(&self.calendar, now, generation, rests_on));
-        self.entry.set_view(Some(self.view.clone()));
+        if !planted::is(Bug::TwoSlotTables) {
+            self.entry.set_view(Some(self.view.clone()));
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use crate::ids::CalendarId;
 use crate::journal::{self, Frame, ReadError, Sequence};
 use crate::limits::PANICS_MAX;
 use crate::metrics::{Full, Meters};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 /// Bytes of the journal that are read at once when a failed calendar is rebuilt.
@@ -49,6 +50,26 @@ struct Dirty {
     /// While a snapshot is on its way: the first entry after it.
     next: Option<Sequence>,
     on_its_way: bool,
+}
+
+impl Dirty {
+    fn note(&mut self, sequence: Sequence) {
+        let later = self.on_its_way && !planted::is(Bug::DirtyForgotten);
+        let first = if later { &mut self.next } else { &mut self.since };
+        first.get_or_insert(sequence);
+    }
+
+    fn begin(&mut self) -> bool {
+        if self.on_its_way {
+            return false;
+        }
+        (self.on_its_way, self.next) = (true, None);
+        true
+    }
+
+    fn end(&mut self) {
+        (self.on_its_way, self.since) = (false, self.next.take());
+    }
 }
 
 /// A calendar in use.
@@ -121,10 +142,10 @@ impl Entry {
         let quiet = self.admission.under_way() == 0
             && self.writes() == writes
             && self.complete.load(Ordering::Acquire);
-        if quiet {
+        if quiet || planted::is(Bug::RetiredBusy) {
             *occupant = Occupant::Gone;
         }
-        quiet
+        quiet || planted::is(Bug::RetiredBusy)
     }
 
     /// Takes note that its actor failed, unless it was put to sleep before, with all its state.
@@ -137,7 +158,7 @@ impl Entry {
             meters.calendars_awake.fetch_sub(1, Ordering::Relaxed);
         }
         let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
-        let quarantined = PANICS_MAX <= panics;
+        let quarantined = PANICS_MAX <= panics && !planted::is(Bug::QuarantineNever);
         tracing::error!(panics, quarantined, "a calendar failed");
         meters.calendars_set_apart.fetch_add(u64::from(quarantined), Ordering::Relaxed);
         self.complete.store(false, Ordering::Release);
@@ -148,24 +169,16 @@ impl Entry {
     /// Something from `sequence` on is about to be written.
     pub(crate) fn note_dirty(&self, sequence: Sequence) {
         self.writes.fetch_add(1, Ordering::SeqCst);
-        let mut dirty = unpoisoned(self.dirty.lock());
-        let first = if dirty.on_its_way { &mut dirty.next } else { &mut dirty.since };
-        first.get_or_insert(sequence);
+        unpoisoned(self.dirty.lock()).note(sequence);
     }
 
     /// False where one is on its way already, which what is dirty since then must not be lost to.
     pub(crate) fn begin_snapshot(&self) -> bool {
-        let mut dirty = unpoisoned(self.dirty.lock());
-        if dirty.on_its_way {
-            return false;
-        }
-        (dirty.on_its_way, dirty.next) = (true, None);
-        true
+        unpoisoned(self.dirty.lock()).begin()
     }
 
     pub(crate) fn end_snapshot(&self) {
-        let mut dirty = unpoisoned(self.dirty.lock());
-        (dirty.on_its_way, dirty.since) = (false, dirty.next.take());
+        unpoisoned(self.dirty.lock()).end();
     }
 
     /// From which entry on the last snapshot is incomplete, and whether one is on its way.
@@ -406,7 +419,8 @@ impl Directory {
             for bytes in frames {
                 let frame = Frame::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
                 for (sequence, payload) in frame.entries() {
-                    let wanted = after < sequence && sequence <= until;
+                    let short = u64::from(planted::is(Bug::RebuiltShort));
+                    let wanted = after < sequence && sequence + short <= until;
                     let entry = journal::Entry::decode(payload)
                         .map_err(|error| damaged(error.to_string()))?;
                     let id = calendar.id();
@@ -506,5 +520,26 @@ impl Directory {
         if let Some(supervisor) = self.supervisor.get() {
             supervisor.stop(None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_while_a_snapshot_is_on_its_way_is_not_in_it() {
+        let mut dirty = Dirty::default();
+        dirty.note(3);
+        assert!(dirty.begin());
+        assert!(!dirty.begin(), "one at a time");
+        dirty.note(5);
+        dirty.note(6);
+        assert_eq!(dirty.since, Some(3), "until it is there");
+        dirty.end();
+        assert_eq!(dirty.since, Some(5));
+        assert!(dirty.begin());
+        dirty.end();
+        assert_eq!(dirty.since, None);
     }
 }

@@ -19,6 +19,7 @@ use crate::booking::{Booking, Definition, Event, Guard};
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
 use crate::journal::{Remembered, Sequence};
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
+use crate::planted::{self, Bug};
 use crate::storage::{StoreError, Table};
 use crate::time::Timestamp;
 
@@ -311,6 +312,7 @@ impl Index {
                 let key = person_key(booking, booking.span.start);
                 self.rows.put(Table::People, key, Some(Vec::new()));
             }
+            Event::Released { .. } if planted::is(Bug::RowMissed) => {}
             Event::Released { at, booking, deadline, .. } => {
                 self.rows.put(Table::Holds, hold_key(*deadline, booking.id), None);
                 self.put_booking(booking, BookingState::Released, *at);
@@ -325,7 +327,8 @@ impl Index {
             Event::Moved { at, booking, from, .. } => {
                 self.rows.put(Table::People, person_key(booking, from.start), None);
                 let key = person_key(booking, booking.span.start);
-                self.rows.put(Table::People, key, Some(Vec::new()));
+                let lists = (!planted::is(Bug::PersonLosesMove)).then(Vec::new);
+                self.rows.put(Table::People, key, lists);
                 self.put_booking(booking, BookingState::Booked, *at);
             }
         }
@@ -366,7 +369,13 @@ impl Durable for Index {
             self.take_in_event(sequence, event);
         }
         if let (Some(Remembered { key, fingerprint }), Some(event)) = (command, events.first()) {
-            let runs_out = event.at().plus_ms(COMMAND_REMEMBERED_MS).millis();
+            let kept_ms = match (planted::is(Bug::OutcomeForgotten), planted::is(Bug::OutcomeKept))
+            {
+                (true, _) => COMMAND_REMEMBERED_MS / 24,
+                (_, true) => COMMAND_REMEMBERED_MS * 2,
+                _ => COMMAND_REMEMBERED_MS,
+            };
+            let runs_out = event.at().plus_ms(kept_ms).millis();
             let row = [
                 runs_out.to_le_bytes().as_slice(),
                 &sequence.to_le_bytes(),

@@ -11,6 +11,7 @@ use super::slot_table::Bits;
 use super::view::View;
 use crate::booking::{Guard, GuardScope};
 use crate::ids::{CalendarId, HoldId, PersonId};
+use crate::planted::{self, Bug};
 
 /// Slot bits, claimed in one lane of one view.
 pub(crate) struct SlotClaim {
@@ -35,18 +36,18 @@ impl SlotClaim {
 
     /// Whether it was made in this view.
     pub(crate) fn is_in(&self, view: &View) -> bool {
-        self.view.generation == view.generation
+        self.view.generation == view.generation || planted::is(Bug::GenerationIgnored)
     }
 
     /// Leaves the bits set: from now on only `apply` clears them.
     pub(crate) fn keep(mut self) {
-        self.kept = true;
+        self.kept = !planted::is(Bug::ClaimUndoneTwice);
     }
 }
 
 impl Drop for SlotClaim {
     fn drop(&mut self) {
-        if !self.kept {
+        if !self.kept && !planted::is(Bug::ClaimNotUndone) {
             self.view.table().undo(self.lane, self.bits);
         }
     }
@@ -75,6 +76,7 @@ impl Reservation {
 pub(crate) fn guard_key(guard: &Guard, calendar: CalendarId, person: &PersonId) -> u128 {
     let scope = match guard.scope {
         GuardScope::Calendar => calendar.bits(),
+        GuardScope::Engine if planted::is(Bug::GuardPerCalendar) => calendar.bits(),
         GuardScope::Engine => 0,
     };
     key_of(&[b"guard", guard.kind.as_bytes(), &scope.to_be_bytes(), person.as_str().as_bytes()])

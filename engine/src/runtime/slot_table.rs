@@ -10,6 +10,7 @@
 
 use super::slot_word::{NativeWord, SlotWord};
 use crate::booking::{Step, StepRange};
+use crate::planted::{self, Bug};
 
 /// The bits of a range of steps in one lane: at most two words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +85,8 @@ impl<W: SlotWord> SlotTable<W> {
     /// Claims `bits` in any lane; the search begins at lane `hint` modulo their number.
     pub(crate) fn reserve(&self, bits: Bits, hint: u16) -> Option<u16> {
         let first = hint.checked_rem(self.lanes)?;
-        (first..self.lanes).chain(0..first).find(|&lane| self.reserve_in(lane, bits))
+        let end = self.lanes - u16::from(planted::is(Bug::LastLaneUnused));
+        (first..end).chain(0..first.min(end)).find(|&lane| self.reserve_in(lane, bits))
     }
 
     /// Claims `bits` in one lane, all or none.
@@ -95,7 +97,7 @@ impl<W: SlotWord> SlotTable<W> {
             return false;
         }
         if !claim(second, high) {
-            first.clear(low);
+            first.clear(if planted::is(Bug::SecondWordLost) { 0 } else { low });
             return false;
         }
         true
@@ -115,7 +117,8 @@ impl<W: SlotWord> SlotTable<W> {
 
     /// Frees what `apply` freed: closed steps stay set.
     pub(crate) fn free(&self, lane: u16, bits: Bits) {
-        let open = |place: usize| self.open.get(place).copied().unwrap_or(0);
+        let closed = if planted::is(Bug::ClosedFreed) { u128::MAX } else { 0 };
+        let open = |place: usize| self.open.get(place).copied().unwrap_or(0) | closed;
         let [low, high] = bits.masks;
         let masks = [low & open(bits.word), high & open(bits.word + 1)];
         self.undo(lane, Bits { word: bits.word, masks });
@@ -175,6 +178,7 @@ impl<W: SlotWord> SlotTable<W> {
     fn runs(&self, lane: u16, place: usize, count: u16) -> u128 {
         let Some((first, second)) = self.words_of(lane, place) else { return 0 };
         let mut low = !first.load() & ones(W::BITS);
+        let second = second.filter(|_| !planted::is(Bug::WordEdgeMissed));
         let mut high = second.map_or(0, |word| !word.load() & ones(W::BITS));
         // Each round lets a bit stand only if the run from it is longer by `by`.
         let (mut have, wanted) = (1, u32::from(count));

@@ -99,8 +99,10 @@ mod laws {
     fn a_thousand_rounds_of_two_threads_have_one_winner() {
         for round in 0..1_000u32 {
             let table: SlotTable = SlotTable::new(Step(0), Step(512), 1, &[(0, 512)]);
+            let both = std::sync::Barrier::new(2);
             let ask = |first: u32| {
                 let bits = table.bits(range(first, 20)).unwrap();
+                both.wait();
                 table.reserve(bits, 0).is_some()
             };
             let won = std::thread::scope(|scope| {

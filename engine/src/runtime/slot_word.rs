@@ -18,6 +18,8 @@
 //!   lost. Between the two another claim may see the first word taken and be refused: refusing
 //!   early is allowed while an attempt is in flight. Both cannot win, because they meet in a word.
 
+use crate::planted::{self, Bug};
+
 #[cfg(not(creneau_loom))]
 use portable_atomic::{AtomicU128, Ordering};
 
@@ -67,6 +69,11 @@ macro_rules! slot_word {
                 let mask = $narrow(mask);
                 let mut now = <$atomic>::load(self, Ordering::Acquire);
                 while now & mask == 0 {
+                    if planted::is(Bug::ClaimNotAtomic) {
+                        std::thread::yield_now();
+                        self.fetch_or(mask, Ordering::AcqRel);
+                        return true;
+                    }
                     let claimed = now | mask;
                     // A failure means that another bit of the word changed, so someone advanced.
                     match self.compare_exchange_weak(

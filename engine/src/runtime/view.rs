@@ -12,6 +12,7 @@ use crate::booking::{Calendar, Schedule, Slot, Span, Step, StepRange, schedule};
 use crate::ids::{CalendarId, ReasonId};
 use crate::journal::Sequence;
 use crate::limits::{ALTERNATIVES_DAYS, ALTERNATIVES_MAX, TABLE_SLACK_DAYS};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 /// No hold lives.
@@ -133,6 +134,10 @@ impl View {
             slots.retain(|slot| slot.start != start);
             slots.sort_by_key(|slot| (slot.start.millis() - start.millis()).abs());
             slots.truncate(ALTERNATIVES_MAX);
+            if planted::is(Bug::AlternativesLate) {
+                let step = self.schedule.grid().minutes().into();
+                slots.iter_mut().for_each(|slot| slot.start = slot.start.plus_minutes(step));
+            }
             slots
         };
         let today = near(1);

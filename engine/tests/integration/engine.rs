@@ -107,6 +107,20 @@ async fn one_of_two_hundred_gets_the_slot() {
     }
 }
 
+/// While nothing is under way, what is offered in place of a taken slot is free, and nearest.
+#[tokio::test(start_paused = true)]
+async fn alternatives_are_the_nearest_free_slots() {
+    let engine = Disk::default().open(Config::in_memory()).await;
+    let calendar = practice(&engine, 1).await;
+    for (start, who) in [("05T10:00", "ana"), ("05T10:20", "bob"), ("05T09:30", "eve")] {
+        held(&engine, calendar, start, who).await;
+    }
+    let refused = engine.hold(wanted(calendar, at("05T10:00"), "kim")).await.unwrap();
+    let Err(Rejection::SlotTaken { alternatives }) = refused else { panic!("{refused:?}") };
+    let starts: Vec<_> = alternatives.iter().map(|slot| slot.start).collect();
+    assert_eq!(starts, ["05T09:45", "05T10:35", "05T10:40"].map(at));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hold_lasts_until_its_deadline_and_ends_by_itself() {
     let engine = Disk::default().open(Config::in_memory()).await;
@@ -294,6 +308,23 @@ async fn changes_leave_what_is_booked_and_say_what_lies_outside() {
     let of = OfAppointment { appointment: booked.id, command: None };
     engine.cancel(of).await.unwrap().unwrap();
     assert_eq!(free(&engine, calendar, "05T09:00").await, 0);
+}
+
+/// A slot is claimed in the table of before, and its calendar takes the change first.
+#[tokio::test(start_paused = true)]
+async fn what_was_claimed_before_a_change_is_taken_after_it() {
+    let engine = Disk::default().open(Config::in_memory()).await;
+    let calendar = practice(&engine, 1).await;
+    held(&engine, calendar, "05T09:00", "ana").await;
+    let change = Change { horizon_days: Some(20), ..Change::default() };
+    let change = ChangeCalendar { calendar, change, version: None, command: None };
+    let (changed, hold) = tokio::join!(
+        engine.change_calendar(change),
+        engine.hold(wanted(calendar, at("05T10:00"), "bob")),
+    );
+    assert_eq!(changed.unwrap().unwrap().calendar.version, 2);
+    hold.unwrap().unwrap();
+    assert_eq!(free(&engine, calendar, "05T10:00").await, 0);
 }
 
 #[tokio::test(start_paused = true)]

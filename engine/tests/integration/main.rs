@@ -3,12 +3,14 @@
 #[cfg(feature = "rocksdb")]
 mod audit;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod history;
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod metrics;
 #[cfg(feature = "rocksdb")]
 mod storage;
