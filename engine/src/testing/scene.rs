@@ -128,7 +128,7 @@ pub struct Scene {
     pub model: Arc<Mutex<Arc<Model>>>,
 }
 
-/// Reads what the journal on `disk` has beyond what was read of it. Each hold was to last `hold_ms`.
+/// Reads what the journal on `disk` has beyond what was read. Each hold was to last `hold_ms`.
 ///
 /// # Errors
 ///
