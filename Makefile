@@ -7,8 +7,11 @@ export CRENEAU_CACHE
 LOCKED ?= --locked
 ARGS ?=
 BENCH_ARGS ?=
-SEEDS ?= 100
+# Of `make simulate`: each seed is a month. One seed again: SEED=n, with TRACE=FILE what was said.
+SEEDS ?= $(if $(SEED),1,12)
 SEED ?=
+TRACE ?=
+MINUTES ?= 60
 LENGTH ?= 5
 # Of `make crashes`. About 2 seconds each; a hung sync takes 15, a flipped byte half a one.
 KILLS ?= 100
@@ -31,6 +34,7 @@ env = . "$(CRENEAU_CACHE)/env.sh" &&
 quick = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 loom = RUSTFLAGS="--cfg creneau_loom" CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/loom" $(quick)
 sim = RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/sim" $(quick)
+run-simulate = cargo run --release -p creneau --no-default-features --features testing $(LOCKED) --example simulate --
 fuzz = CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/fuzz"
 
 # $(call step,NAME,COMMAND): says the time since make started, the name and the command; runs it.
@@ -44,7 +48,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate small-worlds crashes planted schemathesis compare-wrk lint doc \
+.PHONY: help setup demo build test bench simulate soak small-worlds crashes planted schemathesis compare-wrk lint doc \
 	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
 
 help: ## List the targets.
@@ -67,8 +71,11 @@ bench: setup ## Measure. BENCH_ARGS="..." goes to cargo bench.
 	@$(env) cargo bench -p creneau-benches $(LOCKED) $(BENCH_ARGS)
 # Hook: what else `make bench` measures or writes goes here, one recipe line each.
 
-simulate: setup ## Run SEEDS=100 simulations, or one of them again: SEEDS=1 SEED=n.
-	@$(env) $(sim) cargo run --release -p creneau --no-default-features --features testing $(LOCKED) --example simulate -- --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+simulate: setup ## Simulate SEEDS=12 months, or the month of one seed again: SEED=n TRACE=FILE.
+	@$(env) $(sim) $(run-simulate) --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace "$(TRACE)") $(ARGS)
+
+soak: setup ## Simulate months under fresh seeds for MINUTES=60, and add to the counter in docs/testing.md.
+	@$(env) $(sim) $(run-simulate) --quiet --minutes $(MINUTES) --add-to docs/testing.md $(ARGS)
 
 schemathesis: setup ## Ten minutes of made-up requests over the OpenAPI document, or SECONDS=n.
 	@$(env) cargo build -p creneau-server --bin creneau $(LOCKED)

@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use creneau::storage::memory::MemoryStore;
 use creneau::storage::{Mutation, Storage, Store, TABLES};
-use creneau::testing::disk::{SimDisk, frame_ends};
+use creneau::testing::disk::{DiskCounts, SimDisk, frame_ends};
 use creneau::testing::ledger::Counts;
 use creneau::testing::random::Dice;
+use creneau::testing::states::states;
+#[cfg(tokio_unstable)]
+use creneau::testing::{Month, month};
 use creneau::testing::{Report, run};
 use creneau::*;
 
@@ -33,40 +36,56 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn seeds_keep_every_promise_and_meet_every_fault() {
     let reports: Vec<Report> = SEEDS.map(ran).collect();
-    let sum = |count: fn(&Counts) -> u64| reports.iter().map(|it| count(&it.counts)).sum::<u64>();
-    let met = [
-        ("requests whose answer nobody waited for", sum(|it| it.hung_up)),
-        ("requests that were repeated", sum(|it| it.repeated)),
-        ("refusals", sum(|it| it.refused)),
-        ("requests over a bound", sum(|it| it.overloaded)),
-        ("lives that ended in order", sum(|it| it.shutdowns)),
-        ("crashes", sum(|it| it.crashes)),
-        ("crashes while opening", sum(|it| it.crashes_while_opening)),
-        ("crashes while closing", sum(|it| it.crashes_while_closing)),
-        ("engines that stopped after a failed write", sum(|it| it.fail_stops)),
-        ("clocks that were refused", sum(|it| it.clocks_behind)),
-        ("jumps of the clock", sum(|it| it.clock_jumps)),
-        ("times that nothing ran", sum(|it| it.starved)),
-        ("actors that failed", sum(|it| it.planted)),
-        ("confirms", sum(|it| it.confirms)),
-        ("releases", sum(|it| it.releases)),
-        ("expiries", sum(|it| it.expiries)),
-        ("cancellations", sum(|it| it.cancels)),
-        ("moves within a calendar", sum(|it| it.moves_within)),
-        ("moves between calendars", sum(|it| it.moves_between)),
-        ("changes", sum(|it| it.changes)),
-        ("entries that were replayed", sum(|it| it.replayed)),
-        ("calls whose order was judged", sum(|it| it.judged)),
-        ("refusals of taken slots that were judged", sum(|it| it.refusals_judged)),
-        ("torn writes", reports.iter().map(|it| it.disk.torn).sum()),
-        ("lost writes", reports.iter().map(|it| it.disk.lost).sum()),
-        ("writes that were kept and not acknowledged", reports.iter().map(|it| it.disk.kept).sum()),
-        ("failed writes", reports.iter().map(|it| it.disk.errors).sum()),
-        ("hanging writes", reports.iter().map(|it| it.disk.hangs).sum()),
-    ];
-    for (what, times) in met {
+    let (mut counts, mut disk) = (Counts::default(), DiskCounts::default());
+    for report in &reports {
+        counts.add(&report.counts);
+        disk.add(&report.disk);
+    }
+    for (what, times) in states(&counts, &disk) {
         assert_ne!(times, 0, "no {what}: the seeds do not show what they are for");
     }
+}
+
+/// Days of each fresh month: a month of all its days takes too long for each run of the tests.
+#[cfg(tokio_unstable)]
+const FEW_DAYS: u64 = 2;
+
+#[cfg(tokio_unstable)]
+fn days_of(seed: u64, days: u64) -> Month {
+    match month::days(seed, days) {
+        Ok(lived) => lived,
+        Err(violation) => panic!("{violation}\nagain: make simulate SEED={seed} TRACE=trace.txt"),
+    }
+}
+
+/// Days of a few months that nobody has seen before. Each is as dense as is promised.
+#[test]
+#[cfg(tokio_unstable)]
+fn fresh_seeds_keep_every_promise() {
+    let first = u64::try_from(SystemWallClock.now().millis()).unwrap();
+    for seed in first..first + 2 {
+        println!("seed {seed}, {FEW_DAYS} days");
+        let lived = days_of(seed, FEW_DAYS);
+        assert_eq!(lived.days, FEW_DAYS);
+        assert!(month::COMMANDS <= lived.fewest_commands, "{lived:?}");
+        assert!(month::CRASHES <= lived.fewest_crashes, "{lived:?}");
+        let day = Duration::from_secs(24 * 3_600);
+        assert!(day * 2 <= lived.on_the_clock, "{lived:?}");
+    }
+}
+
+/// Alone, and beside others on other threads.
+#[test]
+#[cfg(tokio_unstable)]
+fn a_month_is_the_same_beside_others() {
+    let alone = days_of(7, 1);
+    let beside = std::thread::scope(|scope| {
+        let others = [7, 8, 7].map(|seed| scope.spawn(move || days_of(seed, 1)));
+        others.map(|other| other.join().unwrap())
+    });
+    let [one, other, again] = &beside;
+    assert_eq!((one, again), (&alone, &alone));
+    assert_ne!(other.trace, alone.trace, "two seeds are two months");
 }
 
 /// Names the seed that a child process is to run.

@@ -44,21 +44,26 @@ impl Pace {
     }
 }
 
-/// What a disk has been through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DiskCounts {
-    /// Writes.
-    pub appends: u64,
-    /// Writes that failed.
-    pub errors: u64,
-    /// Writes that hung.
-    pub hangs: u64,
-    /// Crashes that left part of a frame.
-    pub torn: u64,
-    /// Crashes that lost a whole frame or more.
-    pub lost: u64,
-    /// Crashes that kept all of an unacknowledged frame.
-    pub kept: u64,
+super::counted::counted! {
+    /// What a disk has been through.
+    pub struct DiskCounts {
+        /// Writes.
+        pub appends,
+        /// Writes that were slow.
+        pub slow,
+        /// Writes that failed.
+        pub errors,
+        /// Writes that hung.
+        pub hangs,
+        /// Crashes that left part of a frame.
+        pub torn,
+        /// Torn frames whose rest was there as zeros.
+        pub zeros,
+        /// Crashes that lost a whole frame or more.
+        pub lost,
+        /// Crashes that kept all of an unacknowledged frame.
+        pub kept,
+    }
 }
 
 /// What shall become of one write.
@@ -151,6 +156,18 @@ impl SimDisk {
         self.locked().bytes.clone()
     }
 
+    /// The bytes of the log from `at` on; none beyond its end.
+    #[must_use]
+    pub fn bytes_from(&self, at: usize) -> Vec<u8> {
+        self.locked().bytes.get(at..).map(<[u8]>::to_vec).unwrap_or_default()
+    }
+
+    /// The last sequence that is written, durable or not.
+    #[must_use]
+    pub fn end(&self) -> Sequence {
+        self.locked().tail().sequence
+    }
+
     /// Puts other bytes and another mark in place of what is there.
     pub fn replace(&self, bytes: Vec<u8>, marked: Sequence) {
         let mut state = self.locked();
@@ -206,6 +223,7 @@ impl SimDisk {
             // Some file systems have the length of a write before its bytes.
             if state.dice.chance(250) {
                 state.bytes.resize(len, 0);
+                state.counts.zeros += 1;
             }
         }
         // What a crash has spared is on the medium: no later one takes it.
@@ -258,6 +276,15 @@ pub fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
     scan(bytes).iter().filter_map(frame).collect()
 }
 
+/// Where the first frame of a log ends, and its hash, if it is whole.
+#[must_use]
+pub fn first(bytes: &[u8]) -> Option<(usize, FrameHash)> {
+    let length = bytes.first_chunk::<LENGTH_BYTES>()?;
+    let end = LENGTH_BYTES.checked_add(u32::from_le_bytes(*length) as usize)?;
+    let frame = Frame::parse(bytes.get(LENGTH_BYTES..end)?).ok()?;
+    Some((end, frame.hash()))
+}
+
 /// Where each frame of a log ends.
 #[must_use]
 pub fn frame_ends(bytes: &[u8]) -> Vec<usize> {
@@ -280,6 +307,7 @@ impl State {
         let mut ms = self.dice.below(usual_ms + 1);
         if self.dice.chance(slow) {
             ms = self.dice.between(usual_ms, slow_ms.max(usual_ms));
+            self.counts.slow += 1;
         }
         // Also what ends in a failure or a crash holds up what comes after it.
         self.longest_ms = self.longest_ms.max(ms);

@@ -215,8 +215,9 @@ impl<'a> Teller<'a> {
                     Told::Appointment(outcome) => Some(outcome.value.calendar),
                     _ => None,
                 });
-                // Where it does not say, it may be any calendar on which it ever was.
-                let calendar = asked.calendar.or(lies).unwrap_or(booking.calendar);
+                // Where neither says, the journal does, if it has happened at all.
+                let named = asked.calendar.or(lies).or_else(|| self.moved_within(record, hold));
+                let calendar = named.unwrap_or(booking.calendar);
                 let place = self.wanted(calendar, asked.start, &booking.reason.id);
                 (about(hold), What::Move(hold, place))
             }
@@ -227,6 +228,21 @@ impl<'a> Teller<'a> {
             told = self.last.get(record.life).copied().unwrap_or(NEVER);
         }
         Some(Call { person, asked, told: told.max(asked), what, outcome })
+    }
+
+    /// The calendar in which an appointment was moved to the start that a move asked for, which
+    /// named no calendar and whose answer nobody heard.
+    fn moved_within(&self, record: &Record, hold: HoldId) -> Option<CalendarId> {
+        let Ask::Move(asked) = &record.ask else { return None };
+        let mut events = self.model.entries.iter().flat_map(|(_, events)| events);
+        events.find_map(|event| match event {
+            Event::Moved { at, booking, from_calendar, .. } => {
+                let same = booking.id == hold && booking.span.start == asked.start;
+                let within = *from_calendar == booking.calendar;
+                (same && within && record.asked_at <= *at).then_some(booking.calendar)
+            }
+            _ => None,
+        })
     }
 
     fn outcome(&self, record: &Record) -> Outcome {

@@ -147,63 +147,68 @@ impl Record {
     }
 }
 
-/// How often what has happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Requests, those for information included.
-    pub operations: u64,
-    /// Requests whose answer nobody waited for.
-    pub hung_up: u64,
-    /// Requests that were refused.
-    pub refused: u64,
-    /// Requests that met an operating error.
-    pub errors: u64,
-    /// Requests refused with [`Error::Overloaded`].
-    pub overloaded: u64,
-    /// Requests put again.
-    pub repeated: u64,
-    /// Lives that ended in order.
-    pub shutdowns: u64,
-    /// Lives that ended by a crash.
-    pub crashes: u64,
-    /// Crashes before the engine was open.
-    pub crashes_while_opening: u64,
-    /// Crashes while it was being shut down.
-    pub crashes_while_closing: u64,
-    /// Engines that stopped after a failed write.
-    pub fail_stops: u64,
-    /// Wall clocks that were refused.
-    pub clocks_behind: u64,
-    /// Jumps of the wall clock.
-    pub clock_jumps: u64,
-    /// Times that nothing ran for a while.
-    pub starved: u64,
-    /// Actors that were made to fail.
-    pub planted: u64,
-    /// Times that everything was compared while nothing was in flight.
-    pub audits: u64,
-    /// Held events in the journal.
-    pub holds: u64,
-    /// Confirmed events.
-    pub confirms: u64,
-    /// Released events.
-    pub releases: u64,
-    /// Expired events.
-    pub expiries: u64,
-    /// Cancelled events.
-    pub cancels: u64,
-    /// Moves within a calendar.
-    pub moves_within: u64,
-    /// Moves between calendars.
-    pub moves_between: u64,
-    /// Changes of calendars.
-    pub changes: u64,
-    /// Entries of the journal.
-    pub entries: u64,
-    /// Entries that starts replayed.
-    pub replayed: u64,
-    /// Calls of the history whose order was judged.
-    pub judged: u64,
-    /// Refusals of taken slots among them.
-    pub refusals_judged: u64,
+super::counted::counted! {
+    /// How often what has happened.
+    pub struct Counts {
+        /// Requests, those for information included.
+        pub operations,
+        /// Requests that were to change something.
+        pub commands,
+        /// Requests whose answer nobody waited for.
+        pub hung_up,
+        /// Requests that were refused.
+        pub refused,
+        /// Requests that met an operating error.
+        pub errors,
+        /// Requests refused with [`Error::Overloaded`].
+        pub overloaded,
+        /// Requests put again.
+        pub repeated,
+        /// Lives that ended in order.
+        pub shutdowns,
+        /// Lives that ended by a crash.
+        pub crashes,
+        /// Crashes before the engine was open.
+        pub crashes_while_opening,
+        /// Crashes while it was being shut down.
+        pub crashes_while_closing,
+        /// Engines that stopped after a failed write.
+        pub fail_stops,
+        /// Wall clocks that were refused.
+        pub clocks_behind,
+        /// Jumps of the wall clock between two lives.
+        pub clock_jumps,
+        /// Jumps back among them.
+        pub clock_jumps_back,
+        /// Times that nothing ran for a while.
+        pub starved,
+        /// Actors that were made to fail.
+        pub planted,
+        /// Times that everything was compared while nothing was in flight.
+        pub audits,
+        /// Held events in the journal.
+        pub holds,
+        /// Confirmed events.
+        pub confirms,
+        /// Released events.
+        pub releases,
+        /// Expired events.
+        pub expiries,
+        /// Cancelled events.
+        pub cancels,
+        /// Moves within a calendar.
+        pub moves_within,
+        /// Moves between calendars.
+        pub moves_between,
+        /// Changes of calendars.
+        pub changes,
+        /// Entries of the journal.
+        pub entries,
+        /// Entries that starts replayed.
+        pub replayed,
+        /// Calls of the history whose order was judged.
+        pub judged,
+        /// Refusals of taken slots among them.
+        pub refusals_judged,
+    }
 }

@@ -9,23 +9,30 @@
 //! - [`disk`], [`store`]: what survives a crash.
 //! - [`ledger`], [`scene`], [`workload`]: what clients ask, and what they are told.
 //! - [`model`], [`auditor`], [`rest`], [`histories`]: what must be so.
-//! - [`world`]: a run.
+//! - [`world`]: a run. [`month`]: what a seed of `make simulate` is.
+//! - [`states`]: what runs must have met. [`soak`]: the counter of what has passed.
 //! - [`small`]: small worlds, searched exhaustively.
 //! - [`words`]: slot words alone, for benchmarks.
 
 pub mod auditor;
+mod counted;
 pub mod disk;
 pub mod histories;
 pub mod ledger;
 pub mod model;
+pub mod month;
 pub mod plan;
 pub mod random;
 pub mod rest;
 pub mod scene;
 pub mod small;
+pub mod soak;
+pub mod states;
 pub mod store;
 pub mod words;
 pub mod workload;
 pub mod world;
 
+pub use month::Month;
+pub use scene::read_along;
 pub use world::{Report, Violation, run};

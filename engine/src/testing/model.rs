@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::disk;
+use super::disk::{self, SimDisk};
 use super::ledger::Counts;
 use crate::booking::{Booking, Calendar, Event, Guard, GuardScope, invariants};
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
 use crate::journal::{Entry, Frame, FrameHash, Remembered, Sequence};
 use crate::time::Timestamp;
+
+/// No booking of a simulation occupies its lane for longer.
+const SPAN_MAX_MINUTES: i64 = 7 * 24 * 60;
 
 /// What has become of a booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +79,8 @@ pub struct Model {
     /// Named commands, by name.
     pub commands: BTreeMap<CommandKey, Vec<Named>>,
     live: BTreeSet<(CalendarId, u16, Timestamp, Timestamp, HoldId)>,
+    /// The hash of the last frame that was read, and where that frame begins in the log.
+    last_frame: Option<(usize, FrameHash)>,
     guards: BTreeMap<(String, Option<CalendarId>, PersonId), HoldId>,
     hold_ms: i64,
 }
@@ -88,13 +93,40 @@ impl Model {
     /// What is wrong with it.
     pub fn read(bytes: &[u8], hold_ms: i64) -> Result<Self, String> {
         let mut model = Self { hold_ms, ..Self::default() };
-        let mut before: FrameHash = [0; 32];
+        model.read_on(0, bytes)?;
+        Ok(model)
+    }
+
+    /// Reads what the log of `disk` has that was not read yet. Frames are chained by their hashes:
+    /// where the last one that was read still stands, so does everything before it. Where it does
+    /// not, because a crash has cut it off, all is read anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::read`].
+    pub fn catch_up(&mut self, disk: &SimDisk, hold_ms: i64) -> Result<(), String> {
+        if let Some((at, hash)) = self.last_frame {
+            let bytes = disk.bytes_from(at);
+            if let Some((next, _)) = disk::first(&bytes).filter(|(_, stands)| *stands == hash) {
+                return self.read_on(at + next, bytes.get(next..).unwrap_or_default());
+            }
+        }
+        *self = Self { hold_ms, ..Self::default() };
+        self.read_on(0, &disk.bytes())
+    }
+
+    /// Reads the frames in `bytes`, which lie at `at` in the log.
+    fn read_on(&mut self, at: usize, bytes: &[u8]) -> Result<(), String> {
+        let model = self;
+        let mut at = at;
         for bytes in disk::frames(bytes) {
             let frame = Frame::parse(&bytes).map_err(|error| error.to_string())?;
+            let before = model.last_frame.map_or([0; 32], |(_, hash)| hash);
             if frame.before() != before {
                 return Err(format!("the frame at {} does not continue the chain", frame.first()));
             }
-            before = frame.hash();
+            model.last_frame = Some((at, frame.hash()));
+            at += disk::record(&bytes).len();
             for (sequence, payload) in frame.entries() {
                 if sequence != model.tail + 1 {
                     return Err(format!("{sequence} follows {}", model.tail));
@@ -103,7 +135,7 @@ impl Model {
                 model.take(sequence, entry).map_err(|what| format!("entry {sequence}: {what}"))?;
             }
         }
-        Ok(model)
+        Ok(())
     }
 
     fn take(&mut self, sequence: Sequence, entry: Entry) -> Result<(), String> {
@@ -261,13 +293,12 @@ impl Model {
     /// No lane is sold twice.
     fn occupy(&mut self, booking: &Booking) -> Result<(), String> {
         let span = booking.span;
-        let lane = |(calendar, lane, ..): &&(CalendarId, u16, Timestamp, Timestamp, HoldId)| {
-            *calendar == booking.calendar && *lane == span.lane
-        };
-        let overlaps =
-            self.live.iter().filter(lane).find(|(_, _, start, until, _)| {
-                *start < span.occupied_until && span.start < *until
-            });
+        let earliest = span.start.plus_minutes(-SPAN_MAX_MINUTES);
+        let from = (booking.calendar, span.lane, earliest, earliest, booking.id);
+        let near = self.live.range(from..).take_while(|(calendar, lane, start, ..)| {
+            *calendar == booking.calendar && *lane == span.lane && *start < span.occupied_until
+        });
+        let overlaps = near.into_iter().find(|(_, _, _, until, _)| span.start < *until);
         if let Some((.., other)) = overlaps {
             return Err(format!("{} and {other} lie in one lane", booking.id));
         }

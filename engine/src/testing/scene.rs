@@ -1,12 +1,13 @@
 //! What the clients of one life share, and what is known over all lives.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::time::Instant;
 
 use super::disk::SimDisk;
 use super::ledger::{Ask, Counts, Record, Told};
+use super::model::Model;
 use super::plan::Plan;
 use crate::booking::Definition;
 use crate::engine::Engine;
@@ -15,6 +16,14 @@ use crate::ids::{AppointmentId, CalendarId, CallerId, CommandId, CommandKey, Hol
 use crate::limits::PANICS_MAX;
 use crate::request::FindSlots;
 use crate::time::Timestamp;
+
+/// Who reads every trace of this process.
+static READER: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Has `reader` told every line of every trace. False where there is a reader already.
+pub fn read_along(reader: fn(&str)) -> bool {
+    READER.set(reader).is_ok()
+}
 
 /// What is known over all lives of a run.
 #[derive(Debug)]
@@ -58,8 +67,8 @@ impl Default for Book {
 impl Book {
     /// Takes a line into the trace.
     pub fn trace(&mut self, line: &str) {
-        if std::env::var_os("CRENEAU_TRACE").is_some() {
-            tracing::info!("{line}");
+        if let Some(reader) = READER.get() {
+            reader(line);
         }
         self.trace.update(line.as_bytes());
         self.trace.update(b"\n");
@@ -115,6 +124,23 @@ pub struct Scene {
     pub book: Arc<Mutex<Book>>,
     /// What was done to this life.
     pub harm: Arc<Mutex<Harm>>,
+    /// The journal as it was read last.
+    pub model: Arc<Mutex<Arc<Model>>>,
+}
+
+/// Reads what the journal on `disk` has beyond what was read. Each hold was to last `hold_ms`.
+///
+/// # Errors
+///
+/// As [`Model::read`].
+pub fn read_on(
+    model: &Mutex<Arc<Model>>,
+    disk: &SimDisk,
+    hold_ms: i64,
+) -> Result<Arc<Model>, String> {
+    let mut model = locked(model);
+    Arc::make_mut(&mut model).catch_up(disk, hold_ms)?;
+    Ok(model.clone())
 }
 
 /// Locks what no panic leaves in between.
@@ -142,6 +168,7 @@ impl Scene {
         let place = {
             let mut book = locked(&self.book);
             book.counts.operations += 1;
+            book.counts.commands += 1;
             let ticks = (book.tick(), u64::MAX);
             let record = Record {
                 life: self.life,

@@ -15,9 +15,10 @@ use super::model::Model;
 use super::plan::{self, Plan};
 use super::random::{Dice, SeededBits};
 use super::rest;
-use super::scene::{Book, Harm, Scene, locked};
+use super::scene::{Book, Harm, Scene, locked, read_on};
 use super::store::SimStore;
 use super::workload::Client;
+use crate::config::Config;
 use crate::engine::{Engine, Environment};
 use crate::error::Error;
 use crate::limits::CLOCK_BEHIND_MAX_MS;
@@ -95,7 +96,8 @@ struct Notes {
     feed: Vec<FeedEntry>,
 }
 
-struct World {
+/// A disk, and the lives on it.
+pub(super) struct World {
     seed: u64,
     dice: Dice,
     plan: Arc<Plan>,
@@ -106,6 +108,7 @@ struct World {
     book: Arc<Mutex<Book>>,
     lives: Vec<Life>,
     last: Option<Timestamp>,
+    model: Arc<Mutex<Arc<Model>>>,
 }
 
 /// Failures that were asked for need no line on the terminal.
@@ -138,33 +141,83 @@ pub fn run(seed: u64) -> Result<Report, Violation> {
 ///
 /// The first violation.
 pub fn run_planned(seed: u64, plan: Arc<Plan>) -> Result<Report, Violation> {
-    silence_planted();
-    let mut dice = Dice::new(seed ^ 0x00C0_FFEE);
-    let mut world = World {
-        seed,
-        disk: SimDisk::new(dice.fork()),
-        store: Arc::new(SimStore::new(dice.fork())),
-        wall: Arc::new(AtomicI64::new(BEGINNING.millis())),
-        bits: Arc::new(SeededBits::new(dice.fork())),
-        book: Arc::default(),
-        lives: Vec::new(),
-        last: None,
-        plan,
-        dice,
-    };
-    let lives = world.plan.lives;
-    for number in 0..=lives {
-        let done = world.live(number, number == lives);
-        done.map_err(|what| Violation { seed, what: format!("life {number}: {what}") })?;
-    }
-    world.judge_order().map_err(|what| Violation { seed, what })?;
+    let mut world = World::new(seed, plan);
+    world.all_lives().map_err(|what| Violation { seed, what })?;
     Ok(world.report())
 }
 
 impl World {
+    /// An empty disk.
+    pub(super) fn new(seed: u64, plan: Arc<Plan>) -> Self {
+        silence_planted();
+        let mut dice = Dice::new(seed ^ 0x00C0_FFEE);
+        Self {
+            seed,
+            disk: SimDisk::new(dice.fork()),
+            store: Arc::new(SimStore::new(dice.fork())),
+            wall: Arc::new(AtomicI64::new(BEGINNING.millis())),
+            bits: Arc::new(SeededBits::new(dice.fork())),
+            book: Arc::default(),
+            lives: Vec::new(),
+            last: None,
+            model: Arc::default(),
+            plan,
+            dice,
+        }
+    }
+
+    /// The lives of the plan, one more without faults, and what all of them were told.
+    fn all_lives(&mut self) -> Result<(), String> {
+        for _ in 0..self.plan.lives {
+            self.next_life(false)?;
+        }
+        self.next_life(true)?;
+        self.judge_order()
+    }
+
+    /// One more life; `is_last` has it without faults, looked at closely, and ended in order.
+    pub(super) fn next_life(&mut self, is_last: bool) -> Result<(), String> {
+        let number = self.lives.len();
+        self.live(number, is_last).map_err(|what| format!("life {number}: {what}"))
+    }
+
+    /// Goes on by another plan. How long a hold lasts and what guards there are stays.
+    pub(super) fn go_on(&mut self, plan: Plan) {
+        let Config { hold, ref guards, .. } = self.plan.config;
+        let config = Config { hold, guards: guards.clone(), ..plan.config };
+        self.plan = Arc::new(Plan { config, ..plan });
+    }
+
+    /// What there is to do, for as long as nobody changes it.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Has nothing run until `ms` after the last journaled instant.
+    pub(super) fn rest(&self, ms: i64) {
+        let last = self.last.unwrap_or(BEGINNING).millis();
+        self.wall.fetch_max(last.saturating_add(ms), Ordering::Relaxed);
+    }
+
+    /// What was counted so far; what the journal and the order of answers tell comes with the
+    /// report.
+    pub(super) fn counts(&self) -> Counts {
+        locked(&self.book).counts
+    }
+
+    /// From the first life to the last instant that was journaled.
+    pub(super) fn passed(&self) -> Duration {
+        let last = self.last.unwrap_or(BEGINNING).millis() - BEGINNING.millis();
+        Duration::from_millis(u64::try_from(last).unwrap_or(0))
+    }
+
+    fn model(&self) -> Result<Arc<Model>, String> {
+        read_on(&self.model, &self.disk, self.hold_ms())
+    }
+
     /// What all clients were told has a legal order.
-    fn judge_order(&self) -> Result<(), String> {
-        let model = Model::read(&self.disk.bytes(), self.hold_ms())?;
+    pub(super) fn judge_order(&self) -> Result<(), String> {
+        let model = self.model()?;
         let mut book = locked(&self.book);
         let verdict = histories::of(&book.records, &model, &self.lives).check();
         book.counts.judged += verdict.calls as u64;
@@ -182,16 +235,15 @@ impl World {
         i64::try_from(self.plan.config.hold.as_millis()).unwrap_or(0)
     }
 
-    fn report(&self) -> Report {
+    pub(super) fn report(&self) -> Report {
         let book = locked(&self.book);
         let mut counts = book.counts;
-        if let Ok(model) = Model::read(&self.disk.bytes(), self.hold_ms()) {
+        if let Ok(model) = self.model() {
             model.count(&mut counts);
         }
-        let last = self.last.unwrap_or(BEGINNING).millis() - BEGINNING.millis();
         Report {
             seed: self.seed,
-            simulated: Duration::from_millis(u64::try_from(last).unwrap_or(0)),
+            simulated: self.passed(),
             counts,
             disk: self.disk.counts(),
             trace: book.traced(),
@@ -267,7 +319,7 @@ impl World {
         if let Some(what) = locked(&self.book).violations.first() {
             return Err(what.clone());
         }
-        let model = Model::read(&self.disk.bytes(), self.hold_ms())?;
+        let model = self.model()?;
         let mut notes = locked(notes);
         let harm = locked(harm).clone();
         let from = notes.from.or(self.last).unwrap_or(BEGINNING);
@@ -307,6 +359,7 @@ impl World {
             _ => {
                 let back = i64::try_from(self.dice.below(HOUR_MS)).unwrap_or(0);
                 self.wall.fetch_sub(back, Ordering::Relaxed);
+                locked(&self.book).counts.clock_jumps_back += 1;
                 0
             }
         };
@@ -370,6 +423,7 @@ impl World {
             plan: self.plan.clone(),
             book: self.book.clone(),
             harm: harm.clone(),
+            model: self.model.clone(),
         };
         follow(&scene, after, notes);
         watch(&scene, notes);

@@ -10,7 +10,8 @@ mod engine;
 mod golden;
 #[cfg(test)]
 mod history;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod metrics;
 #[cfg(feature = "rocksdb")]
 mod storage;
