@@ -16,10 +16,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let options = options_of(&settings)?;
     let place = match &settings.data {
         Some(directory) => opening::durable(directory)?.place,
-        None => {
-            tracing::warn!("everything is kept in memory: it is gone with this process");
-            creneau::Place::Memory
-        }
+        None => creneau::Place::Memory,
     };
     // The port first: where it is taken, the directory need not be touched.
     let listener = hosting::bind(&settings.listen, &options, settings.insecure).await?;
@@ -29,7 +26,11 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let contact = Some(hosting::url_here(&listener, &options)?);
     let config = Config { place, contact, ..settings.engine };
     let start = async move |watch| {
+        let in_memory = config.place == creneau::Place::Memory;
         let engine = opening::open_watched(config, watch, in_use).await?;
+        if in_memory {
+            tracing::warn!("everything is kept in memory: it is gone with this process");
+        }
         Ok((engine, format!("ready on {url}\n")))
     };
     hosting::host(listener, options, settings.data, start).await
