@@ -74,6 +74,25 @@ fn fresh_seeds_keep_every_promise() {
     }
 }
 
+/// Months that were reported though the engine was right, up to the day of the report. What those
+/// who judge it had wrong is beside each.
+#[test]
+#[cfg(tokio_unstable)]
+fn months_that_were_reported_wrongly() {
+    for (seed, days) in [
+        // A move that named no calendar and was never answered was at another calendar then.
+        (1_795_715_217_233, 2),
+        // A name had two outcomes, a day apart; the first was heard late.
+        (1_795_715_217_237, 4),
+        // What was asked was answered days later, by a clock that had stood still meanwhile.
+        (1_795_715_217_256, 4),
+        // A clock that jumps back lives an hour again of which nothing was written.
+        (1_795_715_217_371, 8),
+    ] {
+        days_of(seed, days);
+    }
+}
+
 /// Alone, and beside others on other threads.
 #[test]
 #[cfg(tokio_unstable)]

@@ -7,6 +7,7 @@ use super::model::{Model, Named, State, Told as Known};
 use crate::booking::{Event, Rejection};
 use crate::error::Answer;
 use crate::ids::{CalendarId, CommandKey, HoldId};
+use crate::journal::Sequence;
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS, QUEUE_WAIT_MS};
 use crate::request::{Appointment, AppointmentStatus, Hold};
 use crate::time::Timestamp;
@@ -18,6 +19,8 @@ pub struct Life {
     pub from: Timestamp,
     /// The instant until which it worked.
     pub until: Timestamp,
+    /// The last entry that it has left.
+    pub tail: Sequence,
     /// Milliseconds that an expiry may be late.
     pub slack_ms: i64,
     /// Calendars whose actor failed.
@@ -54,7 +57,7 @@ pub fn ledger(model: &Model, records: &[Record], lives: &[Life]) -> Result<(), S
     for (name, told) in named {
         for pair in told.windows(2) {
             if let [(one, first), (next, again)] = pair {
-                let near = is_remembered(model, name, one, next);
+                let near = is_remembered(model, one, next);
                 let same = *first == *again || matches!(one.ask, Ask::Release(_));
                 if near && !same {
                     return Err(format!("{name:?} had two outcomes: {first:?} and {again:?}"));
@@ -65,13 +68,29 @@ pub fn ledger(model: &Model, records: &[Record], lives: &[Life]) -> Result<(), S
     names(model)
 }
 
+/// The entry that a named request rests on: what the request was told, the journal has under its
+/// name. Who hears of it late may hear of it days after it was asked, and a
+/// name that was forgotten meanwhile may have two; so the journal tells them apart, not the time
+/// between two requests. None where the request left no trace.
+pub(super) fn written(model: &Model, record: &Record) -> Option<Sequence> {
+    resting_on(model, record).map(|named| named.sequence)
+}
+
+fn resting_on<'a>(model: &'a Model, record: &Record) -> Option<&'a Named> {
+    let told = record.told()?.fresh()?;
+    let entries = model.commands.get(record.ask.command()?)?.iter().rev();
+    let not_after = |named: &&Named| {
+        let first = named.events.first();
+        first.is_some_and(|event| event.at() <= record.told_at)
+    };
+    entries.filter(not_after).find(|named| brought_about(named, &record.ask, told))
+}
+
 /// Whether what a name had brought about when `one` was told was still known under it when `next`
 /// was.
-fn is_remembered(model: &Model, name: &CommandKey, one: &Record, next: &Record) -> bool {
-    let entries = model.commands.get(name).into_iter().flatten();
-    let instants = entries.filter_map(|named| named.events.first().map(Event::at));
-    let last = instants.filter(|at| *at <= one.told_at).max();
-    last.is_some_and(|at| next.told_at < at.plus_ms(COMMAND_REMEMBERED_MS))
+fn is_remembered(model: &Model, one: &Record, next: &Record) -> bool {
+    let first = resting_on(model, one).and_then(|named| named.events.first());
+    first.is_some_and(|event| next.told_at < event.at().plus_ms(COMMAND_REMEMBERED_MS))
 }
 
 /// No name has two entries within the time for which it is remembered.
@@ -146,6 +165,24 @@ fn has_been(known: &Known, told: &Appointment) -> bool {
     known.places.contains(&(told.calendar, told.lane, told.start))
 }
 
+/// Whether an entry is what a request was told that it has brought about.
+pub(super) fn brought_about(named: &Named, ask: &Ask, told: &Told) -> bool {
+    named.events.iter().any(|event| match (told, ask) {
+        (Told::Calendar(info), _) => event.calendar() == info.id,
+        (Told::Hold(outcome), _) => event.booking().is_some_and(|it| it.id == outcome.value.id),
+        (Told::Appointment(outcome), _) => event.booking().is_some_and(|it| {
+            it.id == outcome.value.id.into()
+                && it.span.start == outcome.value.start
+                && it.calendar == outcome.value.calendar
+        }),
+        (Told::Released, Ask::Release(asked)) => {
+            matches!(event, Event::Released { .. })
+                && event.booking().is_some_and(|it| it.id == asked.hold)
+        }
+        (Told::Released, _) => false,
+    })
+}
+
 /// What a name has brought about stands under it in the journal.
 fn under_its_name(
     model: &Model,
@@ -154,18 +191,7 @@ fn under_its_name(
     told: &Told,
 ) -> Result<(), String> {
     let entries = model.commands.get(name).map(Vec::as_slice).unwrap_or_default();
-    let says = |named: &Named| {
-        named.events.iter().any(|event| match told {
-            Told::Calendar(info) => event.calendar() == info.id,
-            Told::Hold(outcome) => event.booking().is_some_and(|it| it.id == outcome.value.id),
-            Told::Appointment(outcome) => event.booking().is_some_and(|it| {
-                it.id == outcome.value.id.into()
-                    && it.span.start == outcome.value.start
-                    && it.calendar == outcome.value.calendar
-            }),
-            Told::Released => true,
-        })
-    };
+    let says = |named: &Named| brought_about(named, &record.ask, told);
     // A release of what had ended, and a change that changed nothing, leave no trace; the name
     // may have been another command's that was forgotten by then, or have become one's later.
     let traceless = matches!(record.ask, Ask::Release(_) | Ask::Change(_));
@@ -260,7 +286,11 @@ pub fn deadlines(
     starved: &[(Timestamp, Timestamp)],
 ) -> Result<(), String> {
     for (id, known) in &model.bookings {
-        let Some(life) = lives.iter().find(|life| known.deadline <= life.until) else { continue };
+        // Not those before it: what nobody wrote down, a clock that jumps back lives again.
+        let since = lives.iter().skip_while(|life| life.tail < known.held_in);
+        let Some(life) = since.into_iter().find(|life| known.deadline <= life.until) else {
+            continue;
+        };
         let mut latest = known.deadline.max(life.from).plus_ms(life.slack_ms);
         for (from, until) in starved {
             // Also what begins while there is time yet takes it away.

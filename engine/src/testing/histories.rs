@@ -4,18 +4,18 @@
 //! far a slot reaches with its buffer, in which lane a hold lies, and when a hold ended by itself.
 //! The clock counts requests and answers, so that no two are at the same instant.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::auditor::Life;
+use super::auditor::{Life, written};
 use super::ledger::{Ask, Record, Told};
-use super::model::{Model, State};
+use super::model::{Model, Named, State};
 use crate::audit::history::{
     Call, Ends, History, Instant, Lanes, NEVER, Outcome, Place, Refusal, What,
 };
 use crate::booking::{Event, Reason, Rejection, Span};
 use crate::error::Error;
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId, ReasonId};
-use crate::limits::COMMAND_REMEMBERED_MS;
+use crate::journal::Sequence;
 use crate::request::AppointmentStatus;
 use crate::time::Timestamp;
 
@@ -24,23 +24,22 @@ use crate::time::Timestamp;
 pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
     let teller = Teller::new(records, model, lives);
     let mut calls: Vec<Call> = Vec::with_capacity(records.len());
-    let mut names: HashMap<&CommandKey, Named<'_>> = HashMap::new();
+    let mut unknown: HashMap<&CommandKey, Vec<(usize, &Record)>> = HashMap::new();
+    let mut heard: HashSet<Sequence> = HashSet::new();
     for record in records {
         let Some(mut call) = teller.call(record) else { continue };
+        calls.extend(teller.elsewhere(record, &call));
         if let Some(name) = record.ask.command() {
-            let named = names.entry(name).or_default();
-            match call.outcome {
-                Outcome::Unknown => named.unknown.push((calls.len(), record)),
-                Outcome::Held { fresh: true, .. }
-                | Outcome::Appointment { fresh: true, .. }
-                | Outcome::Released => {
-                    if named.done.is_some_and(|done| is_repeat(done, record)) {
-                        // It says again what was said before.
-                        continue;
-                    }
-                    named.hear(record, &mut call, &mut calls);
+            let unheard = unknown.entry(name).or_default();
+            if call.outcome == Outcome::Unknown {
+                unheard.push((calls.len(), record));
+            } else if let Some(entry) = written(model, record) {
+                if !heard.insert(entry) {
+                    // It says again what was said before.
+                    continue;
                 }
-                _ => {}
+                let oldest = hear(unheard, record, (model, entry), &mut calls);
+                call.asked = oldest.map_or(call.asked, |asked| asked.min(call.asked));
             }
         }
         calls.push(call);
@@ -48,33 +47,30 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
     History { calls, lanes: teller.lanes }
 }
 
-/// Whether the engine still knows the outcome of one request when it answers another.
-fn is_repeat(done: &Record, again: &Record) -> bool {
-    done.ask == again.ask && again.told_at < done.asked_at.plus_ms(COMMAND_REMEMBERED_MS)
-}
-
-/// What was asked under one name.
-#[derive(Default)]
-struct Named<'a> {
-    /// What was acknowledged last.
-    done: Option<&'a Record>,
-    /// What nobody has heard of, with its place in the history.
-    unknown: Vec<(usize, &'a Record)>,
-}
-
-impl<'a> Named<'a> {
-    /// What nobody had heard of is heard of now: they are one call.
-    fn hear(&mut self, record: &'a Record, call: &mut Call, calls: &mut [Call]) {
-        self.done = Some(record);
-        self.unknown.retain(|(place, unknown)| {
-            let one = is_repeat(unknown, record);
-            if let Some(unknown) = calls.get_mut(*place).filter(|_| one) {
-                call.asked = call.asked.min(unknown.asked);
-                unknown.outcome = Outcome::NotDone;
-            }
-            !one
-        });
-    }
+/// What nobody had heard of is heard of now: they are one call. The tick at which it was first
+/// asked for. What had an entry of its own before this one, under the same name, is another's.
+fn hear(
+    unheard: &mut Vec<(usize, &Record)>,
+    record: &Record,
+    (model, entry): (&Model, Sequence),
+    calls: &mut [Call],
+) -> Option<Instant> {
+    let named = record.ask.command().and_then(|name| model.commands.get(name));
+    let after = |asked: Timestamp| {
+        let not_before = |named: &&Named| named.events.first().is_some_and(|it| asked <= it.at());
+        let mut entries = named.into_iter().flatten();
+        entries.find(not_before).map(|named| named.sequence)
+    };
+    let mut first: Option<Instant> = None;
+    unheard.retain(|(place, unknown)| {
+        let one = unknown.ask == record.ask && after(unknown.asked_at) == Some(entry);
+        if let Some(call) = calls.get_mut(*place).filter(|_| one) {
+            first = Some(first.map_or(call.asked, |asked| asked.min(call.asked)));
+            call.outcome = Outcome::NotDone;
+        }
+        !one
+    });
+    first
 }
 
 struct Teller<'a> {
@@ -85,6 +81,8 @@ struct Teller<'a> {
     /// Where each hold was made, and where its appointment came to.
     held: HashMap<HoldId, (CalendarId, Span)>,
     moved: HashMap<(HoldId, CalendarId, Timestamp), Span>,
+    /// Where each booking came to lie, and when, in order.
+    lay: HashMap<HoldId, Vec<(Timestamp, CalendarId)>>,
     persons: HashMap<&'a PersonId, u64>,
     /// Every tick with its life and the engine's time then, in order.
     ticks: Vec<(Instant, usize, Timestamp)>,
@@ -101,6 +99,7 @@ impl<'a> Teller<'a> {
             longest: BTreeMap::new(),
             held: HashMap::new(),
             moved: HashMap::new(),
+            lay: HashMap::new(),
             persons: HashMap::new(),
             ticks: Vec::with_capacity(2 * records.len()),
             last: vec![NEVER; lives.len()],
@@ -141,10 +140,12 @@ impl<'a> Teller<'a> {
                     *longest = minutes.max(*longest);
                 }
             }
-            Event::Held { booking, .. } => {
+            Event::Held { at, booking, .. } => {
                 self.held.insert(booking.id, (booking.calendar, booking.span));
+                self.lay.entry(booking.id).or_default().push((*at, booking.calendar));
             }
-            Event::Moved { booking, .. } => {
+            Event::Moved { at, booking, .. } => {
+                self.lay.entry(booking.id).or_default().push((*at, booking.calendar));
                 let key = (booking.id, booking.calendar, booking.span.start);
                 self.moved.insert(key, booking.span);
             }
@@ -215,9 +216,11 @@ impl<'a> Teller<'a> {
                     Told::Appointment(outcome) => Some(outcome.value.calendar),
                     _ => None,
                 });
-                // Where neither says, the journal does, if it has happened at all.
+                // Where neither says, the journal does: where it was moved to, if it was at all,
+                // or where it lay when it was asked.
                 let named = asked.calendar.or(lies).or_else(|| self.moved_within(record, hold));
-                let calendar = named.unwrap_or(booking.calendar);
+                let lay = || self.lying(record, hold).first().copied();
+                let calendar = named.or_else(lay).unwrap_or(booking.calendar);
                 let place = self.wanted(calendar, asked.start, &booking.reason.id);
                 (about(hold), What::Move(hold, place))
             }
@@ -228,6 +231,42 @@ impl<'a> Teller<'a> {
             told = self.last.get(record.life).copied().unwrap_or(NEVER);
         }
         Some(Call { person, asked, told: told.max(asked), what, outcome })
+    }
+
+    /// The calendars on which a booking lay while a request about it was under way.
+    fn lying(&self, record: &Record, hold: HoldId) -> Vec<CalendarId> {
+        let lay = self.lay.get(&hold).map(Vec::as_slice).unwrap_or_default();
+        let until = match self.lives.get(record.life) {
+            Some(life) if record.ticks.1 == NEVER => life.until.max(record.asked_at),
+            _ => record.told_at,
+        };
+        let begun = lay.partition_point(|(at, _)| *at < record.asked_at).saturating_sub(1);
+        let during = lay.iter().skip(begun).take_while(|(at, _)| *at <= until);
+        let mut all: Vec<CalendarId> = Vec::new();
+        for (_, calendar) in during {
+            if !all.contains(calendar) {
+                all.push(*calendar);
+            }
+        }
+        all
+    }
+
+    /// A move that named no calendar, and that nothing came of, may have tried each calendar on
+    /// which its appointment lay meanwhile: the call on those that are not in `call`.
+    fn elsewhere(&self, record: &Record, call: &Call) -> Vec<Call> {
+        let (What::Move(hold, place), Ask::Move(asked)) = (&call.what, &record.ask) else {
+            return Vec::new();
+        };
+        if asked.calendar.is_some() || record.told().is_some() {
+            return Vec::new();
+        }
+        let others = self.lying(record, *hold);
+        let others = others.into_iter().filter(|calendar| *calendar != place.calendar);
+        let elsewhere = |calendar| {
+            let what = What::Move(*hold, Place { calendar, ..*place });
+            Call { what, ..call.clone() }
+        };
+        others.map(elsewhere).collect()
     }
 
     /// The calendar in which an appointment was moved to the start that a move asked for, which

@@ -36,6 +36,8 @@ pub struct Told {
     pub state: State,
     /// When it was held.
     pub held_at: Timestamp,
+    /// The entry in which it was held.
+    pub held_in: Sequence,
     /// The deadline that it had as a hold, and when it ended or was confirmed.
     pub deadline: Timestamp,
     /// When it ceased to be a hold.
@@ -251,6 +253,7 @@ impl Model {
             booking: booking.clone(),
             state: State::Held(deadline, guards.to_vec()),
             held_at: at,
+            held_in: self.tail,
             deadline,
             settled_at: None,
             places: BTreeSet::from([(booking.calendar, booking.span.lane, booking.span.start)]),

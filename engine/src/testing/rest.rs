@@ -28,14 +28,20 @@ const BOOKINGS_MAX: usize = 400;
 /// Slots of a calendar that are held to see that they can be.
 const TRIED: usize = 6;
 
-/// Waits until nothing is under way.
+/// Waits until nothing is under way, expiries included, which are no requests: until all that was
+/// written is durable.
 ///
 /// # Errors
 ///
 /// When that does not happen.
 pub async fn reach(scene: &Scene) -> Result<(), String> {
     let rest = async {
-        while 0 < scene.engine.status().under_way {
+        loop {
+            let status = scene.engine.status();
+            let is_durable = scene.disk.end() <= status.watermark || status.ready.is_err();
+            if status.under_way == 0 && is_durable {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

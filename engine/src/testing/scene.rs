@@ -74,6 +74,18 @@ impl Book {
         self.trace.update(b"\n");
     }
 
+    /// Takes what was asked in a life that ended before the answer into the trace.
+    pub fn trace_unheard(&mut self, life: usize) {
+        let in_it = self.records.iter().rev().take_while(|record| record.life == life);
+        let unheard = in_it.filter(|record| record.ticks.1 == u64::MAX);
+        let lines: Vec<_> = unheard
+            .map(|Record { asked_at, ask, .. }| format!("{asked_at} never {ask:?}"))
+            .collect();
+        for line in lines.iter().rev() {
+            self.trace(line);
+        }
+    }
+
     /// The hash of all that was traced.
     #[must_use]
     pub fn traced(&self) -> [u8; 32] {

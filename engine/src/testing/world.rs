@@ -297,6 +297,7 @@ impl World {
 
     fn count(&self, ended: End, stage: Stage) {
         let mut book = locked(&self.book);
+        book.trace_unheard(self.lives.len());
         let counts = &mut book.counts;
         match (ended, stage) {
             (End::ShutDown, _) => counts.shutdowns += 1,
@@ -328,7 +329,8 @@ impl World {
         let feed = (notes.after, std::mem::take(&mut notes.feed));
         let until = notes.until.unwrap_or(from);
         let Harm { planted, starved, .. } = harm;
-        self.lives.push(Life { from, until, slack_ms, planted, starved, feed });
+        let tail = model.tail;
+        self.lives.push(Life { from, until, tail, slack_ms, planted, starved, feed });
         let book = locked(&self.book);
         if model.last < self.last {
             return Err(format!("the journal ends at {:?}, not {:?}", model.last, self.last));
