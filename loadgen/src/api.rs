@@ -148,12 +148,14 @@ pub(crate) enum Reply {
 pub(crate) struct Refusal {
     pub(crate) code: String,
     pub(crate) alternatives: Vec<(CalendarId, Timestamp)>,
+    /// The hold that the patient has already.
+    pub(crate) hold: Option<HoldId>,
 }
 
 impl Refusal {
     /// A refusal with nothing to offer.
     pub(crate) fn new(code: &str) -> Self {
-        Self { code: code.to_owned(), alternatives: Vec::new() }
+        Self { code: code.to_owned(), alternatives: Vec::new(), hold: None }
     }
 }
 
@@ -165,6 +167,9 @@ pub(crate) enum Outcome {
     /// It may have happened or not; the text says why that is not known.
     Unclear(String),
 }
+
+/// The refusal that stands for an answer that cannot be read: what was asked may be done.
+pub(crate) const UNREADABLE: &str = "unreadable_answer";
 
 /// The refusal that says that too much is under way. Nothing has happened.
 pub(crate) const OVERLOADED: &str = "overloaded";
@@ -189,4 +194,11 @@ pub(crate) fn is_business(code: &str) -> bool {
 pub(crate) struct Bookable {
     pub(crate) calendar: CalendarId,
     pub(crate) reason: ReasonId,
+    pub(crate) lanes: u16,
+    /// How long the reason takes.
+    pub(crate) duration_minutes: u16,
+    /// For how long after that its lane stays occupied.
+    pub(crate) buffer_minutes: u16,
+    /// Whether this run made it, so that nobody else books it.
+    pub(crate) own: bool,
 }

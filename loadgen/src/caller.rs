@@ -33,6 +33,15 @@ pub(crate) struct Caller {
     pub(crate) resolve_us: u64,
 }
 
+/// What became of a call.
+pub(crate) struct Answered {
+    pub(crate) outcome: Outcome,
+    /// Whether an attempt before the last one had no answer: it may have happened, or may yet.
+    pub(crate) open: bool,
+    /// When the last attempt was sent, in nanoseconds of the clock.
+    pub(crate) last_ns: u64,
+}
+
 impl Caller {
     /// Asks, again under the same key while the outcome is not known. Latency counts from
     /// `intended_us`, when the patient was ready, whatever kept the request from being sent.
@@ -42,7 +51,7 @@ impl Caller {
         key: Option<&str>,
         manner: Manner,
         intended_us: u64,
-    ) -> Outcome {
+    ) -> Answered {
         let (call, until) = (ask.call(), self.clock.us().saturating_add(self.resolve_us));
         let mut open = false;
         if let (Manner::HangUp, Some(key)) = (manner, key) {
@@ -51,7 +60,8 @@ impl Caller {
             open = true;
         }
         let mut wait = WAIT_FIRST_MS;
-        let outcome = loop {
+        let (outcome, last_ns) = loop {
+            let last_ns = self.clock.ns();
             let outcome = self.driver.send(ask, key).await;
             let unclear = matches!(outcome, Outcome::Unclear(_));
             if unclear {
@@ -62,13 +72,14 @@ impl Caller {
                 matches!(&outcome, Outcome::Refused(refusal) if refusal.code == OVERLOADED);
             open |= unclear;
             if !(unclear || open && turned_away) {
-                break outcome;
+                break (outcome, last_ns);
             }
             if until <= self.clock.us() {
-                break match outcome {
+                let unclear = match outcome {
                     Outcome::Unclear(why) => Outcome::Unclear(why),
                     _ => Outcome::Unclear(OVERLOADED.to_owned()),
                 };
+                break (unclear, last_ns);
             }
             pause(wait).await;
             wait = (wait * 2).min(WAIT_LAST_MS);
@@ -77,7 +88,7 @@ impl Caller {
         let (class, code) = class(&outcome);
         let repeat = manner == Manner::Again && class == Class::Ok;
         self.meter.ended(call, if repeat { Class::Repeat } else { class }, us, code);
-        outcome
+        Answered { outcome, open, last_ns }
     }
 }
 

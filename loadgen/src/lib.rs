@@ -10,7 +10,8 @@
 //!   `tether`: which does not outlive the generator.
 //! - `ledger`: what patients asked and were told, on the generator's own disk. `history`: when each
 //!   write began and ended. `backup`: one that is taken meanwhile.
-//! - `audit`: whether the server, or the journal, still says so.
+//! - `audit`: whether the server, or the journal, still says so, and whether the history has a
+//!   legal order.
 //! - `meter`, `view`, `report`: what was measured, and how it is shown. `gauge`: one call over and
 //!   over, to hold the generator against others.
 //! - `faults`, `crash` (feature `faults`): a disk that fails, and the campaign that crashes a

@@ -13,7 +13,7 @@ use crate::caller::{Caller, Manner};
 use crate::clock::wall;
 use crate::dice::Dice;
 use crate::history::{Called, History};
-use crate::ledger::{Entry, Ledger, Lost, Place};
+use crate::ledger::{Entry, Ledger, Lost};
 use crate::scenario::{Scenario, SpreadLaw};
 
 /// The grain of a timer, in microseconds. A patient who is woken that late was not kept waiting by
@@ -62,8 +62,6 @@ struct Patient<'a> {
     number: u64,
     dice: Dice,
     writes: u32,
-    /// Where the booking lies, once there is one.
-    place: Option<Place>,
     /// When the next call is meant to start.
     ready_us: u64,
 }
@@ -79,7 +77,7 @@ pub(crate) async fn visit(world: Arc<World>, arrival: Arrival) -> Result<(), Los
     let mut dice = Dice::of(world.scenario.seed, number);
     let purpose = purpose(&world.scenario, &mut dice);
     let ready_us = arrival.at_us;
-    let mut patient = Patient { world: &world, id, number, dice, writes: 0, place: None, ready_us };
+    let mut patient = Patient { world: &world, id, number, dice, writes: 0, ready_us };
     patient.live(purpose).await
 }
 
@@ -157,12 +155,13 @@ impl Patient<'_> {
 
     /// Looks for slots, and chooses one of those listed.
     async fn look(&mut self, wish: &Wish) -> Option<Timestamp> {
-        let (Bookable { calendar, reason }, search) =
+        let (Bookable { calendar, reason, .. }, search) =
             (wish.bookable.clone(), &self.world.scenario.search);
         let (days, limit) = (search.days, search.slots);
         let ask = Ask::Find { calendar, reason, from: wish.from, days, limit };
-        let outcome = self.world.caller.ask(&ask, None, Manner::Plain, self.ready_us).await;
+        let answered = self.world.caller.ask(&ask, None, Manner::Plain, self.ready_us).await;
         self.ready_us = self.world.caller.clock.us();
+        let outcome = answered.outcome;
         let Outcome::Done(Reply::Slots(slots)) = outcome else { return None };
         let chosen = self.dice.pick(&slots).copied();
         if chosen.is_none() {
@@ -241,16 +240,8 @@ impl Patient<'_> {
     }
 
     async fn write_once(&mut self, ask: &Ask, key: &str, manner: Manner) -> Result<Written, Lost> {
-        let caller = &self.world.caller;
         let call = ask.call();
-        let invoke_ns = caller.clock.ns();
-        let outcome = caller.ask(ask, Some(key), manner, self.ready_us).await;
-        if let Some(history) = &self.world.history {
-            history.write(&self.called(ask, manner, invoke_ns), &outcome);
-        }
-        if let Outcome::Done(reply) = &outcome {
-            self.place = Place::of(reply).or(self.place.take());
-        }
+        let outcome = self.put(ask, key, manner).await;
         let (written, entry) = match outcome {
             Outcome::Done(reply) => {
                 let odd = || Entry::Unknown { call, why: "another kind of answer".to_owned() };
@@ -268,16 +259,24 @@ impl Patient<'_> {
         Ok(written)
     }
 
-    fn called<'a>(&'a self, ask: &'a Ask, manner: Manner, invoke_ns: u64) -> Called<'a> {
-        Called {
-            client: self.number,
-            person: self.id.as_str(),
-            ask,
-            repeat: manner == Manner::Again,
-            before: self.place.as_ref(),
-            invoke_ns,
-            return_ns: self.world.caller.clock.ns(),
+    /// Puts a write, and takes it down in the history where there is one.
+    async fn put(&self, ask: &Ask, key: &str, manner: Manner) -> Outcome {
+        let World { caller, history, .. } = self.world;
+        let under_way = history.as_ref().map(|history| {
+            history.begin(Called {
+                client: self.number,
+                person: self.id.as_str(),
+                key,
+                ask,
+                repeat: manner == Manner::Again,
+                invoke_ns: caller.clock.ns(),
+            })
+        });
+        let answered = caller.ask(ask, Some(key), manner, self.ready_us).await;
+        if let Some(under_way) = under_way {
+            under_way.end(&answered, caller.clock.ns());
         }
+        answered.outcome
     }
 
     /// Writes to the ledger. What that takes is no latency of the server's.

@@ -17,7 +17,7 @@ use crate::backup::Backup;
 use crate::caller::Caller;
 use crate::clock::{Clock, wall};
 use crate::driver::{Access, Driver};
-use crate::history::History;
+use crate::history::{self, History};
 use crate::ledger::{Header, Ledger, Lost, Read};
 use crate::meter::Meter;
 use crate::patient::{World, visit};
@@ -124,6 +124,12 @@ pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report,
         Ok(verdict) => audits.extend(verdict),
         Err(error) => troubles.push(format!("the journal could not be audited: {error}")),
     }
+    if let Some(history) = asked.history {
+        match audit::over_history(history).await {
+            Ok(verdict) => audits.push(verdict),
+            Err(error) => troubles.push(format!("the history could not be audited: {error}")),
+        }
+    }
     let measured = world.caller.meter.lock();
     Ok(Report::new(Parts {
         scenario: &world.scenario,
@@ -156,14 +162,16 @@ async fn prepare(
         .unwrap_or_else(|| std::env::temp_dir().join(format!("creneau-ledger-{run}.jsonl")));
     let ledger = Ledger::create(&path, &Header::new(&run, &scenario.name))
         .map_err(|error| format!("failed to create the ledger {}: {error}", path.display()))?;
-    let history = asked.history.as_deref().map(History::create).transpose();
+    let (meter, clock) = (Meter::default(), Clock::start());
+    let header = history::Header::new(&run, &scenario.name, wall());
+    let history = asked.history.as_deref();
+    let history = history.map(|path| History::create(path, &header, &calendars)).transpose();
     let history = history.map_err(|error| format!("failed to create the history: {error}"))?;
     if !asked.quiet {
         let (name, seconds, path) = (&scenario.name, scenario.seconds(), path.display());
         say::line(&format!("{name}: {seconds} s over {}, ledger {path}", driver.name()));
     }
     let resolve_us = scenario.client.resolve_seconds * 1_000_000;
-    let (meter, clock) = (Meter::default(), Clock::start());
     let caller = Caller { driver, meter, clock, resolve_us };
     let world = World { scenario, caller, ledger, history, calendars, run };
     Ok((Arc::new(world), path, stage))

@@ -2,17 +2,19 @@
 //!
 //! [`claims`] makes of a ledger what must be so. [`over_api`] asks a server or an engine what is
 //! so, [`over_journal`] reads it from the events of a journal; both end in a [`seen::Seen`].
-//! [`judge`] holds one against the other.
+//! [`judge`] holds one against the other. [`over_history`] asks of a history alone whether it has a
+//! legal order.
 
 mod claims;
 mod judge;
 mod over_api;
+mod over_history;
 mod over_journal;
 mod seen;
 mod until;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use creneau::Engine;
 use serde::Serialize;
@@ -47,10 +49,13 @@ pub(crate) enum Rule {
     SameAgain,
     /// What was to be read could be read, and makes sense.
     Readable,
+    /// All calls could have happened one after the other, each between its beginning and its end.
+    LegalOrder,
 }
 
 impl Rule {
-    const ALL: [Self; 8] = [
+    /// Those that a ledger is held to.
+    const OF_LEDGERS: [Self; 8] = [
         Self::Acknowledged,
         Self::SoldOnce,
         Self::HoldsEnd,
@@ -72,6 +77,7 @@ impl Rule {
             Self::AskedFor => "appointments asked for",
             Self::SameAgain => "repeats with the first outcome",
             Self::Readable => "answers read",
+            Self::LegalOrder => "calls in a legal order",
         }
     }
 }
@@ -97,16 +103,36 @@ pub(crate) struct Verdict {
     pub(crate) unknown_outcomes: u64,
     /// Holds whose time had not come when the audit looked; they were still held.
     pub(crate) holds_still_live: u64,
+    /// What the order of a history was judged by; of a ledger nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) order: Option<Order>,
+}
+
+/// What a history consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Order {
+    pub(crate) bookings: usize,
+    /// Slots that overlap each other, directly or through others.
+    pub(crate) groups: usize,
+    /// Refusals of taken slots.
+    pub(crate) refusals: usize,
+    /// Appointments of which it is not known when they lay where; less is judged of them.
+    pub(crate) ambiguous: usize,
 }
 
 impl Verdict {
     fn new(source: &'static str) -> Self {
+        Self::of(source, &Rule::OF_LEDGERS)
+    }
+
+    fn of(source: &'static str, rules: &[Rule]) -> Self {
         Self {
             source,
-            checked: Rule::ALL.into_iter().map(|rule| (rule, 0)).collect(),
+            checked: rules.iter().map(|rule| (*rule, 0)).collect(),
             findings: Vec::new(),
             unknown_outcomes: 0,
             holds_still_live: 0,
+            order: None,
         }
     }
 
@@ -148,6 +174,12 @@ impl Verdict {
         if 0 < self.holds_still_live {
             let n = self.holds_still_live;
             lines.push(format!("        {n:>8} holds had time left, and were held"));
+        }
+        if let Some(Order { bookings, groups, refusals, ambiguous }) = self.order {
+            lines.push(format!(
+                "        {bookings} bookings in {groups} groups of slots, {refusals} refusals of \
+                 taken ones; less is judged of {ambiguous} moved"
+            ));
         }
         for Finding { rule, id, what } in self.findings.iter().take(most) {
             lines.push(format!("  FAIL  {id}: {what} ({})", rule.words()));
@@ -223,6 +255,16 @@ pub(crate) async fn over_engine(ledger: &Read, engine: &Engine) -> Result<Verdic
     let seen = over_journal::look(&claims, engine, &mut verdict).await?;
     judge::judge(&claims, &seen, &mut verdict);
     Ok(verdict)
+}
+
+/// Audits a history, which needs nothing beside it.
+///
+/// # Errors
+///
+/// Why it is no history, with the line, the field and the rule.
+pub(crate) async fn over_history(path: PathBuf) -> Result<Verdict, String> {
+    let judged = tokio::task::spawn_blocking(move || over_history::judge(&path));
+    judged.await.map_err(|error| error.to_string())?
 }
 
 /// Reads a ledger for an audit.

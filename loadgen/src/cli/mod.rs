@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tokio::sync::watch;
 
-use crate::audit::{self, Until};
+use crate::audit::{self, Until, Verdict};
 use crate::backup;
 use crate::driver::Driver;
 use crate::run::{self, Asked, Place, Shown};
@@ -41,7 +41,8 @@ struct Cli {
 enum Command {
     /// Rehearses a scenario, and audits it.
     Run(Run),
-    /// Proves that every acknowledgement of a ledger still holds.
+    /// Proves that every acknowledgement of a ledger still holds, or that a history has a legal
+    /// order.
     Audit(Audit),
     /// Asks one call over and over in a closed loop, to compare with other generators.
     Gauge(gauge::Asked),
@@ -71,8 +72,8 @@ struct Run {
     /// Where the ledger is written; a file of that name must not exist.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Where each write is written with when it began and ended; a file of that name must not
-    /// exist.
+    /// Where each write is written with when it began and ended, and whether all of them have a
+    /// legal order is judged by; a file of that name must not exist.
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
     /// Writes the report as JSON too.
@@ -98,10 +99,14 @@ struct Run {
 #[derive(Debug, Args)]
 struct Audit {
     /// The ledger of a run.
-    #[arg(long, value_name = "FILE")]
-    ledger: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "history")]
+    ledger: Option<PathBuf>,
+    /// The history of a run, which needs no server and no data.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "target", "data", "until"])]
+    history: Option<PathBuf>,
     /// The server that was driven.
-    #[arg(long, value_name = "URL", required_unless_present = "data", conflicts_with = "data")]
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    #[arg(required_unless_present_any = ["data", "history"])]
     target: Option<String>,
     /// The directory of its data, which no server may be using.
     #[arg(long, value_name = "DIR")]
@@ -260,21 +265,31 @@ fn place(asked: &Run, scenario: &Scenario) -> Result<(Place, Option<tempfile::Te
 }
 
 async fn audit(asked: Audit) -> Result<bool, Failure> {
-    let ledger = audit::read_ledger(&asked.ledger).map_err(usage)?;
-    if ledger.torn {
-        say::warn("the last line of the ledger is torn, and was left out");
-    }
-    let verdict = match (&asked.target, &asked.data) {
-        (Some(url), _) => {
-            let driver = Arc::new(asked.common.reached.driver(url, &Client::default())?);
-            let wait_seconds = asked.common.wait_seconds;
-            audit::over_api(&ledger, asked.until, &driver, wait_seconds).await.map_err(usage)?
-        }
-        (None, Some(data)) => audit::over_data(&ledger, asked.until, data).await.map_err(failed)?,
-        (None, None) => return Err(usage("one of --target and --data must be given")),
+    let verdict = match &asked.history {
+        Some(history) => audit::over_history(history.clone()).await.map_err(usage)?,
+        None => of_ledger(&asked).await?,
     };
     verdict.lines(PRINTED_MAX).iter().for_each(|line| say::line(line));
     Ok(verdict.passes())
+}
+
+async fn of_ledger(asked: &Audit) -> Result<Verdict, Failure> {
+    let Some(ledger) = &asked.ledger else {
+        return Err(usage("one of --ledger and --history must be given"));
+    };
+    let ledger = audit::read_ledger(ledger).map_err(usage)?;
+    if ledger.torn {
+        say::warn("the last line of the ledger is torn, and was left out");
+    }
+    match (&asked.target, &asked.data) {
+        (Some(url), _) => {
+            let driver = Arc::new(asked.common.reached.driver(url, &Client::default())?);
+            let wait_seconds = asked.common.wait_seconds;
+            audit::over_api(&ledger, asked.until, &driver, wait_seconds).await.map_err(usage)
+        }
+        (None, Some(data)) => audit::over_data(&ledger, asked.until, data).await.map_err(failed),
+        (None, None) => Err(usage("one of --target and --data must be given")),
+    }
 }
 
 #[cfg(test)]

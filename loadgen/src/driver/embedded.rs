@@ -112,7 +112,7 @@ impl Embedded {
         definition.reasons = vec![Reason::new(reason.clone(), "Visit", calendars.reason_minutes)];
         let made = self.engine.create_calendar(definition, command(key)).await;
         let made = made.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        Ok(Bookable { calendar: made.value.id, reason })
+        Ok(calendars.made(made.value.id, reason))
     }
 
     pub(super) async fn back_up(&self, to: &std::path::Path) -> Result<u64, String> {
@@ -126,8 +126,16 @@ impl Embedded {
             let page = self.engine.calendars(wanted).await.map_err(|error| error.to_string())?;
             let (page, next) = page.map_err(|error| error.to_string())?;
             found.extend(page.iter().filter_map(|it| {
-                let reason = it.definition.reasons.first()?.id.clone();
-                Some(Bookable { calendar: it.id, reason })
+                let Reason { id, duration_minutes, buffer_minutes, .. } =
+                    it.definition.reasons.first()?;
+                Some(Bookable {
+                    calendar: it.id,
+                    reason: id.clone(),
+                    lanes: it.definition.lanes,
+                    duration_minutes: *duration_minutes,
+                    buffer_minutes: *buffer_minutes,
+                    own: false,
+                })
             }));
             from = next.filter(|_| found.len() < count);
             if from.is_none() {
@@ -195,7 +203,9 @@ fn refusal(rejection: &Rejection) -> Refusal {
             let places = alternatives.iter().map(|slot| (slot.calendar, slot.start)).collect();
             return Refusal { alternatives: places, ..Refusal::new("slot_taken") };
         }
-        Rejection::PersonHasHold { .. } => "patient_has_hold",
+        Rejection::PersonHasHold { hold } => {
+            return Refusal { hold: Some(*hold), ..Refusal::new("patient_has_hold") };
+        }
     };
     Refusal::new(code)
 }

@@ -156,17 +156,20 @@ impl Http {
         let made: Made = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
         let calendar = made.calendar_id.parse().map_err(|error| format!("{error}"))?;
         let reason = REASON.parse().map_err(|error| format!("{error}"))?;
-        Ok(Bookable { calendar, reason })
+        Ok(calendars.made(calendar, reason))
     }
 
     pub(super) async fn existing(&self, count: usize) -> Result<Vec<Bookable>, String> {
         #[derive(Deserialize)]
         struct Reason {
             id: String,
+            duration_minutes: u16,
+            buffer_minutes: u16,
         }
         #[derive(Deserialize)]
         struct Listed {
             calendar_id: String,
+            lanes: u16,
             reasons: Vec<Reason>,
         }
         #[derive(Deserialize)]
@@ -186,9 +189,16 @@ impl Http {
             let page: Page = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
             for listed in page.calendars {
                 let calendar = listed.calendar_id.parse().map_err(|error| format!("{error}"))?;
-                let Some(reason) = listed.reasons.first() else { continue };
-                let reason = reason.id.parse().map_err(|error| format!("{error}"))?;
-                found.push(Bookable { calendar, reason });
+                let Some(first) = listed.reasons.first() else { continue };
+                let reason = first.id.parse().map_err(|error| format!("{error}"))?;
+                found.push(Bookable {
+                    calendar,
+                    reason,
+                    lanes: listed.lanes,
+                    duration_minutes: first.duration_minutes,
+                    buffer_minutes: first.buffer_minutes,
+                    own: false,
+                });
             }
             cursor = page.next.filter(|_| found.len() < count);
             if cursor.is_none() {

@@ -8,7 +8,7 @@ mod wire;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use creneau::Engine;
+use creneau::{CalendarId, Engine, ReasonId};
 use tokio::sync::watch;
 
 use crate::api::{Ask, Bookable, Outcome};
@@ -102,6 +102,14 @@ impl Driver {
             Self::Http(http) => http.existing(count).await,
             Self::Embedded(embedded) => embedded.existing(count).await,
         }
+    }
+}
+
+impl Calendars {
+    /// One that was made by these.
+    const fn made(&self, calendar: CalendarId, reason: ReasonId) -> Bookable {
+        let (lanes, duration_minutes) = (self.lanes, self.reason_minutes);
+        Bookable { calendar, reason, lanes, duration_minutes, buffer_minutes: 0, own: true }
     }
 }
 

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::REASON;
-use crate::api::{AppointmentSeen, Ask, Call, HoldSeen, HoldState, Outcome, Refusal, Reply};
+use crate::api::{
+    AppointmentSeen, Ask, Call, HoldSeen, HoldState, Outcome, Refusal, Reply, UNREADABLE,
+};
 use crate::scenario::Calendars;
 
 /// A request.
@@ -156,6 +158,8 @@ struct ProblemBody {
     code: String,
     #[serde(default)]
     alternatives: Vec<AlternativeBody>,
+    #[serde(default)]
+    hold_id: Option<String>,
 }
 
 fn instant(text: &str) -> Option<Timestamp> {
@@ -222,7 +226,7 @@ fn reply(call: &Ask, body: &[u8]) -> Option<Reply> {
 /// What an answer means.
 pub(super) fn outcome(ask: &Ask, status: StatusCode, body: &[u8]) -> Outcome {
     if status.is_success() {
-        let unreadable = || Outcome::Refused(Refusal::new("unreadable_answer"));
+        let unreadable = || Outcome::Refused(Refusal::new(UNREADABLE));
         return reply(ask, body).map_or_else(unreadable, Outcome::Done);
     }
     let Some(problem) = read::<ProblemBody>(body) else {
@@ -240,7 +244,8 @@ pub(super) fn outcome(ask: &Ask, status: StatusCode, body: &[u8]) -> Outcome {
                 Some((it.calendar_id.parse().ok()?, instant(&it.start)?))
             };
             let alternatives = problem.alternatives.iter().filter_map(place).collect();
-            Outcome::Refused(Refusal { code: problem.code, alternatives })
+            let hold = problem.hold_id.and_then(|id| id.parse().ok());
+            Outcome::Refused(Refusal { code: problem.code, alternatives, hold })
         }
     }
 }

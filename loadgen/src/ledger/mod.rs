@@ -5,7 +5,7 @@
 //! never came is seen.
 
 mod read;
-mod text;
+pub(crate) mod text;
 mod write;
 
 use std::fmt;

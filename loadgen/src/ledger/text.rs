@@ -1,7 +1,7 @@
 //! Identifiers and instants as text.
 
 /// A value.
-pub(super) mod plain {
+pub(crate) mod plain {
     use std::fmt::Display;
     use std::str::FromStr;
 
@@ -22,7 +22,7 @@ pub(super) mod plain {
 }
 
 /// A value that may be missing.
-pub(super) mod maybe {
+pub(crate) mod maybe {
     use std::fmt::Display;
     use std::str::FromStr;
 

@@ -5,7 +5,7 @@
 //! whose end can come before its beginning must, needs an instant alone: one that lies in no
 //! footprint.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::lives::Stay;
 use super::{Broken, Call, History, Instant, Lanes, Place, Verdict, What, refusals};
@@ -94,7 +94,8 @@ fn judge_group(lanes: Lanes, stays: &mut [Stay], attempts: &[Attempt<'_>], verdi
     refusals::judge(&group, verdict);
 }
 
-/// Footprints in each cell of each lane, in order.
+/// Footprints in each cell of each lane, in order of their beginnings: each with the latest end of
+/// all up to it, and whose that is.
 type Busy = HashMap<(u16, usize), Vec<(Instant, Instant, HoldId)>>;
 
 /// What a stay needs for sure.
@@ -143,20 +144,23 @@ impl Group<'_> {
             for cell in self.cells(&place) {
                 let before = busy.entry((lane, cell)).or_default();
                 // What ends last need not be what began last, once something is wrong.
-                let other = before.last().filter(|(_, end, other)| from < *end && *other != hold);
+                let last = before.last().copied();
+                let other = last.filter(|(_, end, other)| from < *end && *other != hold);
                 if let Some((_, _, other)) = other.filter(|_| !told) {
                     told = true;
                     let about = || format!("{hold} and {other} in lane {lane}, {place:?}");
-                    verdict.add(Broken::SoldTwice, from, about);
+                    verdict.add(Broken::SoldTwice, from, &[hold, other], about);
                 }
-                let end = before.last().map_or(until, |(_, end, _)| until.max(*end));
-                before.push((from, end, hold));
+                let longer = last.filter(|(_, end, _)| until < *end);
+                let (end, whose) = longer.map_or((until, hold), |(_, end, whose)| (end, whose));
+                before.push((from, end, whose));
             }
         }
         busy
     }
 
-    /// Where lanes are not known, there are at least enough of them.
+    /// Where lanes are not known, there are at least enough of them. Those in one known lane are
+    /// judged by [`Self::lanes_hold_one`], and need one lane together.
     fn lanes_are_enough(&self, verdict: &mut Verdict) {
         if self.lanes.most == 1 {
             return;
@@ -170,18 +174,20 @@ impl Group<'_> {
         }
         // What ends at an instant makes room for what begins then.
         edges.sort_by_key(|(at, begins, ..)| (*at, *begins));
-        let mut taken = vec![0u16; self.edges.len()];
+        let mut taken = vec![Taken::default(); self.edges.len()];
         for (at, begins, place, hold) in edges {
-            let mut most = 0;
+            let mut too_many: Option<Vec<HoldId>> = None;
             for cell in self.cells(&place) {
-                let Some(count) = taken.get_mut(cell) else { continue };
-                *count = if begins { count.saturating_add(1) } else { count.saturating_sub(1) };
-                most = most.max(*count);
+                let Some(cell) = taken.get_mut(cell) else { continue };
+                cell.turn(place.lane, hold, begins);
+                if begins && usize::from(self.lanes.most) < cell.lanes() {
+                    too_many = too_many.or_else(|| Some(cell.all()));
+                }
             }
-            if begins && self.lanes.most < most {
-                let lanes = self.lanes.most;
-                let about = || format!("{hold} is one too many for {lanes} lanes, {place:?}");
-                verdict.add(Broken::SoldTwice, at, about);
+            if let Some(all) = too_many {
+                let (lanes, names) = (self.lanes.most, names(&all));
+                let about = || format!("{names} at once in {lanes} lanes, {place:?}");
+                verdict.add(Broken::SoldTwice, at, &all, about);
             }
         }
     }
@@ -193,33 +199,45 @@ impl Group<'_> {
                 continue;
             };
             let mut at = from;
+            let mut all = vec![stay.hold];
             // Each turn leaves a footprint behind.
-            while let Some(end) = self.busy_until(busy, lane, &stay.place, at) {
+            while let Some((end, whose)) = self.busy_until(busy, lane, &stay.place, at) {
                 at = end;
+                all.push(whose);
                 if by < at {
                     break;
                 }
             }
             if by < at {
-                let (hold, place) = (stay.hold, stay.place);
-                verdict.add(Broken::SoldTwice, from, || format!("{hold} had no room, {place:?}"));
+                let (names, place) = (names(&all), stay.place);
+                let about = || format!("no room for all of {names}, {place:?}");
+                verdict.add(Broken::SoldTwice, from, &all, about);
             }
         }
     }
 
-    /// Until when a footprint lasts that has begun before an instant and ends after it.
-    fn busy_until(&self, busy: &Busy, lane: u16, place: &Place, at: Instant) -> Option<Instant> {
+    /// Until when a footprint lasts that has begun before an instant and ends after it, and whose
+    /// it is.
+    fn busy_until(
+        &self,
+        busy: &Busy,
+        lane: u16,
+        place: &Place,
+        at: Instant,
+    ) -> Option<(Instant, HoldId)> {
         let ends = self.cells(place).filter_map(|cell| {
             let all = busy.get(&(lane, cell))?;
             let begun = all.partition_point(|(from, ..)| *from < at);
-            let (_, end, _) = all.get(begun.checked_sub(1)?)?;
-            (at < *end).then_some(*end)
+            let (_, end, whose) = all.get(begun.checked_sub(1)?)?;
+            (at < *end).then_some((*end, *whose))
         });
         ends.max()
     }
 
     /// The latest instant at which each stay can have ended, by what came after it: where there is
-    /// one lane, what cannot have come before it has begun after its end.
+    /// one lane, what cannot have come before it has begun after its end. What must then have ended
+    /// before it can have does not fit beside another. That is told elsewhere; here each of them is
+    /// left to explain what it can, so that no refusal is blamed for it.
     pub(super) fn latest_ends(&self) -> Vec<Instant> {
         let latest = self.stays.iter().map(|stay| stay.ends.by);
         if self.lanes.most != 1 {
@@ -243,10 +261,51 @@ impl Group<'_> {
                 let (begins, whose) = next.first;
                 Some(if whose == number { next.second } else { begins })
             });
-            stay.ends.by.min(next.min().unwrap_or(Instant::MAX))
+            let latest = stay.ends.by.min(next.min().unwrap_or(Instant::MAX));
+            if stay.certain && latest < stay.ends.from { stay.ends.by } else { latest }
         });
         tightened.collect()
     }
+}
+
+/// What is in a cell at an instant.
+#[derive(Clone, Default)]
+struct Taken {
+    /// Where the lane is known.
+    known: BTreeMap<u16, Vec<HoldId>>,
+    unknown: Vec<HoldId>,
+}
+
+impl Taken {
+    /// Lets a stay in or out.
+    fn turn(&mut self, lane: Option<u16>, hold: HoldId, begins: bool) {
+        let there = match lane {
+            Some(lane) => self.known.entry(lane).or_default(),
+            None => &mut self.unknown,
+        };
+        if begins {
+            there.push(hold);
+        } else if let Some(place) = there.iter().position(|it| *it == hold) {
+            there.swap_remove(place);
+        }
+        if let (true, Some(lane)) = (there.is_empty(), lane) {
+            self.known.remove(&lane);
+        }
+    }
+
+    /// How many lanes it takes at least.
+    fn lanes(&self) -> usize {
+        self.known.len() + self.unknown.len()
+    }
+
+    fn all(&self) -> Vec<HoldId> {
+        self.known.values().flatten().chain(&self.unknown).copied().collect()
+    }
+}
+
+fn names(holds: &[HoldId]) -> String {
+    let names: Vec<String> = holds.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 /// A stay by its earliest end; of it and all with a later one, the earliest latest beginning, whose

@@ -105,14 +105,15 @@ pub(super) fn stays(history: &History, verdict: &mut Verdict) -> Vec<Stay> {
                 continue;
             }
             let Some(asked) = asked_for(&maybe, told.person, told.place) else {
-                verdict.add(Broken::FromNowhere, told.shown, || format!("{hold}: {told:?}"));
+                verdict
+                    .add(Broken::FromNowhere, told.shown, &[hold], || format!("{hold}: {told:?}"));
                 continue;
             };
             told.held = asked;
         }
         told.held.not_after(told.shown);
         if let Some((rule, at)) = told.odd {
-            verdict.add(rule, at, || format!("{hold} was held twice: {told:?}"));
+            verdict.add(rule, at, &[hold], || format!("{hold} was held twice: {told:?}"));
         }
         Life { history, hold, told: &told }.judge(verdict, &mut stays);
     }
@@ -222,7 +223,7 @@ impl Life<'_> {
             kinds.into_iter().filter_map(|kind| Some((kind, self.turns(kind)?))).collect();
         if possible.is_empty() {
             let calls: Vec<_> = self.calls().collect();
-            verdict.add(Broken::Contradiction, self.told.shown, || {
+            verdict.add(Broken::Contradiction, self.told.shown, &[self.hold], || {
                 format!("{}: {calls:?}", self.hold)
             });
             return;
@@ -369,8 +370,9 @@ impl Life<'_> {
                 seen.lane.is_some() && place.lane.is_some_and(|it| seen.lane != Some(it));
             if !same || lanes_differ {
                 let hold = self.hold;
-                verdict
-                    .add(Broken::Misplaced, call.told, || format!("{hold}: {seen:?}, {place:?}"));
+                verdict.add(Broken::Misplaced, call.told, &[hold], || {
+                    format!("{hold}: {seen:?}, {place:?}")
+                });
             }
             place.lane = place.lane.or(seen.lane);
         }
@@ -465,7 +467,8 @@ impl Life<'_> {
         let hold = self.hold;
         let closed = |stay: &&Stay| !(stay.begins.is_open() && stay.ends.is_open());
         for stay in own.iter().filter(closed) {
-            verdict.add(Broken::Misplaced, stay.begins.from, || format!("{hold}: {stay:?}"));
+            verdict
+                .add(Broken::Misplaced, stay.begins.from, &[hold], || format!("{hold}: {stay:?}"));
         }
         let certain = own.iter().filter(|stay| stay.certain).count();
         for call in self.calls() {
@@ -483,7 +486,9 @@ impl Life<'_> {
                 then && is_same(&stay.place, &seen)
             });
             if !was {
-                verdict.add(Broken::Misplaced, call.told, || format!("{hold}: {seen:?}, {own:?}"));
+                verdict.add(Broken::Misplaced, call.told, &[hold], || {
+                    format!("{hold}: {seen:?}, {own:?}")
+                });
             }
         }
     }

@@ -199,7 +199,10 @@ pub struct History {
 pub struct Illegal {
     /// What is broken.
     pub rule: Broken,
-    /// The booking or the slot concerned.
+    /// The bookings that do not fit together, or the one that does not fit what is told of it. None
+    /// where it is a refusal that nothing explains.
+    pub bookings: Vec<HoldId>,
+    /// They or the slot concerned, in words.
     pub about: String,
     /// When, on the clock of the history.
     pub at: Instant,
@@ -255,9 +258,15 @@ impl Verdict {
         self.illegal.is_empty()
     }
 
-    fn add(&mut self, rule: Broken, at: Instant, about: impl FnOnce() -> String) {
+    fn add(
+        &mut self,
+        rule: Broken,
+        at: Instant,
+        bookings: &[HoldId],
+        about: impl FnOnce() -> String,
+    ) {
         if self.illegal.len() < ILLEGAL_LISTED_MAX {
-            self.illegal.push(Illegal { rule, about: about(), at });
+            self.illegal.push(Illegal { rule, bookings: bookings.to_vec(), about: about(), at });
         }
     }
 }
@@ -275,12 +284,26 @@ impl History {
         let mut verdict = Verdict { calls: self.calls.len(), ..Verdict::default() };
         for call in &self.calls {
             if call.told < call.asked || !belongs(call) {
-                verdict.add(Broken::NoAnswer, call.told, || format!("{call:?}"));
+                let booking = concerned(call);
+                verdict
+                    .add(Broken::NoAnswer, call.told, booking.as_slice(), || format!("{call:?}"));
             }
         }
         let stays = lives::stays(self, &mut verdict);
         groups::judge(self, stays, &mut verdict);
         verdict
+    }
+}
+
+/// The booking that a call is about.
+const fn concerned(call: &Call) -> Option<HoldId> {
+    match (call.what, call.outcome) {
+        (_, Outcome::Held { hold, .. } | Outcome::Refused(Refusal::PersonHasHold(hold)))
+        | (
+            What::Confirm(hold) | What::Release(hold) | What::Cancel(hold) | What::Move(hold, _),
+            _,
+        ) => Some(hold),
+        (What::Hold(_), _) => None,
     }
 }
 

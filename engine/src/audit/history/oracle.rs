@@ -35,20 +35,6 @@ struct Search<'a> {
     in_flight: Vec<bool>,
 }
 
-/// The booking that a call names, or its answer.
-fn named(call: &Call) -> Option<HoldId> {
-    match (call.what, call.outcome) {
-        (_, Outcome::Held { hold, .. } | Outcome::Refused(Refusal::PersonHasHold(hold))) => {
-            Some(hold)
-        }
-        (What::Hold(_), _) => None,
-        (
-            What::Confirm(hold) | What::Release(hold) | What::Cancel(hold) | What::Move(hold, _),
-            _,
-        ) => Some(hold),
-    }
-}
-
 /// A hold whose name nobody was told.
 fn nameless(call: usize) -> HoldId {
     HoldId::from_bits(1_000 + call as u128)
@@ -91,7 +77,7 @@ fn has_order(calls: &[Call]) -> bool {
     // A hold that nobody has seen may end at any time.
     let any = Ends { from: 0, by: NEVER };
     let mut ends: BTreeMap<HoldId, Ends> =
-        calls.iter().filter_map(named).map(|hold| (hold, any)).collect();
+        calls.iter().filter_map(concerned).map(|hold| (hold, any)).collect();
     for call in calls {
         if let Outcome::Held { hold, ends: it, .. } = call.outcome {
             ends.insert(hold, it);
@@ -219,9 +205,9 @@ impl Search<'_> {
             ),
             (What::Hold(place), Outcome::Unknown) => {
                 let theirs = self.calls.iter().filter(|it| it.person == call.person);
-                let seen: BTreeSet<HoldId> = theirs.filter_map(named).collect();
+                let seen: BTreeSet<HoldId> = theirs.filter_map(concerned).collect();
                 let made = |it: &Call| matches!(it.outcome, Outcome::Held { fresh: true, .. });
-                let fresh = self.calls.iter().filter(|it| made(it)).filter_map(named);
+                let fresh = self.calls.iter().filter(|it| made(it)).filter_map(concerned);
                 let fresh: BTreeSet<HoldId> = fresh.collect();
                 let free = !is_taken(world, &place, None);
                 let make = |hold: HoldId| {

@@ -49,7 +49,7 @@ pub(super) fn judge(group: &Group<'_>, verdict: &mut Verdict) {
     for Refused { place, calls } in stretches.values() {
         for (asked, told, _) in calls.iter().filter(|(.., explained)| !explained) {
             let about = || format!("{place:?}, from {asked} to {told}");
-            verdict.add(Broken::RefusedThoughFree, *told, about);
+            verdict.add(Broken::RefusedThoughFree, *told, &[], about);
         }
     }
 }

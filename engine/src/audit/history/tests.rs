@@ -105,6 +105,53 @@ fn sold_twice() {
     illegal(Broken::SoldTwice, &[first, held(2, slot(0), 0, 10)], &[first, taken(slot(0), 0, 10)]);
 }
 
+/// What is blamed on which bookings, by their numbers.
+fn blamed(calls: &[Call]) -> Vec<(Broken, Vec<u128>)> {
+    let numbers = |it: &Illegal| {
+        let mut numbers: Vec<u128> = it.bookings.iter().map(|id| id.bits()).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    history(calls).check().illegal.iter().map(|it| (it.rule, numbers(it))).collect()
+}
+
+#[test]
+fn who_has_a_lane_alone_is_not_blamed() {
+    let lane = |hold, lane, asked| held(hold, in_lane(lane, at(TWO, 0)), asked, asked + 5);
+    let three = [lane(1, 0, 0), lane(2, 0, 10), lane(3, 1, 20)];
+    assert_eq!(blamed(&three), [(Broken::SoldTwice, vec![1, 2])]);
+}
+
+#[test]
+fn who_has_left_before_is_not_blamed() {
+    let three = [
+        held(1, slot(0), 0, 10),
+        held(2, slot(0), 20, 30),
+        released(2, 40, 50),
+        held(3, slot(0), 60, 70),
+    ];
+    let pairs = [(Broken::SoldTwice, vec![1, 2]), (Broken::SoldTwice, vec![1, 3])];
+    assert_eq!(blamed(&three), pairs);
+}
+
+#[test]
+fn who_is_refused_where_two_are_is_not_blamed() {
+    let two = [held(1, slot(0), 0, 10), held(2, slot(5), 20, 30), taken(slot(0), 60, 70)];
+    assert_eq!(blamed(&two), [(Broken::SoldTwice, vec![1, 2])]);
+}
+
+#[test]
+fn who_is_blamed_is_named_with_what_is_in_the_way() {
+    // Any one of three can be the one too many.
+    let two = [held(1, at(TWO, 0), 0, 10), held(2, at(TWO, 0), 0, 10)];
+    let third = held(3, at(TWO, 5), 20, 30);
+    assert_eq!(blamed(&[two[0], two[1], third]), [(Broken::SoldTwice, vec![1, 2, 3])]);
+    // There was no instant for the third between the first and the second.
+    let third = [held(3, slot(0), 20, 60), released(3, 30, 70)];
+    let calls = [held(1, slot(0), 0, 10), released(1, 65, 66), third[0], third[1]];
+    assert_eq!(blamed(&calls), [(Broken::SoldTwice, vec![1, 3])]);
+}
+
 #[test]
 fn sold_more_often_than_there_are_lanes() {
     let two = [held(1, at(TWO, 0), 0, 10), held(2, at(TWO, 0), 0, 10)];
