@@ -88,6 +88,7 @@ fn months_that_were_reported_wrongly() {
         (1_795_715_217_256, 4),
         // A clock that jumps back lives an hour again of which nothing was written.
         (1_795_715_217_371, 8),
+        (1_795_715_217_394, 8),
     ] {
         days_of(seed, days);
     }

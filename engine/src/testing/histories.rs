@@ -176,8 +176,10 @@ impl<'a> Teller<'a> {
             let mut later = self.ticks.iter().filter(|(_, in_life, _)| life <= *in_life);
             later.find(|(.., at)| after <= *at).map(|(tick, ..)| *tick)
         };
-        // Who hears of a hold late hears of it in a later life than its own.
-        let from = first(0, told.deadline).map_or(NEVER - 1, |tick| tick - 1);
+        // Not before its own life: a clock that jumps back lives again what nobody wrote down. Who
+        // hears of a hold late hears of it in a later life than its own.
+        let own = self.lives.partition_point(|life| life.tail < told.held_in);
+        let from = first(own, told.deadline).map_or(NEVER - 1, |tick| tick - 1);
         let expired = told.settled_at.filter(|_| told.state == State::Expired);
         let by = expired.and_then(|at| {
             let in_it = |life: &Life| life.from <= at && at <= life.until;
