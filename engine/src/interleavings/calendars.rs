@@ -107,6 +107,26 @@ fn shuttle_moves_in_opposite_directions() {
     check(moves);
 }
 
+/// An appointment moves by one step, and so keeps some of its bits, while others want them.
+async fn moves_a_little() {
+    let world = World::usual().await;
+    let hold = world.held("ann", crossing(0)).await;
+    world.confirm(hold).await.unwrap().unwrap();
+    let ann = go(&world, async move |world| world.moved(hold, crossing(1), 0).await);
+    let ben = go(&world, async |world| world.hold("ben", crossing(-2)).await);
+    let cid = go(&world, async |world| world.hold("cid", crossing(2)).await);
+    assert_eq!(ann.await.unwrap(), Ok(Ok(())));
+    ben.await.unwrap().unwrap().ok();
+    let cid = cid.await.unwrap().unwrap();
+    assert!(matches!(cid, Err(Rejection::SlotTaken { .. })), "{cid:?}");
+    world.settled().await;
+}
+
+#[test]
+fn shuttle_a_move_by_a_little_keeps_what_it_keeps() {
+    check(moves_a_little);
+}
+
 /// A calendar fails while it is asked, and is rebuilt from what is durable.
 async fn fails() {
     let world = World::usual().await;

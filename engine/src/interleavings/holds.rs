@@ -78,6 +78,29 @@ fn shuttle_a_hold_is_confirmed_or_expires() {
     check(deadline);
 }
 
+/// A person gives a hold back and asks twice for another one: they never have two.
+async fn guards() {
+    let world = World::usual().await;
+    let hold = world.held("ann", crossing(0)).await;
+    let gives = go(&world, async move |world| world.release(hold).await);
+    let asks = [crossing(1), at("09:00")]
+        .map(|start| go(&world, async move |world| world.hold("ann", start).await));
+    assert_eq!(gives.await.unwrap(), Ok(Ok(())));
+    for asked in asks {
+        match asked.await.unwrap() {
+            Ok(Ok(_) | Err(Rejection::PersonHasHold { .. } | Rejection::SlotTaken { .. })) => {}
+            Err(Error::Overloaded { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    world.settled().await;
+}
+
+#[test]
+fn shuttle_a_guard_goes_from_hold_to_hold() {
+    check(guards);
+}
+
 /// Of an appointment that is cancelled the slot is free at once, also where another one asks.
 async fn cancelled() {
     let world = World::usual().await;
@@ -146,13 +169,17 @@ async fn names() {
         let calendar = world.calendars[0];
         HoldSlot { calendar, start, reason, person, command: Some(key) }
     };
-    let asked = [crossing(0), crossing(0), at("09:00")].map(|start| {
+    let starts = [crossing(0), crossing(0), at("09:00")];
+    let asked = starts.map(|start| {
         let asked = named(start);
         go(&world, async move |world| world.engine.hold(asked).await)
     });
     let mut told = Vec::new();
-    for answer in asked {
-        told.push(answer.await.unwrap());
+    for (answer, start) in asked.into_iter().zip(starts) {
+        let answer = answer.await.unwrap();
+        let held = answer.iter().flatten().next();
+        assert!(held.is_none_or(|held| held.value.start == start), "another one's outcome");
+        told.push(answer);
     }
     let held: Vec<_> = told.iter().flatten().flatten().map(|held| held.value.id).collect();
     assert!(!held.is_empty() && held.iter().all(|one| *one == held[0]), "{told:?}");

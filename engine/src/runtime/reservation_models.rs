@@ -193,8 +193,8 @@ fn loom_what_the_desk_refuses_is_free() {
     complete(|| handed_over(false));
 }
 
-/// A hold ends, by expiry or by a release, while two persons claim its slot: at most one has it, and
-/// none before it ended.
+/// A hold ends, by expiry or by a release, while two persons claim its slot: at most one has it,
+/// and none before it ended.
 #[test]
 fn loom_a_hold_expires_while_two_claim_its_slot() {
     complete(|| {
