@@ -13,6 +13,9 @@ SEED ?=
 TRACE ?=
 MINUTES ?= 60
 LENGTH ?= 5
+# Of `make shuttle`: schedules of each model. BUG=NAME plants a bug, which it must find.
+ITERATIONS ?= 100000
+BUG ?=
 # Of `make crashes`. About 2 seconds each; a hung sync takes 15, a flipped byte half a one.
 KILLS ?= 100
 POWER ?= 100
@@ -33,6 +36,7 @@ env = . "$(CRENEAU_CACHE)/env.sh" &&
 # flags would compile RocksDB again. They are built for a few runs, not to be fast: without LTO.
 quick = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 loom = RUSTFLAGS="--cfg creneau_loom" CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/loom" $(quick)
+shuttle = RUSTFLAGS="--cfg creneau_shuttle" CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/shuttle" $(quick)
 sim = RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/sim" $(quick)
 run-simulate = cargo run --release -p creneau --no-default-features --features testing $(LOCKED) --example simulate --
 fuzz = CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/fuzz"
@@ -48,8 +52,8 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate soak small-worlds crashes planted schemathesis compare-wrk lint doc \
-	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
+.PHONY: help setup demo build test bench simulate soak small-worlds shuttle crashes planted schemathesis compare-wrk \
+	lint doc fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz test-bench
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -64,7 +68,7 @@ build: setup ## Build the server.
 	@$(env) cargo build --release -p creneau-server --bin creneau $(LOCKED)
 	@$(env) echo "$$CARGO_TARGET_DIR/release/creneau"
 
-test: setup fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench ## All checks, in order, up to the first that fails.
+test: setup fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz test-bench ## All checks, in order, up to the first that fails.
 	@$(clock); echo 'test: passed'
 
 bench: setup ## Measure. BENCH_ARGS="..." goes to cargo bench.
@@ -87,6 +91,9 @@ compare-wrk: setup ## Hold the load generator against wrk, which must be install
 
 small-worlds: setup ## Search small worlds exhaustively, up to LENGTH=5 acts.
 	@$(env) $(sim) CRENEAU_SMALL_WORLDS=$(LENGTH) cargo test -p creneau --no-default-features --features testing --release $(LOCKED) --test small_worlds -- --nocapture longer chosen
+
+shuttle: setup ## Interleavings around the actor under fresh schedules: ITERATIONS=100000 for each model, SEED=, BUG=.
+	@$(env) seed=$(or $(SEED),$$(date +%s)); echo "SEED=$$seed"; $(shuttle) $(if $(BUG),CRENEAU_PLANTED=$(BUG)) CRENEAU_SEED=$$seed CRENEAU_SCHEDULES=$(ITERATIONS) cargo test -p creneau --no-default-features $(if $(BUG),--features planted) --lib --release $(LOCKED) shuttle_ $(ARGS)
 
 crashes: setup ## Crash a release server: KILLS= POWER= SYNCS= FULL= HUNG= FLIPS= SEED= ARGS="--dir ... --keep-going". Needs FUSE and root.
 	@$(env) cargo build --release --workspace $(faults) $(LOCKED) --bin creneau --bin creneau-crash
@@ -120,6 +127,9 @@ doc-check: setup ## Step of test: the documentation builds without a warning.
 
 test-loom: setup ## Step of test: interleavings, exhaustively.
 	$(call step,test-loom,$(loom) cargo test -p creneau --no-default-features --lib --release $(LOCKED) loom_)
+
+test-shuttle: setup ## Step of test: interleavings around the actor, sampled.
+	$(call step,test-shuttle,$(shuttle) cargo test -p creneau --no-default-features --lib --release $(LOCKED) shuttle_)
 
 test-sim: setup ## Step of test: some simulations, and all small worlds.
 	$(call step,test-sim,$(sim) cargo test -p creneau --no-default-features --features testing --release $(LOCKED) --test simulation --test small_worlds)

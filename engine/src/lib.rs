@@ -56,6 +56,8 @@ mod config;
 mod engine;
 mod error;
 mod ids;
+#[cfg(all(test, creneau_shuttle))]
+mod interleavings;
 mod metrics;
 mod opening;
 mod planted;

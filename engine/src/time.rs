@@ -8,6 +8,14 @@ use std::time::Duration;
 
 use rkyv::{Archive, Deserialize, Serialize};
 
+#[cfg(creneau_shuttle)]
+pub(crate) mod held;
+
+#[cfg(creneau_shuttle)]
+pub(crate) use held::Instant;
+#[cfg(not(creneau_shuttle))]
+pub(crate) use tokio::time::Instant;
+
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// # Example
@@ -124,14 +132,14 @@ impl WallClock for SystemWallClock {
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Timestamp,
-    origin: tokio::time::Instant,
+    origin: Instant,
 }
 
 impl Clock {
     /// A clock that shows `start` now.
     #[must_use]
     pub fn starting_at(start: Timestamp) -> Self {
-        Self { start, origin: tokio::time::Instant::now() }
+        Self { start, origin: Instant::now() }
     }
 
     /// The instant that counts. It never decreases.

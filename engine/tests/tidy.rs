@@ -119,6 +119,7 @@ fn layers_point_one_way() {
                 "engine/src/engine/",
                 "engine/src/recovery.rs",
                 "engine/src/error.rs",
+                "engine/src/interleavings/",
                 "engine/src/runtime/",
                 "engine/src/testing/",
             ],

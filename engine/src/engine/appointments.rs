@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::calendars::check_limit;
 use super::{Engine, Named, answers, refused};
 use crate::booking::{Command, Rejection};
@@ -16,6 +14,7 @@ use crate::metrics::{self, Full};
 use crate::request::{
     Appointment, ListAppointments, ListedAppointments, MoveAppointment, OfAppointment, Outcome,
 };
+use crate::runtime::sync::{self, oneshot};
 use crate::runtime::{
     BookingState, Claim, Directory, Entry, Message, MoveAsked, Parked, Share, Verdict, Work,
     key_of, order_move,
@@ -227,7 +226,7 @@ impl Engine {
             }
             verdict.await.map_err(|_| Error::OutcomeUnknown)
         };
-        match tokio::spawn(work).await.map_err(|_| Error::OutcomeUnknown)?? {
+        match sync::spawn(work).await.map_err(|_| Error::OutcomeUnknown)?? {
             Verdict::Failed(error) => Err(error),
             verdict => Ok(verdict),
         }
@@ -238,7 +237,7 @@ impl Engine {
 async fn park(directory: &Directory, entry: &Arc<Entry>) -> Result<Parked, Error> {
     let (sender, parked) = oneshot::channel();
     directory.send(entry, Message::Park(sender)).await?;
-    match tokio::time::timeout(Duration::from_millis(PARK_WAIT_MS), parked).await {
+    match sync::timeout(Duration::from_millis(PARK_WAIT_MS), parked).await {
         Ok(parked) => parked.map_err(|_| Error::OutcomeUnknown),
         Err(_) => Err(directory.overloaded(Full::Contended)),
     }

@@ -1,7 +1,6 @@
 //! Calendars and their free slots.
 
 use rkyv::rancor::Error as RkyvError;
-use tokio::sync::oneshot;
 
 use super::{Engine, Named, answers, refused};
 use crate::booking::calendar::{Live, Status};
@@ -15,6 +14,7 @@ use crate::request::{
     CalendarInfo, ChangeCalendar, ChangedCalendar, FindSlots, FoundSlots, ListCalendars, Outcome,
     Outside, OutsideId,
 };
+use crate::runtime::sync::oneshot;
 use crate::runtime::{Busy, Message, Permit, Prepared, Share, Verdict, Work, key_of};
 
 const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;

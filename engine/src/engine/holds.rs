@@ -10,6 +10,7 @@ use crate::journal::Remembered;
 use crate::limits::CLAIM_WAITS_MAX;
 use crate::metrics::Asked;
 use crate::request::{Appointment, Hold, HoldSlot, HoldStatus, OfHold, Outcome};
+use crate::runtime::sync::yield_now;
 use crate::runtime::{
     BookingRow, BookingState, Busy, Claim, Entry, Permit, Reservation, Share, SlotClaim, Verdict,
     View, Work, expire, guard_keys, key_of, lane_hint,
@@ -107,7 +108,7 @@ impl Engine {
                     queue.durable(queue.last_submitted()).await?;
                     // What is durable is in the index a moment before; what is claimed meanwhile
                     // needs its turn.
-                    tokio::task::yield_now().await;
+                    yield_now().await;
                     settled = Some(hold);
                 }
             }

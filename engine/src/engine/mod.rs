@@ -1,10 +1,7 @@
 //! The one public handle: [`Engine`].
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use tokio::sync::{oneshot, watch};
 
 use crate::booking::{Event, Rejection};
 use crate::error::{Answer, Error};
@@ -13,6 +10,7 @@ use crate::journal::{self, Remembered, Sequence};
 use crate::limits::CLAIM_WAITS_MAX;
 use crate::metrics::{Asked, Full, Metrics};
 use crate::planted::{self, Bug};
+use crate::runtime::sync::{self, AsyncMutex, Ordering, oneshot, watch};
 use crate::runtime::{
     Busy, Claim, Directory, Fault, Feed, Order, Permit, Shared, Verdict, Work, command_hash, flush,
 };
@@ -76,7 +74,7 @@ struct Inner {
     directory: Arc<Directory>,
     stop: watch::Sender<bool>,
     /// Ends when the committer has given the journal back.
-    committer: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
+    committer: AsyncMutex<Option<oneshot::Receiver<()>>>,
     replayed: u64,
 }
 
@@ -114,6 +112,12 @@ impl Engine {
 
     fn directory(&self) -> &Arc<Directory> {
         &self.inner.directory
+    }
+
+    /// What models look into.
+    #[cfg(all(test, creneau_shuttle))]
+    pub(crate) fn parts(&self) -> (&Arc<Shared>, &Arc<Directory>) {
+        (self.shared(), self.directory())
     }
 
     /// The instant that counts.
@@ -213,10 +217,10 @@ impl Engine {
         shared.closing.store(true, Ordering::Release);
         let idle = async {
             while 0 < shared.admission.under_way() {
-                tokio::time::sleep(Duration::from_millis(SHUTDOWN_LOOK_MS)).await;
+                sync::sleep(Duration::from_millis(SHUTDOWN_LOOK_MS)).await;
             }
         };
-        let _ = tokio::time::timeout(SHUTDOWN_WAIT, idle).await;
+        let _ = sync::timeout(SHUTDOWN_WAIT, idle).await;
         self.inner.stop.send_replace(true);
         for entry in self.directory().all() {
             self.directory().retire(&entry).await;

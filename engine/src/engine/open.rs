@@ -1,9 +1,6 @@
 //! Opening an engine: storage, recovery, and the parts that run by themselves.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-
-use tokio::sync::{oneshot, watch};
 
 use super::{Engine, Inner};
 #[cfg(feature = "rocksdb")]
@@ -18,6 +15,7 @@ use crate::metrics::Meters;
 use crate::opening::Opening;
 use crate::planted::{self, Bug};
 use crate::recovery::{Recovered, recover};
+use crate::runtime::sync::{self, AsyncMutex, AtomicBool, AtomicU64, oneshot, watch};
 use crate::runtime::{
     Admission, Behind, Claims, CommitQueue, Committer, Deadlines, Directory, Index, Shared, Upkeep,
     guard_keys, is_lock_free,
@@ -136,7 +134,7 @@ impl Engine {
             stop: stop.subscribe(),
         };
         upkeep.start();
-        let committer = tokio::sync::Mutex::new(Some(committer));
+        let committer = AsyncMutex::new(Some(committer));
         let replayed = recovered.replayed;
         Ok(Self { inner: Arc::new(Inner { shared, directory, stop, committer, replayed }) })
     }
@@ -269,7 +267,7 @@ fn start_committer(committer: Committer, blocks: bool) -> Result<oneshot::Receiv
         let started = thread.spawn(move || runtime.block_on(run));
         started.map_err(|error| Error::Start(error.to_string()))?;
     } else {
-        tokio::spawn(run);
+        sync::spawn(run);
     }
     Ok(ended)
 }

@@ -5,8 +5,8 @@
 //! fill only their share; confirms and everything else have the rest to themselves.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::sync::{AtomicUsize, Ordering};
 use crate::metrics::Full;
 use crate::planted::{self, Bug};
 

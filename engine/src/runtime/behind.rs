@@ -3,11 +3,9 @@
 //! Only what is durable in the journal is put here, so the store never runs ahead of it. A crash
 //! loses at most what the journal brings back.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
-use crossbeam_skiplist::SkipMap;
-
+use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, RowMap};
 use crate::planted::{self, Bug};
 use crate::storage::{Mutation, Row, Store, StoreError, Table};
 
@@ -31,14 +29,15 @@ fn locked(row: &Waiting) -> MutexGuard<'_, Pending> {
 /// A store, and the rows that it does not have yet.
 pub(crate) struct Behind {
     store: Arc<dyn Store>,
-    pending: SkipMap<Key, Waiting>,
+    pending: RowMap<Key, Waiting>,
     stamps: AtomicU64,
     flushing: Mutex<()>,
 }
 
 impl Behind {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, pending: SkipMap::new(), stamps: AtomicU64::new(0), flushing: Mutex::new(()) }
+        let (pending, flushing) = (RowMap::default(), Mutex::new(()));
+        Self { store, pending, stamps: AtomicU64::new(0), flushing }
     }
 
     /// Puts or removes a row. It is seen at once.

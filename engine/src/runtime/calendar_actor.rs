@@ -1,15 +1,10 @@
-//! The actor of a calendar: a mailbox in front of a [`Desk`], and nothing more.
-
-use std::sync::{Arc, Weak};
-
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::sync::oneshot;
+//! The actor of a calendar: what it is told, and how its [`Desk`] does it. Its mailbox is in
+//! [`mailbox`](super::mailbox).
 
 use super::admission::Permit;
 use super::desk::{Desk, Order, Verdict};
-use super::directory::Directory;
+use super::sync::oneshot;
 use crate::booking::calendar::Live;
-use crate::error::Error;
 
 /// What a calendar's actor can be told. Who sends one holds a permit, or waits for nothing.
 pub(crate) enum Message {
@@ -54,86 +49,28 @@ impl Drop for Parked {
     }
 }
 
-struct CalendarActor;
-
-impl Actor for CalendarActor {
-    type Msg = Message;
-    type State = Option<Box<Desk>>;
-    type Arguments = Box<Desk>;
-
-    async fn pre_start(
-        &self,
-        _: ActorRef<Message>,
-        desk: Box<Desk>,
-    ) -> Result<Self::State, ActorProcessingErr> {
-        Ok(Some(desk))
-    }
-
-    async fn handle(
-        &self,
-        _: ActorRef<Message>,
-        message: Message,
-        state: &mut Self::State,
-    ) -> Result<(), ActorProcessingErr> {
-        let Some(mut desk) = state.take() else { return Err("the desk was lost".into()) };
-        match message {
-            Message::Take(order) => desk.take(*order),
-            Message::Expire(permit, reply) => desk.expire(permit, reply),
-            Message::Refresh(permit, done) => desk.refresh(permit, done),
-            Message::Outside(permit, reply) => desk.outside(permit, reply),
-            Message::Checkpoint => desk.checkpoint(),
-            Message::Keep(kept) => desk.keep_and_tell(kept),
-            Message::Park(parked) => {
-                let (back, returned) = oneshot::channel();
-                // If nobody takes it, dropping it gives it back at once.
-                drop(parked.send(Parked { desk: Some(desk), back: Some(back) }));
-                desk = returned.await?;
-            }
+/// Has a desk do what a message asks; gives it back once the next may come.
+///
+/// # Errors
+///
+/// When the desk was lost while others worked at it.
+pub(super) async fn serve(
+    mut desk: Box<Desk>,
+    message: Message,
+) -> Result<Box<Desk>, oneshot::error::RecvError> {
+    match message {
+        Message::Take(order) => desk.take(*order),
+        Message::Expire(permit, reply) => desk.expire(permit, reply),
+        Message::Refresh(permit, done) => desk.refresh(permit, done),
+        Message::Outside(permit, reply) => desk.outside(permit, reply),
+        Message::Checkpoint => desk.checkpoint(),
+        Message::Keep(kept) => desk.keep_and_tell(kept),
+        Message::Park(parked) => {
+            let (back, returned) = oneshot::channel();
+            // If nobody takes it, dropping it gives it back at once.
+            drop(parked.send(Parked { desk: Some(desk), back: Some(back) }));
+            desk = returned.await?;
         }
-        *state = Some(desk);
-        Ok(())
     }
-}
-
-/// Starts the actor of a calendar.
-pub(crate) async fn spawn(desk: Desk, supervisor: ActorCell) -> Result<ActorRef<Message>, Error> {
-    let spawned = Actor::spawn_linked(None, CalendarActor, Box::new(desk), supervisor).await;
-    spawned.map(|(actor, _)| actor).map_err(|error| Error::Start(error.to_string()))
-}
-
-/// Tells the directory of actors that failed.
-struct Supervisor;
-
-impl Actor for Supervisor {
-    type Msg = ();
-    type State = Weak<Directory>;
-    type Arguments = Weak<Directory>;
-
-    async fn pre_start(
-        &self,
-        _: ActorRef<()>,
-        directory: Weak<Directory>,
-    ) -> Result<Self::State, ActorProcessingErr> {
-        Ok(directory)
-    }
-
-    async fn handle_supervisor_evt(
-        &self,
-        _: ActorRef<()>,
-        event: SupervisionEvent,
-        directory: &mut Self::State,
-    ) -> Result<(), ActorProcessingErr> {
-        if let (SupervisionEvent::ActorFailed(actor, _), Some(directory)) =
-            (event, directory.upgrade())
-        {
-            directory.failed(actor.get_id());
-        }
-        Ok(())
-    }
-}
-
-/// Starts the supervisor of all calendars.
-pub(crate) async fn spawn_supervisor(directory: &Arc<Directory>) -> Result<ActorCell, Error> {
-    let spawned = Actor::spawn(None, Supervisor, Arc::downgrade(directory)).await;
-    spawned.map(|(actor, _)| actor.get_cell()).map_err(|error| Error::Start(error.to_string()))
+    Ok(desk)
 }

@@ -4,40 +4,12 @@
 //! pending while its request is; a person guard is kept by the hold that it let through. Dropping
 //! a pending claim gives the key back and wakes who waits for it.
 
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
-use tokio::sync::watch;
-
+use super::key_map::{Entry, KeyMap};
+use super::sync::watch;
 use crate::ids::HoldId;
 use crate::planted::{self, Bug};
-
-/// A hasher for keys that are random or hashes already. It has no seed, so that a simulation
-/// repeats itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0.rotate_left(8) ^ u64::from(*byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        let (low, high) = (key & u128::from(u64::MAX), key >> 64);
-        self.0 ^= u64::try_from(low ^ high).unwrap_or(0);
-    }
-}
-
-/// A map by keys that are random or hashes already.
-pub(crate) type KeyMap<K, V> = DashMap<K, V, BuildHasherDefault<KeyHasher>>;
 
 /// A key of 128 bits from parts of any length.
 pub(crate) fn key_of(parts: &[&[u8]]) -> u128 {
@@ -115,6 +87,12 @@ impl Claims {
             Holder::Pending(ended) => Busy::Pending(Waiting(ended.clone())),
             Holder::Kept(hold) => Busy::Kept(*hold),
         })
+    }
+
+    /// How many keys someone has.
+    #[cfg(all(test, creneau_shuttle))]
+    pub(crate) fn count(&self) -> usize {
+        self.holders.iter().count()
     }
 
     /// Has `hold` keep `key`, unless someone has it: what recovery found.

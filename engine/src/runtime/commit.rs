@@ -7,20 +7,17 @@
 //! The first failure ends it all: what is under way is answered [`Fault::OutcomeUnknown`], what
 //! comes later [`Fault::Failed`], and nothing is tried again.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
-
+use super::sync::{AtomicI64, Mutex, MutexGuard, Notify, Ordering, watch};
 use crate::booking::Event;
 use crate::journal::frame;
 use crate::journal::{Entry, Journal, Remembered, Sequence, Tail};
 use crate::limits::{COMMIT_BYTES_MAX, ENTRIES_PER_COMMIT_MAX};
 use crate::metrics::Meters;
 use crate::planted::{self, Bug};
-use crate::time::Clock;
+use crate::time::{Clock, Instant};
 
 /// Why a submission has no durable outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,9 @@
 //! would only delay that until someone asks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
-use tokio::sync::Notify;
-
+use super::sync::{self, Mutex, Notify};
 use crate::ids::CalendarId;
 use crate::planted::{self, Bug};
 use crate::time::{Clock, Timestamp};
@@ -65,10 +64,10 @@ impl Deadlines {
                 Some(next) => {
                     let wait = clock.until(next);
                     // In order, so that a simulation repeats itself.
-                    tokio::select! {
+                    sync::select! {
                         biased;
                         () = self.earlier.notified() => {}
-                        () = tokio::time::sleep(wait) => {}
+                        () = sync::sleep(wait) => {}
                     }
                 }
             }

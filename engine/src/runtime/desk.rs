@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use super::admission::Permit;
 use super::claims::Claim;
 use super::commit::{Done, Fault, Prepared};
@@ -16,6 +14,7 @@ use super::index::SnapshotRow;
 use super::reservation::{Reservation, SlotClaim};
 use super::shared::Shared;
 use super::slot_table::Bits;
+use super::sync::oneshot;
 use super::view::View;
 use crate::booking::calendar::Live;
 use crate::booking::decide::decide_move;

@@ -6,19 +6,20 @@
 //!
 //! A calendar that is not in the directory is asleep: its last snapshot in the index is complete.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-
-use ractor::{ActorCell, ActorId, ActorRef};
-use tokio::sync::oneshot;
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use super::admission::{Admission, Permit, Share};
-use super::calendar_actor::{self, Message};
-use super::claims::KeyMap;
+use super::calendar_actor::Message;
 use super::desk::Desk;
 use super::index::SnapshotRow;
+use super::key_map::KeyMap;
+use super::mailbox::{self, Mailbox, MailboxId, Supervisor};
 use super::reservation::guard_keys;
 use super::shared::Shared;
+use super::sync::{
+    AsyncMutex, AtomicBool, AtomicI64, AtomicU32, AtomicU64, Mutex, Ordering, RwLock, oneshot,
+    spawn,
+};
 use super::view::View;
 use crate::booking::calendar::{Calendar, Live, Status};
 use crate::error::Error;
@@ -36,7 +37,7 @@ const REBUILD_BYTES: usize = 4 << 20;
 #[derive(Clone)]
 enum Occupant {
     Asleep,
-    Awake(ActorRef<Message>),
+    Awake(Mailbox),
     /// The entry has left the directory.
     Gone,
     /// It failed too often.
@@ -79,7 +80,7 @@ pub(crate) struct Entry {
     view: RwLock<Option<Arc<View>>>,
     occupant: RwLock<Occupant>,
     /// Held while the occupant changes.
-    door: tokio::sync::Mutex<()>,
+    door: AsyncMutex<()>,
     dirty: Mutex<Dirty>,
     /// How often something was about to be written.
     writes: AtomicU64,
@@ -101,7 +102,7 @@ impl Entry {
             admission: Admission::new(config.calendar_holds_max, config.calendar_requests_max),
             view: RwLock::new(None),
             occupant: RwLock::new(Occupant::Asleep),
-            door: tokio::sync::Mutex::new(()),
+            door: AsyncMutex::new(()),
             dirty: Mutex::default(),
             writes: AtomicU64::new(0),
             panics: AtomicU32::new(0),
@@ -196,8 +197,8 @@ impl Entry {
 pub(crate) struct Directory {
     shared: Arc<Shared>,
     entries: KeyMap<CalendarId, Arc<Entry>>,
-    actors: KeyMap<ActorId, CalendarId>,
-    supervisor: OnceLock<ActorCell>,
+    actors: KeyMap<MailboxId, CalendarId>,
+    supervisor: OnceLock<Supervisor>,
 }
 
 impl Directory {
@@ -209,7 +210,7 @@ impl Directory {
             actors: KeyMap::default(),
             supervisor: OnceLock::new(),
         });
-        let supervisor = calendar_actor::spawn_supervisor(&directory).await?;
+        let supervisor = mailbox::spawn_supervisor(&directory).await?;
         let _ = directory.supervisor.set(supervisor);
         Ok(directory)
     }
@@ -345,7 +346,7 @@ impl Directory {
         }
     }
 
-    async fn wake(&self, entry: &Arc<Entry>) -> Result<ActorRef<Message>, Error> {
+    async fn wake(&self, entry: &Arc<Entry>) -> Result<Mailbox, Error> {
         let _door = entry.door.lock().await;
         match entry.occupant() {
             Occupant::Awake(actor) => return Ok(actor),
@@ -364,7 +365,7 @@ impl Directory {
         entry.set_view(Some(view.clone()));
         let desk = Desk::new(self.shared.clone(), entry.clone(), calendar, view, sequence);
         let supervisor = self.supervisor.get().ok_or(Error::Closed)?;
-        let actor = calendar_actor::spawn(desk, supervisor.clone()).await?;
+        let actor = mailbox::spawn(desk, supervisor).await?;
         self.actors.insert(actor.get_id(), entry.id);
         entry.complete.store(true, Ordering::Release);
         entry.set_occupant(Occupant::Awake(actor.clone()));
@@ -446,14 +447,14 @@ impl Directory {
                 let _ = actor.send_message(Message::Checkpoint);
             }
             Occupant::Asleep => {
-                tokio::spawn(async move {
+                spawn(async move {
                     if let Ok((entry, _permit)) = directory.admit(entry.id, Share::Engine) {
                         let _ = directory.send(&entry, Message::Checkpoint).await;
                     }
                 });
             }
             Occupant::Quarantined => {
-                tokio::spawn(async move { directory.keep_from_journal(&entry).await });
+                spawn(async move { directory.keep_from_journal(&entry).await });
             }
             Occupant::Gone => {}
         }
@@ -509,7 +510,7 @@ impl Directory {
     }
 
     /// Takes note that an actor failed: what it had in memory is lost, what is durable is not.
-    pub(crate) fn failed(&self, actor: ActorId) {
+    pub(crate) fn failed(&self, actor: MailboxId) {
         let Some((_, id)) = self.actors.remove(&actor) else { return };
         let Some(entry) = self.entries.get(&id).map(|entry| entry.clone()) else { return };
         entry.fail(&self.shared.meters);

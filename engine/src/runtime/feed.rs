@@ -6,9 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::commit::Progress;
+use super::sync::watch;
 use crate::booking::Event;
 use crate::error::Error;
 use crate::journal::{Entry, Frame, JournalReader, ReadError, Sequence};

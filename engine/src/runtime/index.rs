@@ -5,7 +5,7 @@
 //! answered. So whatever a person was just told is found here.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::PoisonError;
 
 use rkyv::rancor::Error as RkyvError;
 use rkyv::util::AlignedVec;
@@ -14,6 +14,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 use super::behind::Behind;
 use super::claims::key_of;
 use super::commit::Durable;
+use super::sync::RwLock;
 use crate::booking::calendar::CalendarSnapshot;
 use crate::booking::{Booking, Definition, Event, Guard};
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};

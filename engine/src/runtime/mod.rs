@@ -5,12 +5,13 @@
 //! - [`admission`]: how many may be under way.
 //! - [`slot_word`], [`slot_table`], [`view`]: what is free, without asking.
 //! - [`claims`], [`reservation`]: what a request has won before it asks.
-//! - [`directory`]: calendars awake and asleep; [`calendar_actor`]: their mailboxes.
+//! - [`directory`]: calendars awake and asleep; [`mailbox`], [`calendar_actor`]: how they are told.
 //! - [`desk`]: what a calendar does with a request.
 //! - [`commit`]: how entries become durable, and callers are answered.
 //! - [`index`] over [`behind`]: what is found without asking a calendar.
 //! - [`deadlines`], [`upkeep`]: what happens by itself.
 //! - [`feed`]: what others follow.
+//! - [`sync`], [`key_map`]: what all of it shares, and what stands for it in models.
 
 mod admission;
 mod behind;
@@ -22,10 +23,17 @@ mod desk;
 mod directory;
 mod feed;
 mod index;
+mod key_map;
+#[cfg(not(creneau_shuttle))]
+mod mailbox;
+#[cfg(creneau_shuttle)]
+#[path = "mailbox_shuttle.rs"]
+mod mailbox;
 mod reservation;
 mod shared;
 mod slot_table;
 mod slot_word;
+pub(crate) mod sync;
 mod upkeep;
 mod view;
 

@@ -89,3 +89,7 @@ pub(crate) fn guard_keys(guards: &[Guard], calendar: CalendarId, person: &Person
     keys.dedup();
     keys
 }
+
+#[cfg(all(test, creneau_loom))]
+#[path = "reservation_models.rs"]
+mod models;

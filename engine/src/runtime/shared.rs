@@ -1,7 +1,6 @@
 //! What every part of a running engine has in common.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::admission::Admission;
 use super::claims::Claims;
@@ -9,6 +8,7 @@ use super::commit::{CommitQueue, Fault};
 use super::deadlines::Deadlines;
 use super::index::Index;
 use super::reservation::guard_key;
+use super::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::booking::Guard;
 use crate::config::Config;
 use crate::error::Error;

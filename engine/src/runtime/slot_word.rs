@@ -20,18 +20,21 @@
 
 use crate::planted::{self, Bug};
 
-#[cfg(not(creneau_loom))]
+#[cfg(not(any(creneau_loom, creneau_shuttle)))]
 use portable_atomic::{AtomicU128, Ordering};
 
 #[cfg(creneau_loom)]
 use loom::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(creneau_shuttle)]
+use super::sync::{AtomicU64, Ordering};
+
 /// The word of this build.
-#[cfg(not(creneau_loom))]
+#[cfg(not(any(creneau_loom, creneau_shuttle)))]
 pub(crate) type NativeWord = AtomicU128;
 
-/// The word of this build: `loom` knows no wider one.
-#[cfg(creneau_loom)]
+/// The word of this build: `loom` and `shuttle` know no wider one.
+#[cfg(any(creneau_loom, creneau_shuttle))]
 pub(crate) type NativeWord = AtomicU64;
 
 /// A slot word, of whichever width. Masks are 128 bits; a narrower word uses the low ones.
@@ -96,26 +99,26 @@ macro_rules! slot_word {
     };
 }
 
-#[cfg(not(creneau_loom))]
+#[cfg(not(any(creneau_loom, creneau_shuttle)))]
 slot_word!(AtomicU128, u128, std::convert::identity);
 
-#[cfg(creneau_loom)]
+#[cfg(any(creneau_loom, creneau_shuttle))]
 slot_word!(AtomicU64, u64, low_bits);
 
 /// A table of narrow words never makes a mask with high bits.
-#[cfg(creneau_loom)]
+#[cfg(any(creneau_loom, creneau_shuttle))]
 fn low_bits(mask: u128) -> u64 {
     u64::try_from(mask & u128::from(u64::MAX)).unwrap_or(0)
 }
 
 /// Whether this machine claims a word by one instruction.
-#[cfg(not(creneau_loom))]
+#[cfg(not(any(creneau_loom, creneau_shuttle)))]
 pub(crate) fn is_lock_free() -> bool {
     AtomicU128::is_lock_free()
 }
 
 /// Whether this machine claims a word by one instruction.
-#[cfg(creneau_loom)]
+#[cfg(any(creneau_loom, creneau_shuttle))]
 pub(crate) fn is_lock_free() -> bool {
     true
 }

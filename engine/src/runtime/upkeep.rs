@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
-
 use super::admission::Share;
 use super::calendar_actor::Message;
 use super::commit::{Fault, StopsOnPanic};
 use super::directory::Directory;
 use super::shared::Shared;
+use super::sync::{self, oneshot, watch};
 use crate::error::Error;
 use crate::ids::CalendarId;
 use crate::journal::Sequence;
@@ -62,7 +61,7 @@ impl Upkeep {
         let Self { shared, directory, wall, stop } = self;
         let queue = shared.queue.clone();
         let run = |work: Pin<Box<dyn Future<Output = ()> + Send>>| {
-            tokio::spawn(until(stop.clone(), StopsOnPanic(queue.clone()), work));
+            sync::spawn(until(stop.clone(), StopsOnPanic(queue.clone()), work));
         };
         run(Box::pin(end_holds(shared.clone(), directory.clone())));
         run(Box::pin(write_behind(shared.clone(), directory)));
@@ -75,7 +74,7 @@ async fn until(
     _stops: StopsOnPanic,
     work: impl Future<Output = ()>,
 ) {
-    tokio::select! {
+    sync::select! {
         biased;
         _ = stop.wait_for(|stopped| *stopped) => {}
         () = work => {}
@@ -89,7 +88,7 @@ async fn end_holds(shared: Arc<Shared>, directory: Arc<Directory>) {
         for some in due.chunks(EXPIRIES_AT_ONCE) {
             let expiries: Vec<_> = some
                 .iter()
-                .map(|id| (*id, tokio::spawn(expire(directory.clone(), *id, Share::Engine))))
+                .map(|id| (*id, sync::spawn(expire(directory.clone(), *id, Share::Engine))))
                 .collect();
             for (id, expiry) in expiries {
                 if !matches!(expiry.await, Ok(Ok(()))) && shared.check().is_ok() {
@@ -121,7 +120,7 @@ pub(crate) async fn expire(
 async fn write_behind(shared: Arc<Shared>, directory: Arc<Directory>) {
     let mut written = (0, 0);
     for round in 1u64.. {
-        tokio::time::sleep(Duration::from_millis(ROUND_MS)).await;
+        sync::sleep(Duration::from_millis(ROUND_MS)).await;
         match flush(&shared, &directory, written).await {
             Ok(progress) => {
                 written = progress;
@@ -189,7 +188,7 @@ fn keep_oldest(shared: &Shared, directory: &Arc<Directory>) {
 async fn watch_over(shared: Arc<Shared>, wall: Arc<dyn WallClock>) {
     let mut apart = 0;
     loop {
-        tokio::time::sleep(Duration::from_millis(ROUND_MS * ROUNDS_PER_LOOK)).await;
+        sync::sleep(Duration::from_millis(ROUND_MS * ROUNDS_PER_LOOK)).await;
         let hangs = shared.queue.writing_for(&shared.clock);
         let hangs = hangs.filter(|_| !planted::is(Bug::HangIgnored));
         if hangs.is_some_and(|hangs| shared.config.write_timeout < hangs) {

@@ -5,9 +5,9 @@
 //! names the view that it was made in.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::slot_table::{Bits, SlotTable};
+use super::sync::{AtomicI64, Ordering};
 use crate::booking::{Calendar, Schedule, Slot, Span, Step, StepRange, schedule};
 use crate::ids::{CalendarId, ReasonId};
 use crate::journal::Sequence;
