@@ -166,20 +166,30 @@ fn has_been(known: &Known, told: &Appointment) -> bool {
 }
 
 /// Whether an entry is what a request was told that it has brought about.
-pub(super) fn brought_about(named: &Named, ask: &Ask, told: &Told) -> bool {
-    named.events.iter().any(|event| match (told, ask) {
-        (Told::Calendar(info), _) => event.calendar() == info.id,
-        (Told::Hold(outcome), _) => event.booking().is_some_and(|it| it.id == outcome.value.id),
-        (Told::Appointment(outcome), _) => event.booking().is_some_and(|it| {
-            it.id == outcome.value.id.into()
-                && it.span.start == outcome.value.start
-                && it.calendar == outcome.value.calendar
-        }),
-        (Told::Released, Ask::Release(asked)) => {
-            matches!(event, Event::Released { .. })
-                && event.booking().is_some_and(|it| it.id == asked.hold)
+fn brought_about(named: &Named, ask: &Ask, told: &Told) -> bool {
+    named.events.iter().any(|event| match (event, ask, told) {
+        (Event::CalendarCreated { calendar, .. }, Ask::Create(..), Told::Calendar(info)) => {
+            *calendar == info.id && info.version == 1
         }
-        (Told::Released, _) => false,
+        (
+            Event::CalendarChanged { calendar, version, .. },
+            Ask::Change(_),
+            Told::Calendar(info),
+        ) => (*calendar, *version) == (info.id, info.version),
+        (Event::Held { booking, .. }, Ask::Hold(_), Told::Hold(outcome)) => {
+            booking.id == outcome.value.id
+        }
+        (Event::Confirmed { booking, .. }, Ask::Confirm(_), Told::Appointment(outcome))
+        | (Event::Cancelled { booking, .. }, Ask::Cancel(_), Told::Appointment(outcome))
+        | (Event::Moved { booking, .. }, Ask::Move(_), Told::Appointment(outcome)) => {
+            booking.id == outcome.value.id.into()
+                && booking.span.start == outcome.value.start
+                && booking.calendar == outcome.value.calendar
+        }
+        (Event::Released { booking, .. }, Ask::Release(asked), Told::Released) => {
+            booking.id == asked.hold
+        }
+        _ => false,
     })
 }
 
@@ -193,12 +203,13 @@ fn under_its_name(
     let entries = model.commands.get(name).map(Vec::as_slice).unwrap_or_default();
     let says = |named: &Named| brought_about(named, &record.ask, told);
     // A release of what had ended, and a change that changed nothing, leave no trace; the name
-    // may have been another command's that was forgotten by then, or have become one's later.
+    // may have been another command's that was forgotten by then, or have become one's later: also
+    // before the answer, which waited for what it rests on.
     let traceless = matches!(record.ask, Ask::Release(_) | Ask::Change(_));
     let is_another = |named: &Named| {
         let at = named.events.first().map(Event::at);
         at.is_some_and(|at| {
-            at.plus_ms(COMMAND_REMEMBERED_MS) <= record.told_at || record.told_at <= at
+            at.plus_ms(COMMAND_REMEMBERED_MS) <= record.told_at || record.asked_at <= at
         })
     };
     if entries.iter().any(says) || (traceless && entries.iter().all(is_another)) {
