@@ -51,7 +51,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate soak small-worlds crashes fuzz planted schemathesis compare-wrk lint doc \
+.PHONY: help setup demo build test bench simulate soak small-worlds crashes overload hostile fuzz planted schemathesis compare-wrk lint doc \
 	fmt clippy test-core test-all doc-check test-loom test-sim test-fuzz test-bench
 
 help: ## List the targets.
@@ -94,6 +94,14 @@ small-worlds: setup ## Search small worlds exhaustively, up to LENGTH=5 acts.
 crashes: setup ## Crash a release server: KILLS= POWER= SYNCS= FULL= HUNG= FLIPS= SEED= ARGS="--dir ... --keep-going". Needs FUSE and root.
 	@$(env) cargo build --release --workspace $(faults) $(LOCKED) --bin creneau --bin creneau-crash
 	@$(env) exec "$$CARGO_TARGET_DIR/release/creneau-crash" --kills $(KILLS) --power-losses $(POWER) --failed-syncs $(SYNCS) --full-disks $(FULL) --hung-syncs $(HUNG) --flipped-bytes $(FLIPS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+overload: setup ## Find what a release server carries, and let ten times that come for MINUTES=5. ARGS="--factor 20 --json FILE".
+	@$(env) cargo build --release --workspace $(faults) $(LOCKED) --bin creneau --bin creneau-loadgen
+	@$(env) exec "$$CARGO_TARGET_DIR/release/creneau-loadgen" overload loadgen/scenarios/overload.toml --minutes $(if $(filter command% environment%,$(origin MINUTES)),$(MINUTES),5) $(ARGS)
+
+hostile: setup ## Hostile clients against a release server, with live patients beside them. ARGS="--frames 1000000".
+	@$(env) cargo build --release --workspace $(faults) $(LOCKED) --bin creneau --bin creneau-loadgen
+	@$(env) exec "$$CARGO_TARGET_DIR/release/creneau-loadgen" hostile loadgen/scenarios/hostile.toml $(ARGS)
 
 fuzz: setup ## Run a fuzz target on stable: TARGET=request SECONDS=60. What is of interest is kept in fuzz/corpus.
 	@$(env) $(fuzzer) cargo build --release --manifest-path fuzz/Cargo.toml --features libfuzzer $(LOCKED) --bin $(TARGET)
