@@ -16,6 +16,7 @@ LENGTH ?= 5
 # Of `make shuttle`: schedules of each model. BUG=NAME plants a bug, which it must find.
 ITERATIONS ?= 100000
 BUG ?=
+TARGET ?= request
 # Of `make crashes`. About 2 seconds each; a hung sync takes 15, a flipped byte half a one.
 KILLS ?= 100
 POWER ?= 100
@@ -40,6 +41,8 @@ shuttle = RUSTFLAGS="--cfg creneau_shuttle" CARGO_TARGET_DIR="$$CARGO_TARGET_DIR
 sim = RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/sim" $(quick)
 run-simulate = cargo run --release -p creneau --no-default-features --features testing $(LOCKED) --example simulate --
 fuzz = CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/fuzz"
+# What cargo-fuzz passes, less what only nightly has: no sanitizer, and the libraries of stable.
+fuzzer = CARGO_TARGET_DIR="$$CARGO_TARGET_DIR/fuzzer" $(quick) RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions"
 
 # $(call step,NAME,COMMAND): says the time since make started, the name and the command; runs it.
 # No comma and no single quote in a command.
@@ -52,8 +55,9 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate soak small-worlds shuttle crashes planted schemathesis compare-wrk \
-	lint doc fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz test-bench
+.PHONY: help setup demo build test bench simulate soak small-worlds shuttle crashes overload hostile fuzz planted \
+	schemathesis compare-wrk lint doc fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz \
+	test-bench
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -98,6 +102,21 @@ shuttle: setup ## Interleavings around the actor under fresh schedules: ITERATIO
 crashes: setup ## Crash a release server: KILLS= POWER= SYNCS= FULL= HUNG= FLIPS= SEED= ARGS="--dir ... --keep-going". Needs FUSE and root.
 	@$(env) cargo build --release --workspace $(faults) $(LOCKED) --bin creneau --bin creneau-crash
 	@$(env) exec "$$CARGO_TARGET_DIR/release/creneau-crash" --kills $(KILLS) --power-losses $(POWER) --failed-syncs $(SYNCS) --full-disks $(FULL) --hung-syncs $(HUNG) --flipped-bytes $(FLIPS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+overload: setup ## Find what a release server carries, and let ten times that come for MINUTES=5. ARGS="--factor 20 --json FILE".
+	@$(env) cargo build --release --workspace $(faults) $(LOCKED) --bin creneau --bin creneau-loadgen
+	@$(env) exec "$$CARGO_TARGET_DIR/release/creneau-loadgen" overload loadgen/scenarios/overload.toml --minutes $(if $(filter command% environment%,$(origin MINUTES)),$(MINUTES),5) $(ARGS)
+
+hostile: setup ## Hostile clients against a release server, with live patients beside them. ARGS="--frames 1000000".
+	@$(env) cargo build --release --workspace $(faults) $(LOCKED) --bin creneau --bin creneau-loadgen
+	@$(env) exec "$$CARGO_TARGET_DIR/release/creneau-loadgen" hostile loadgen/scenarios/hostile.toml $(ARGS)
+
+fuzz: setup ## Run a fuzz target on stable: TARGET=request SECONDS=60. What is of interest is kept in fuzz/corpus.
+	@$(env) $(fuzzer) cargo build --release --manifest-path fuzz/Cargo.toml --features libfuzzer $(LOCKED) --bin $(TARGET)
+	@$(env) found=$$(mktemp -d) && fuzzer="$$CARGO_TARGET_DIR/fuzzer/release/$(TARGET)" && mkdir -p fuzz/corpus/$(TARGET) fuzz/artifacts \
+		&& "$$fuzzer" -max_total_time=$(or $(SECONDS),60) -timeout=20 -max_len=4096 -artifact_prefix=fuzz/artifacts/ -print_final_stats=1 $(ARGS) "$$found" fuzz/corpus/$(TARGET) fuzz/seeds/$(TARGET) \
+		&& kept=$$(mktemp -d) && "$$fuzzer" -merge=1 "$$kept" fuzz/corpus/$(TARGET) "$$found" \
+		&& rm -r fuzz/corpus/$(TARGET) "$$found" && mv "$$kept" fuzz/corpus/$(TARGET) && chmod 755 fuzz/corpus/$(TARGET)
 
 lint: fmt clippy ## Formatting and clippy.
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use creneau_fuzz::{Met, commands, entry, import};
+use creneau_fuzz::{Met, commands, entry, import, request, settings};
 
 /// Bytes of an input without a plan.
 const BYTES_MAX: u64 = 512;
@@ -56,7 +56,11 @@ impl Dice {
 }
 
 fn seeds(of: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(of);
+    files_of("seeds", of)
+}
+
+fn files_of(kind: &str, of: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(kind).join(of);
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let mut files: Vec<_> = files.collect();
     files.sort();
@@ -124,4 +128,72 @@ fn commands_hold() {
     let met = run("commands", commands, 3_000, &modes, 3_000);
     assert_met(&met, 100, OUTCOMES);
     assert_met(&met, 100, OTHERS);
+}
+
+#[test]
+fn request_holds() {
+    const CODES: &str = "done, invalid_request, slot_taken, patient_has_hold, \
+        outside_openings, version_required, version_mismatch";
+    let met = run_seeds("request", request);
+    assert_met(&met, 1, CODES);
+    assert_met(&met, 1, "refused without a word, feed");
+    let met = run("request", request, 600, b"cbqG", 400);
+    assert_met(&met, 50, "done, invalid_request, answers whole, refused without a word");
+    assert_met(&met, 10, "slot_taken, hold_confirmed, hold_released, version_required");
+}
+
+#[test]
+fn settings_hold() {
+    let met = run_seeds("settings", settings);
+    assert_met(&met, 1, "settings read, setting refused, no settings");
+    let met = run("settings", settings, 3_000, b"#m", 500);
+    assert_met(&met, 20, "settings read, setting refused, no settings");
+}
+
+/// A check with its name.
+type Check = (&'static str, fn(&[u8]) -> Met);
+
+const CHECKS: [Check; 5] = [
+    ("commands", commands),
+    ("entry", entry),
+    ("import", import),
+    ("request", request),
+    ("settings", settings),
+];
+
+/// What was found to be of interest, kept small; see the README.
+#[test]
+fn the_corpus_holds() {
+    let mut kept = 0;
+    for (of, check) in CHECKS {
+        for input in files_of("corpus", of) {
+            check(&input);
+            kept += 1;
+        }
+    }
+    assert!(50 <= kept, "{kept} inputs");
+}
+
+/// Changes seeds, and keeps what meets things together that nothing before has met together.
+#[test]
+#[ignore = "it writes to fuzz/corpus"]
+fn keep_what_is_new() {
+    for (of, check) in CHECKS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(of);
+        std::fs::create_dir_all(&folder).unwrap();
+        let (seeds, mut dice) = (seeds(of), Dice(1));
+        let met = |input: &[u8]| {
+            let met = format!("{:?}", check(input));
+            met.chars().filter(|it| !it.is_ascii_digit()).collect::<String>()
+        };
+        let mut seen: std::collections::BTreeSet<_> = seeds.iter().map(|it| met(it)).collect();
+        let mut kept = 0;
+        for _ in 0..1_500 {
+            let input = dice.changed(&seeds);
+            if input.len() <= 1_024 && kept < 60 && seen.insert(met(&input)) {
+                std::fs::write(folder.join(format!("met-{kept:02}")), &input).unwrap();
+                kept += 1;
+            }
+        }
+    }
 }

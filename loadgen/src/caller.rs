@@ -13,6 +13,9 @@ const WAIT_FIRST_MS: u64 = 10;
 /// The longest wait, in milliseconds.
 const WAIT_LAST_MS: u64 = 500;
 
+/// How long who is turned away stays away, in milliseconds: what `Retry-After` says.
+const AWAY_MS: u64 = 1_000;
+
 /// How a call is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
@@ -31,6 +34,8 @@ pub(crate) struct Caller {
     pub(crate) clock: Clock,
     /// Microseconds for which an outcome that is not known is asked for.
     pub(crate) resolve_us: u64,
+    /// How often who is turned away asks again.
+    pub(crate) come_back: u32,
 }
 
 /// What became of a call.
@@ -53,7 +58,7 @@ impl Caller {
         intended_us: u64,
     ) -> Answered {
         let (call, until) = (ask.call(), self.clock.us().saturating_add(self.resolve_us));
-        let mut open = false;
+        let (mut open, mut come_back) = (false, self.come_back);
         if let (Manner::HangUp, Some(key)) = (manner, key) {
             self.driver.hang_up(ask, key).await;
             self.meter.lock().hung_up += 1;
@@ -64,13 +69,21 @@ impl Caller {
             let last_ns = self.clock.ns();
             let outcome = self.driver.send(ask, key).await;
             let unclear = matches!(outcome, Outcome::Unclear(_));
-            if unclear {
-                self.meter.unclear(call);
+            if let Outcome::Unclear(why) = &outcome {
+                self.meter.unclear(call, why);
             }
             // Being turned away says nothing about an earlier attempt.
             let turned_away =
                 matches!(&outcome, Outcome::Refused(refusal) if refusal.code == OVERLOADED);
             open |= unclear;
+            if turned_away {
+                self.meter.turned_away(call);
+            }
+            if turned_away && !open && 0 < come_back {
+                come_back -= 1;
+                pause(AWAY_MS).await;
+                continue;
+            }
             if !(unclear || open && turned_away) {
                 break (outcome, last_ns);
             }
@@ -84,10 +97,11 @@ impl Caller {
             pause(wait).await;
             wait = (wait * 2).min(WAIT_LAST_MS);
         };
-        let us = self.clock.us().saturating_sub(intended_us);
+        let now_us = self.clock.us();
+        let us = now_us.saturating_sub(intended_us);
         let (class, code) = class(&outcome);
         let repeat = manner == Manner::Again && class == Class::Ok;
-        self.meter.ended(call, if repeat { Class::Repeat } else { class }, us, code);
+        self.meter.ended(call, if repeat { Class::Repeat } else { class }, now_us, us, code);
         Answered { outcome, open, last_ns }
     }
 }

@@ -56,7 +56,8 @@ pub(crate) async fn gauge(driver: Driver, gauge: Gauge) -> Gauged {
     let Gauge { ask, connections, seconds } = gauge;
     let (meter, clock) = (Meter::default(), Clock::start());
     // An outcome that is not known is an error here, and not asked for again.
-    let caller = Arc::new(Caller { driver: Arc::new(driver), meter, clock, resolve_us: 0 });
+    let caller =
+        Arc::new(Caller { driver: Arc::new(driver), meter, clock, resolve_us: 0, come_back: 0 });
     let ask = Arc::new(ask);
     let until = clock.us() + seconds * 1_000_000;
     let mut callers = tokio::task::JoinSet::new();

@@ -14,6 +14,8 @@
 //!   legal order.
 //! - `meter`, `view`, `report`: what was measured, and how it is shown. `gauge`: one call over and
 //!   over, to hold the generator against others.
+//! - `overload`: many times what a server carries. `sampled`: what it takes of the machine.
+//! - `hostile`: clients who mean harm, with patients beside them.
 //! - `faults`, `crash` (feature `faults`): a disk that fails, and the campaign that crashes a
 //!   server over it again and again.
 //! - `clock`, `dice`, `say`: time, chance and output, each in one place.
@@ -33,11 +35,14 @@ mod driver;
 mod faults;
 mod gauge;
 mod history;
+mod hostile;
 mod ledger;
 mod meter;
+mod overload;
 mod patient;
 mod report;
 mod run;
+mod sampled;
 mod say;
 mod scenario;
 mod spawned;

@@ -144,6 +144,20 @@ pub(crate) struct Came {
     pub(crate) dropped: u64,
 }
 
+/// What was done in a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Second {
+    /// Appointments that were confirmed.
+    pub(crate) booked: u64,
+    /// Patients who came to their end.
+    pub(crate) gone: u64,
+    /// Calls that were answered properly.
+    pub(crate) answered: u64,
+}
+
+/// Reasons of unclear attempts that are told apart.
+const REASONS_MAX: usize = 40;
+
 /// All that was measured so far.
 #[derive(Clone, Default)]
 pub(crate) struct Measured {
@@ -157,6 +171,12 @@ pub(crate) struct Measured {
     pub(crate) codes: BTreeMap<(Call, String), u64>,
     /// Attempts without an outcome: broken connections, timeouts, servers that could not tell.
     pub(crate) unclear: BTreeMap<Call, u64>,
+    /// The same by what was wrong.
+    pub(crate) why: BTreeMap<String, u64>,
+    /// Attempts that were turned away; who came back had an outcome later.
+    pub(crate) turned_away: BTreeMap<Call, u64>,
+    /// Second by second since the start.
+    pub(crate) timeline: Vec<Second>,
     /// Requests that were hung up on.
     pub(crate) hung_up: u64,
     /// How long patients waited for the ledger; no latency has it in it.
@@ -164,6 +184,17 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
+    /// The second of an instant; the last one for all that lie a day away.
+    pub(crate) fn second(&mut self, at_us: u64) -> &mut Second {
+        const LAST: u64 = 24 * 60 * 60;
+        let place = usize::try_from((at_us / 1_000_000).min(LAST)).unwrap_or(0);
+        if self.timeline.len() <= place {
+            self.timeline.resize(place + 1, Second::default());
+        }
+        #[expect(clippy::indexing_slicing, reason = "it was made long enough")]
+        &mut self.timeline[place]
+    }
+
     /// The latencies of a call that was answered, done or refused.
     pub(crate) fn answered(&self, call: Call) -> Latencies {
         let mut all = Latencies::default();
@@ -214,9 +245,12 @@ impl Meter {
         came.dropped += u64::from(dropped);
     }
 
-    /// Takes down a call that has ended.
-    pub(crate) fn ended(&self, call: Call, class: Class, us: u64, code: Option<&str>) {
+    /// Takes down a call that has ended at some instant, after `us`.
+    pub(crate) fn ended(&self, call: Call, class: Class, at_us: u64, us: u64, code: Option<&str>) {
         let mut measured = self.lock();
+        let second = measured.second(at_us);
+        second.answered += u64::from(class.is_proper());
+        second.booked += u64::from(call == Call::Confirm && class == Class::Ok);
         measured.calls.entry((call, class)).or_default().record(us);
         measured.lately.entry(call).or_default().record(us);
         if let Some(code) = code {
@@ -225,8 +259,23 @@ impl Meter {
     }
 
     /// Takes down an attempt without an outcome.
-    pub(crate) fn unclear(&self, call: Call) {
-        *self.lock().unclear.entry(call).or_default() += 1;
+    pub(crate) fn unclear(&self, call: Call, why: &str) {
+        let mut measured = self.lock();
+        *measured.unclear.entry(call).or_default() += 1;
+        let known = measured.why.len() < REASONS_MAX || measured.why.contains_key(why);
+        *measured.why.entry(if known { why } else { "others" }.to_owned()).or_default() += 1;
+    }
+
+    /// Takes down an attempt that was turned away.
+    pub(crate) fn turned_away(&self, call: Call) {
+        *self.lock().turned_away.entry(call).or_default() += 1;
+    }
+
+    /// Takes down that somebody has gone.
+    pub(crate) fn gone(&self, at_us: u64) {
+        let mut measured = self.lock();
+        measured.patients.gone += 1;
+        measured.second(at_us).gone += 1;
     }
 }
 
@@ -250,10 +299,10 @@ mod tests {
     #[test]
     fn only_proper_answers_count_for_percentiles_and_the_others_are_errors() {
         let meter = Meter::default();
-        meter.ended(Call::Hold, Class::Ok, 1_000, None);
-        meter.ended(Call::Hold, Class::Refused, 3_000, Some("slot_taken"));
-        meter.ended(Call::Hold, Class::Overloaded, 9_000, Some("overloaded"));
-        meter.ended(Call::Confirm, Class::Unknown, 9_000, None);
+        meter.ended(Call::Hold, Class::Ok, 0, 1_000, None);
+        meter.ended(Call::Hold, Class::Refused, 0, 3_000, Some("slot_taken"));
+        meter.ended(Call::Hold, Class::Overloaded, 0, 9_000, Some("overloaded"));
+        meter.ended(Call::Confirm, Class::Unknown, 0, 9_000, None);
         let measured = meter.lock();
         assert_eq!(measured.answered(Call::Hold).count(), 2);
         assert_eq!((measured.errors(), measured.bookings()), (2, 0));

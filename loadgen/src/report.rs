@@ -1,5 +1,6 @@
 //! What a rehearsal came to: a table to read, and JSON with a stated schema.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -7,7 +8,8 @@ use serde::Serialize;
 use crate::api::Call;
 use crate::audit::Verdict;
 use crate::backup::Backup;
-use crate::meter::{Came, Class, Measured, Patients, Summary};
+use crate::meter::{Came, Class, Measured, Patients, Second, Summary};
+use crate::sampled::Taken;
 use crate::scenario::{Phase, Scenario};
 use crate::spawned::Life;
 
@@ -62,6 +64,15 @@ pub(crate) struct Threshold {
     pub(crate) pass: bool,
 }
 
+impl Threshold {
+    /// One line of a report.
+    pub(crate) fn line(&self) -> String {
+        let Self { name, limit, measured, pass } = self;
+        let mark = if *pass { "ok  " } else { "FAIL" };
+        format!("  {mark}  {name}: {measured} against {limit}")
+    }
+}
+
 /// A server that was owned.
 #[derive(Clone, Debug, Serialize)]
 struct ServerLife {
@@ -85,8 +96,12 @@ pub(crate) struct Report {
     calls: Vec<CallLine>,
     refusals: Vec<CodeLine>,
     unclear_attempts: u64,
+    unclear_why: BTreeMap<String, u64>,
+    turned_away: BTreeMap<Call, u64>,
     hung_up: u64,
     bookings: u64,
+    timeline: Vec<Second>,
+    taken: Option<Taken>,
     ledger: String,
     ledger_lines: u64,
     ledger_wait: Summary,
@@ -109,6 +124,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) ledger: &'a Path,
     pub(crate) ledger_lines: u64,
     pub(crate) life: Option<&'a Life>,
+    /// What an own server took of the machine.
+    pub(crate) taken: Option<Taken>,
     pub(crate) backup: Option<Backup>,
     pub(crate) audits: Vec<Verdict>,
     /// What went wrong beside thresholds and audit.
@@ -147,8 +164,12 @@ impl Report {
             calls: calls.collect(),
             refusals: refusals.collect(),
             unclear_attempts: measured.unclear.values().sum(),
+            unclear_why: measured.why.clone(),
+            turned_away: measured.turned_away.clone(),
             hung_up: measured.hung_up,
             bookings: measured.bookings(),
+            timeline: measured.timeline.clone(),
+            taken: parts.taken,
             ledger: parts.ledger.display().to_string(),
             ledger_lines: parts.ledger_lines,
             ledger_wait: measured.ledger.summary(),
@@ -160,6 +181,33 @@ impl Report {
             troubles,
             pass,
         }
+    }
+
+    /// Second by second.
+    pub(crate) fn timeline(&self) -> &[Second] {
+        &self.timeline
+    }
+
+    /// What an own server took of the machine.
+    pub(crate) const fn taken(&self) -> Option<&Taken> {
+        self.taken.as_ref()
+    }
+
+    /// Patients who were to come, and who got in.
+    pub(crate) const fn arrived(&self) -> (u64, u64) {
+        let Patients { arrived, dropped, .. } = self.patients;
+        (arrived, arrived.saturating_sub(dropped))
+    }
+
+    /// Calls of a kind that were done, and all of them.
+    pub(crate) fn answers(&self, call: Call) -> (u64, u64) {
+        let of_call = self.calls.iter().filter(|it| it.call == call);
+        let (mut done, mut all) = (0, 0);
+        for CallLine { class, summary, .. } in of_call {
+            all += summary.count;
+            done += if matches!(class, Class::Ok | Class::Repeat) { summary.count } else { 0 };
+        }
+        (done, all)
     }
 
     /// Whether all thresholds and laws hold.
@@ -205,6 +253,17 @@ impl Report {
             "attempts without an outcome: {}, and {} hung up on on purpose",
             self.unclear_attempts, self.hung_up
         ));
+        for (why, count) in &self.unclear_why {
+            lines.push(format!("  {count}: {why}"));
+        }
+        if !self.turned_away.is_empty() {
+            let told = self.turned_away.iter().map(|(call, count)| format!("{call} {count}"));
+            lines.push(format!(
+                "attempts turned away as overloaded: {}",
+                told.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        lines.extend(self.taken.iter().map(Taken::to_string));
         if let Some(ServerLife { kills, slowest_start_ms }) = &self.server {
             lines
                 .push(format!("server: killed {kills} times, slowest start {slowest_start_ms} ms"));
@@ -222,10 +281,7 @@ impl Report {
         lines.push(String::new());
         self.table(&mut lines);
         lines.push(String::new());
-        for Threshold { name, limit, measured, pass } in &self.thresholds {
-            let mark = if *pass { "ok  " } else { "FAIL" };
-            lines.push(format!("  {mark}  {name}: {measured} against {limit}"));
-        }
+        lines.extend(self.thresholds.iter().map(Threshold::line));
         for audit in &self.audits {
             lines.extend(audit.lines(PRINTED_MAX));
         }

@@ -22,6 +22,7 @@ use crate::ledger::{Header, Ledger, Lost, Read};
 use crate::meter::Meter;
 use crate::patient::{World, visit};
 use crate::report::{Parts, Report};
+use crate::sampled::Sampler;
 use crate::scenario::Scenario;
 use crate::spawned::{Life, Spawned, Start};
 use crate::{backup, say, view};
@@ -92,8 +93,15 @@ enum Stage {
 pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report, String> {
     let (world, path, stage) = prepare(scenario, &asked).await?;
     let started_at = wall().to_string();
+    let mut sampler = None;
     let (stage, killing) = match stage {
         Stage::Spawned(spawned) => {
+            // One that is killed is another process each time.
+            let kills = world.scenario.server.kill_every_seconds.is_some();
+            sampler = spawned.id().filter(|_| !kills).map(Sampler::start);
+            if let Some(by) = world.scenario.server.nice {
+                spawned.step_back(by)?;
+            }
             let every = world.scenario.server.kill_every_seconds;
             (Stage::Target, Some(spawned.kill_every(every)))
         }
@@ -103,10 +111,11 @@ pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report,
     let seen = (!asked.quiet).then(|| tokio::spawn(view::watch(world.clone())));
     let taking = asked.backup.clone().map(|it| tokio::spawn(backup::take(world.clone(), it)));
     troubles.extend(drive(&world).await);
-    let backup = taken(taking, &mut troubles).await;
+    let backup = backup_of(taking, &mut troubles).await;
     if let Some(seen) = seen {
         seen.abort();
     }
+    let taken = sampler.and_then(Sampler::stop);
     let seconds = world.caller.clock.us() as f64 / 1_000_000.0;
     let (stage, life) = match killing {
         Some(killing) => {
@@ -141,6 +150,7 @@ pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report,
         ledger: &path,
         ledger_lines,
         life: life.as_ref(),
+        taken,
         backup,
         audits,
         troubles,
@@ -172,13 +182,14 @@ async fn prepare(
         say::line(&format!("{name}: {seconds} s over {}, ledger {path}", driver.name()));
     }
     let resolve_us = scenario.client.resolve_seconds * 1_000_000;
-    let caller = Caller { driver, meter, clock, resolve_us };
+    let come_back = scenario.habits.come_back;
+    let caller = Caller { driver, meter, clock, resolve_us, come_back };
     let world = World { scenario, caller, ledger, history, calendars, run };
     Ok((Arc::new(world), path, stage))
 }
 
 /// The backup that was wanted, if there is one.
-async fn taken(
+async fn backup_of(
     taking: Option<tokio::task::JoinHandle<Result<Backup, String>>>,
     troubles: &mut Vec<String>,
 ) -> Option<Backup> {
@@ -356,7 +367,7 @@ fn gone(
     gone: Result<Result<(), Lost>, tokio::task::JoinError>,
     troubles: &mut Vec<String>,
 ) -> bool {
-    world.caller.meter.lock().patients.gone += 1;
+    world.caller.meter.gone(world.caller.clock.us());
     match gone {
         Ok(Ok(())) => false,
         Ok(Err(Lost)) => true,

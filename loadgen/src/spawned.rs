@@ -101,6 +101,29 @@ impl Spawned {
         Ok(Self { start, child, keeper, address: watch::Sender::new(Some(address)), secure })
     }
 
+    /// Its process, while it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Has the system prefer everybody else, so that what waits for the processor waits in the
+    /// server and not in its clients.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be.
+    pub(crate) fn step_back(&self, by: i32) -> Result<(), String> {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let id = id.and_then(rustix::process::Pid::from_raw).ok_or("the server has gone")?;
+        // It leads a group of its own, and of a group each thread is meant.
+        rustix::process::setpriority_pgrp(Some(id), by).map_err(|error| error.to_string())
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// The host to which it must prove itself, where it speaks TLS.
     pub(crate) fn secure(&self) -> Option<String> {
         let address = *self.address.borrow();

@@ -5,7 +5,7 @@
 //! - [`demo`]: calendars made up to try things out.
 //! - [`remote`]: a running server, as the commands that ask one see it.
 //! - `doctor`: whether a machine and its settings suit a server.
-//! - `settings`: from a file, the environment and the command line.
+//! - [`settings`]: from a file, the environment and the command line.
 //! - [`import`]: reading lists of centres into calendars.
 
 pub mod cli;
@@ -15,6 +15,6 @@ mod doctor;
 pub mod http;
 pub mod import;
 pub mod remote;
-mod settings;
+pub mod settings;
 #[cfg(feature = "traces")]
 mod traces;

@@ -2,6 +2,8 @@
 //! rehearsal could not be done; 2: asked for in a way that cannot be.
 
 mod gauge;
+mod hostile;
+mod overload;
 mod target;
 
 use std::ffi::OsString;
@@ -46,6 +48,10 @@ enum Command {
     Audit(Audit),
     /// Asks one call over and over in a closed loop, to compare with other generators.
     Gauge(gauge::Asked),
+    /// Finds what an own server carries, and lets many times that come.
+    Overload(overload::Asked),
+    /// Attacks an own server in many ways, with patients beside the attackers.
+    Hostile(hostile::Asked),
     /// Becomes another program that ends with this one's parent.
     #[command(name = tether::COMMAND, hide = true)]
     Tethered {
@@ -183,6 +189,8 @@ pub fn run() -> ExitCode {
         Command::Run(asked) => block_on(rehearse(asked)),
         Command::Audit(asked) => block_on(audit(asked)),
         Command::Gauge(asked) => block_on(gauge::run(asked)),
+        Command::Overload(asked) => block_on(overload::run(asked)),
+        Command::Hostile(asked) => block_on(hostile::run(asked)),
         Command::Tethered { parent, program, arguments } => {
             Err(failed(tether::tethered(parent, &program, &arguments)))
         }

@@ -116,6 +116,7 @@ impl Ward {
             meter: Meter::default(),
             clock: Clock::start(),
             resolve_us: self.scenario.client.resolve_seconds * 1_000_000,
+            come_back: 0,
         };
         let Self { scenario, calendars, run, .. } = self.clone();
         let world = Arc::new(World { scenario, caller, ledger, history: None, calendars, run });

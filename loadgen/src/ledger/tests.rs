@@ -78,3 +78,39 @@ async fn a_torn_last_line_is_left_out_and_a_broken_one_is_not() {
     .unwrap();
     assert!(read(&path).unwrap_err().contains("version 3"));
 }
+
+#[tokio::test]
+async fn a_ledger_that_was_changed_is_refused_or_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let ledger = Ledger::create(&path, &Header::new("run", "scenario")).unwrap();
+    for entry in entries() {
+        ledger.write(wall(), "patient", "key", entry).await.unwrap();
+    }
+    ledger.close().unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let (mut dice, mut kept) = (crate::dice::Dice::new(4), 0);
+    for _ in 0..3_000 {
+        let mut bytes = sound.clone();
+        for _ in 0..=dice.below(3) {
+            let place = usize::try_from(dice.below(bytes.len() as u64)).unwrap();
+            match dice.below(4) {
+                0 => bytes.truncate(place),
+                1 => drop(bytes.remove(place)),
+                2 => bytes[place] ^= 1 << dice.below(8),
+                _ => bytes.insert(place, bytes[place / 2]),
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        let Ok(found) = read(&path) else { continue };
+        kept += 1;
+        // Lines are counted, so none is left out but the one at the end.
+        let feeds = bytes.iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(found.lines.len(), feeds.saturating_sub(1));
+        assert_eq!(found.torn, bytes.last() != Some(&b'\n'));
+    }
+    assert!(300 < kept, "{kept}");
+}

@@ -99,6 +99,8 @@ pub(crate) struct Habits {
     pub(crate) hang_up: f64,
     /// Wants a second hold in the same calendar, which must be refused.
     pub(crate) greedy: f64,
+    /// How often who is turned away comes back, after a second each.
+    pub(crate) come_back: u32,
 }
 
 /// Which calendars patients want.
@@ -218,6 +220,8 @@ impl Default for Client {
 pub(crate) struct Server {
     /// How long a hold lasts; also of an embedded engine.
     pub(crate) hold_seconds: Option<u64>,
+    /// By how much the system prefers everybody else to it.
+    pub(crate) nice: Option<i32>,
     /// Kills it with `SIGKILL` this often and starts it again.
     pub(crate) kill_every_seconds: Option<u64>,
 }

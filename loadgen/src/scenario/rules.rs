@@ -68,6 +68,7 @@ impl Scenario {
         within("habits.retry", self.habits.retry, 0.0..=1.0)?;
         within("habits.hang_up", self.habits.hang_up, 0.0..=1.0)?;
         within("habits.greedy", self.habits.greedy, 0.0..=1.0)?;
+        within("habits.come_back", self.habits.come_back, 0..=100)?;
         within("think.min_ms", self.think.min_ms, 0..=3_600_000)?;
         within("think.max_ms", self.think.max_ms, self.think.min_ms..=3_600_000)?;
         let search = &self.search;
@@ -106,11 +107,14 @@ impl Scenario {
     }
 
     fn check_client_and_server(&self) -> Result<(), String> {
-        within("client.connections", self.client.connections, 1..=4_096)?;
+        within("client.connections", self.client.connections, 1..=20_000)?;
         within("client.timeout_ms", self.client.timeout_ms, 10..=60_000)?;
         within("client.resolve_seconds", self.client.resolve_seconds, 1..=600)?;
         if let Some(seconds) = self.server.hold_seconds {
             within("server.hold_seconds", seconds, 1..=86_400)?;
+        }
+        if let Some(nice) = self.server.nice {
+            within("server.nice", nice, 0..=19)?;
         }
         if let Some(seconds) = self.server.kill_every_seconds {
             within("server.kill_every_seconds", seconds, 1..=3_600)?;

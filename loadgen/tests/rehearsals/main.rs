@@ -9,6 +9,8 @@ mod harness;
 #[cfg(test)]
 mod lies;
 #[cfg(test)]
+mod overloaded;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod secured;

@@ -61,7 +61,7 @@ pub(super) fn empty(status: StatusCode) -> Response {
 
 /// An answer whose body goes on for as long as `parts` has a sender.
 pub(super) fn flowing(status: StatusCode, parts: mpsc::Receiver<Bytes>) -> Response {
-    let mut response = http::Response::new(Body::Flowing(parts));
+    let mut response = http::Response::new(Body::Flowing { parts, _turn: None });
     *response.status_mut() = status;
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     response

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::answer::Response;
+use super::crowd::Guest;
 use super::limits::Limits;
 use super::local::{Zone, Zones};
 use super::problem::{Code, Problem};
@@ -26,6 +27,8 @@ use super::{appointments, backup, calendars, docs, events, health, holds, slots}
 pub(super) struct Place {
     pub(super) _permit: Arc<OwnedSemaphorePermit>,
     pub(super) _open: mpsc::Sender<Infallible>,
+    /// The connection that has the place.
+    pub(super) guest: Arc<Guest>,
     /// Where its client is, if that is known.
     pub(super) address: Option<IpAddr>,
     /// Whether its client is on this machine.
@@ -79,7 +82,10 @@ impl App {
         } else {
             self.limits.body_bytes_max
         };
-        let body = request::body(&parts.headers, body, bytes_max, self.limits.body_timeout).await?;
+        place.guest.waits();
+        let body = request::body(&parts.headers, body, bytes_max, self.limits.body_timeout).await;
+        place.guest.serves();
+        let body = body?;
         let query = parts.uri.query().map(str::to_owned);
         let (headers, local) = (parts.headers, place.local);
         let asked = Asked { id, query, headers, body, caller, local };

@@ -6,8 +6,12 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at the same time, counting writes whose client has hung up: at least 1. Over
-    /// the bound new ones wait in the listener's backlog.
+    /// the bound a new one gets the place of the one that has waited longest for its client, and
+    /// at least [`Limits::give_way_after`].
     pub connections_max: usize,
+    /// How long a connection that waits for its client keeps its place from newcomers. Where
+    /// nobody gives way for that long, newcomers are told that the server is overloaded.
+    pub give_way_after: Duration,
     /// From the first byte of a request to the end of its header. A client that is slower is cut
     /// off.
     pub header_timeout: Duration,
@@ -46,6 +50,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 4_096,
+            give_way_after: Duration::from_secs(1),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(10),
@@ -67,6 +72,19 @@ impl Default for Limits {
 /// Bytes that a connection buffers while it reads a header. A longer one is refused, unless all of
 /// it arrives at once.
 pub(super) const HEADER_BYTES_MAX: usize = 64 << 10;
+
+/// Connections beyond the places that wait for one; who comes after them is turned away at once.
+pub(super) const NEWCOMERS_MAX: usize = 1_024;
+
+/// Newcomers that are told at the same time that there is no place.
+pub(super) const TURNED_AWAY_MAX: usize = 256;
+
+/// Milliseconds for which a newcomer who was turned away is listened to, so that what the client
+/// has sent does not undo the answer on its way.
+pub(super) const LINGER_MS: u64 = 500;
+
+/// Milliseconds between two looks for somebody who gives way.
+pub(super) const LOOK_AGAIN_MS: u64 = 25;
 
 /// Slots, calendars or appointments in an answer where the request says nothing.
 pub(super) const LIST_DEFAULT: usize = 100;

@@ -3,8 +3,9 @@
 //! In reading order:
 //!
 //! - `limits` and `options`: every bound, with its unit; what a server is given.
-//! - `serve`: connections, from the listener to the graceful end; `pace` cuts off the slow, `tls`
-//!   has the certificates.
+//! - `serve`: connections, from the listener to the graceful end; `pace` cuts off the slow, `crowd`
+//!   knows who gives way when there are too many, `turned_away` tells who gets no place, `tls` has
+//!   the certificates.
 //! - `access` and `rates`: who may do what, and how often.
 //! - `front`: what every request passes: it is admitted, counted, logged, traced, and answered here
 //!   while there is no engine yet.
@@ -19,11 +20,13 @@
 //!   the operations.
 //! - `openapi`: what the operations ask and answer, as a document.
 
+mod crowd;
 mod limits;
 mod options;
 mod pace;
 mod serve;
 pub(crate) mod tls;
+mod turned_away;
 
 mod access;
 mod front;
@@ -66,6 +69,6 @@ pub use limits::Limits;
 pub use openapi::openapi;
 pub use options::Options;
 pub use rates::{Rate, Rates};
-pub use serve::{serve, serve_front};
+pub use serve::{serve, serve_connection, serve_front};
 pub use tls::Tls;
 pub use watch::Watched;

@@ -6,37 +6,13 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Counts how often a connection has begun and ended to serve a request: odd while it does.
-#[derive(Clone, Default)]
-pub(super) struct Turns(Arc<AtomicU64>);
-
-impl Turns {
-    /// A request has arrived; it is served until the guard is dropped.
-    pub(super) fn begin(&self) -> Turn {
-        self.0.fetch_add(1, Ordering::AcqRel);
-        Turn(self.clone())
-    }
-
-    fn count(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-/// A request that is being served.
-pub(super) struct Turn(Turns);
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.0.fetch_add(1, Ordering::AcqRel);
-    }
-}
+use super::crowd::Guest;
 
 /// The end of someone's patience. The timer is made only once there is something to wait for,
 /// which for nearly all requests is never.
@@ -66,7 +42,7 @@ impl Deadline {
 /// A stream that loses patience.
 pub(super) struct Paced<S> {
     stream: S,
-    turns: Turns,
+    guest: Arc<Guest>,
     /// The turn in which the header's deadline was last looked at.
     seen: u64,
     header_timeout: Duration,
@@ -78,12 +54,12 @@ pub(super) struct Paced<S> {
 impl<S> Paced<S> {
     pub(super) fn new(
         stream: S,
-        turns: Turns,
+        guest: Arc<Guest>,
         header_timeout: Duration,
         stall_timeout: Duration,
     ) -> Self {
         let (header, stall) = (Deadline::default(), Deadline::default());
-        Self { stream, turns, seen: 0, header_timeout, header, stall_timeout, stall }
+        Self { stream, guest, seen: 0, header_timeout, header, stall_timeout, stall }
     }
 
     /// What a write has come to: one that cannot go on has the deadline's time to.
@@ -95,6 +71,7 @@ impl<S> Paced<S> {
         if written.is_ready() {
             if self.stall.at.is_some() {
                 self.stall.clear();
+                self.guest.progressed();
             }
             return written;
         }
@@ -109,7 +86,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let turn = self.turns.count();
+        let turn = self.guest.turns();
         if self.seen != turn {
             self.seen = turn;
             self.header.clear();

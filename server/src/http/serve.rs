@@ -1,5 +1,6 @@
 //! Connections, from the listener to the graceful end.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
@@ -15,13 +16,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::app::Place;
+use super::crowd::{Crowd, Seat};
 use super::front::Front;
-use super::limits::{HEADER_BYTES_MAX, Limits};
+use super::limits::{HEADER_BYTES_MAX, LOOK_AGAIN_MS, Limits, NEWCOMERS_MAX, TURNED_AWAY_MAX};
 use super::options::Options;
-use super::pace::{Paced, Turns};
+use super::pace::Paced;
 use super::tls::Tls;
+use super::turned_away;
 use super::watch::{Watch, Watched};
 
 /// The first and the longest wait after a connection could not be accepted: most often the
@@ -59,7 +63,7 @@ pub async fn serve_front(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let limits = front.watch().limits;
-    let places = Arc::new(Semaphore::new(limits.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
+    let rooms = Rooms::new(&limits);
     let (open, mut all_closed) = mpsc::channel::<Infallible>(1);
     let mut server = Server {
         front,
@@ -68,19 +72,28 @@ pub async fn serve_front(
         open,
         graceful: GracefulShutdown::new(),
         connections: JoinSet::new(),
+        rooms: rooms.clone(),
     };
     let mut ending = pin!(end(server.front.watch().clone(), limits.unready_for, shutdown));
+    let mut newcomers: VecDeque<Newcomer> = VecDeque::new();
     loop {
         tokio::select! {
             biased;
             () = &mut ending => break,
             Some(_) = server.connections.join_next(), if !server.connections.is_empty() => {}
-            accepted = accept(&listener, &places, server.front.watch()) => {
-                let (stream, permit) = accepted?;
-                server.take(stream, permit);
+            room = rooms.wait(newcomers.front()), if !newcomers.is_empty() => {
+                if let Some(Newcomer { stream, .. }) = newcomers.pop_front() {
+                    server.seat(stream, room);
+                }
+            }
+            accepted = accept(&listener, server.front.watch()),
+                if rooms.greets(newcomers.len()) =>
+            {
+                server.greet(accepted?, &mut newcomers);
             }
         }
     }
+    drop(newcomers);
     drop(listener);
     let Server { closing, open, graceful, mut connections, .. } = server;
     closing.send_replace(true);
@@ -97,6 +110,22 @@ pub async fn serve_front(
     Ok(())
 }
 
+/// Serves one connection that somebody else has accepted, until either side ends it. Nobody knows
+/// where its client is, so it counts as being elsewhere, and no rate of an address bounds it.
+pub async fn serve_connection(
+    front: Front,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
+    let limits = front.watch().limits;
+    let seat = Arc::<Crowd>::default().seat();
+    let Ok(permit) = Arc::new(Semaphore::new(1)).try_acquire_owned() else { return };
+    let (open, _) = mpsc::channel(1);
+    let guest = seat.guest.clone();
+    let place =
+        Place { _permit: Arc::new(permit), _open: open, guest, address: None, local: false };
+    converse(stream, place, front, limits, GracefulShutdown::new().watcher()).await;
+}
+
 /// Waits for the order to end, and lets load balancers see it first.
 async fn end(watch: Arc<Watch>, unready_for: Duration, shutdown: impl Future<Output = ()>) {
     shutdown.await;
@@ -104,23 +133,12 @@ async fn end(watch: Arc<Watch>, unready_for: Duration, shutdown: impl Future<Out
     tokio::time::sleep(unready_for).await;
 }
 
-/// The next connection, once there is a place for it. Dropping the future loses nothing.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    watch: &Watch,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = match places.clone().try_acquire_owned() {
-        Ok(permit) => permit,
-        Err(_) => {
-            watch.meters.connections_full.inc();
-            places.clone().acquire_owned().await.map_err(io::Error::other)?
-        }
-    };
+/// The next connection. Dropping the future loses nothing.
+async fn accept(listener: &TcpListener, watch: &Watch) -> io::Result<TcpStream> {
     let mut wait = BACK_OFF_FIRST;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Ok((stream, permit)),
+            Ok((stream, _)) => return Ok(stream),
             // The client gave up while it waited.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
@@ -132,6 +150,19 @@ async fn accept(
             }
         }
     }
+}
+
+/// A connection that found no place.
+struct Newcomer {
+    stream: TcpStream,
+    since: Instant,
+}
+
+/// What there is for a newcomer.
+enum Room {
+    Place(OwnedSemaphorePermit),
+    /// Nothing, which can be said.
+    Refusal(OwnedSemaphorePermit),
 }
 
 /// A connection that is counted as open.
@@ -151,6 +182,59 @@ impl Drop for Open {
     }
 }
 
+/// What a newcomer may wait for.
+#[derive(Clone)]
+struct Rooms {
+    places: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
+    /// Bounds those who are being told that there is no place.
+    turned_away: Arc<Semaphore>,
+    give_way_after: Duration,
+}
+
+impl Rooms {
+    fn new(limits: &Limits) -> Self {
+        let places = limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            crowd: Arc::default(),
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
+            give_way_after: limits.give_way_after,
+        }
+    }
+
+    /// Whether one more connection may be accepted where so many newcomers wait already. Others
+    /// wait in the listener's backlog.
+    fn greets(&self, waiting: usize) -> bool {
+        waiting < NEWCOMERS_MAX || 0 < self.turned_away.available_permits()
+    }
+
+    /// Waits for a place for the first newcomer, and has others give way. Where nobody has for long
+    /// enough, there is a refusal, as soon as not too many are being refused. Dropping the future
+    /// loses nothing.
+    async fn wait(&self, newcomer: Option<&Newcomer>) -> Room {
+        let look_again = Duration::from_millis(LOOK_AGAIN_MS);
+        // Who was there when the newcomer came has its time, and is looked at after that.
+        let patience = self.give_way_after + 2 * look_again;
+        loop {
+            self.crowd.make_room(self.give_way_after, look_again);
+            if let Ok(place) = self.places.clone().try_acquire_owned() {
+                return Room::Place(place);
+            }
+            let waited = newcomer.map_or(Duration::ZERO, |newcomer| newcomer.since.elapsed());
+            if patience <= waited
+                && let Ok(permit) = self.turned_away.clone().try_acquire_owned()
+            {
+                return Room::Refusal(permit);
+            }
+            let place = self.places.clone().acquire_owned();
+            if let Ok(Ok(place)) = tokio::time::timeout(look_again, place).await {
+                return Room::Place(place);
+            }
+        }
+    }
+}
+
 /// What the connections of a server have in common.
 struct Server {
     front: Front,
@@ -160,9 +244,42 @@ struct Server {
     open: mpsc::Sender<Infallible>,
     graceful: GracefulShutdown,
     connections: JoinSet<()>,
+    rooms: Rooms,
 }
 
 impl Server {
+    /// Serves a connection where there is a place and nobody waits for one. Otherwise it waits, or
+    /// is turned away where too many wait.
+    fn greet(&mut self, stream: TcpStream, newcomers: &mut VecDeque<Newcomer>) {
+        if newcomers.is_empty()
+            && let Ok(permit) = self.rooms.places.clone().try_acquire_owned()
+        {
+            return self.take(stream, permit);
+        }
+        self.front.watch().meters.connections_full.inc();
+        if NEWCOMERS_MAX <= newcomers.len()
+            && let Ok(permit) = self.rooms.turned_away.clone().try_acquire_owned()
+        {
+            return self.seat(stream, Room::Refusal(permit));
+        }
+        newcomers.push_back(Newcomer { stream, since: Instant::now() });
+    }
+
+    /// Serves a newcomer, or turns it away.
+    fn seat(&mut self, stream: TcpStream, room: Room) {
+        match room {
+            Room::Place(permit) => self.take(stream, permit),
+            Room::Refusal(permit) => {
+                self.front.watch().meters.connections_refused.inc();
+                let plain = self.front.tls().is_none();
+                self.connections.spawn(async move {
+                    turned_away::tell(stream, plain).await;
+                    drop(permit);
+                });
+            }
+        }
+    }
+
     /// Serves a connection on a task of its own.
     fn take(&mut self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         // Answers are written whole: waiting to fill a packet would only delay them.
@@ -171,27 +288,54 @@ impl Server {
         let here = stream.local_addr().ok().map(|here| here.ip().to_canonical());
         // Who reaches this machine by its own address is on it too.
         let local = peer.is_some_and(|peer| peer.is_loopback() || Some(peer) == here);
-        let place =
-            Place { _permit: Arc::new(permit), _open: self.open.clone(), address: peer, local };
-        let (front, limits) = (self.front.clone(), self.limits);
-        let watcher = self.graceful.watcher();
-        let Some(acceptor) = front.tls().map(Tls::acceptor) else {
-            self.connections.spawn(converse(stream, place, front, limits, watcher));
-            return;
+        let seat = self.rooms.crowd.seat();
+        let place = Place {
+            _permit: Arc::new(permit),
+            _open: self.open.clone(),
+            guest: seat.guest.clone(),
+            address: peer,
+            local,
         };
+        let (front, limits) = (self.front.clone(), self.limits);
+        let watch = front.watch().clone();
+        let watcher = self.graceful.watcher();
         let mut closing = self.closing.subscribe();
         self.connections.spawn(async move {
-            let greeted = tokio::time::timeout(limits.header_timeout, acceptor.accept(stream));
-            let greeted = tokio::select! {
-                greeted = greeted => greeted,
-                _ = closing.wait_for(|closing| *closing) => return,
+            let served = async {
+                let Some(acceptor) = front.tls().map(Tls::acceptor) else {
+                    return converse(stream, place, front, limits, watcher).await;
+                };
+                let greeted = tokio::time::timeout(limits.header_timeout, acceptor.accept(stream));
+                let greeted = tokio::select! {
+                    greeted = greeted => greeted,
+                    _ = closing.wait_for(|closing| *closing) => return,
+                };
+                match greeted {
+                    Ok(Ok(stream)) => converse(stream, place, front, limits, watcher).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "no TLS connection came about"),
+                    Err(_) => tracing::debug!("a client took too long to begin TLS"),
+                }
             };
-            match greeted {
-                Ok(Ok(stream)) => converse(stream, place, front, limits, watcher).await,
-                Ok(Err(error)) => tracing::debug!(%error, "no TLS connection came about"),
-                Err(_) => tracing::debug!("a client took too long to begin TLS"),
-            }
+            attend(served, seat, limits.give_way_after, watch).await;
         });
+    }
+}
+
+/// Serves a connection until it ends or is asked to give way.
+async fn attend(
+    served: impl Future<Output = ()>,
+    seat: Seat,
+    patience: Duration,
+    watch: Arc<Watch>,
+) {
+    tokio::select! {
+        // In this order: what has arrived is looked at first.
+        biased;
+        () = served => {}
+        () = seat.guest.leaves(patience) => {
+            watch.meters.connections_yielded.inc();
+            tracing::debug!("a connection gave its place to another");
+        }
     }
 }
 
@@ -204,15 +348,14 @@ async fn converse(
     watcher: Watcher,
 ) {
     let open = Open::new(front.watch().clone());
-    let turns = Turns::default();
+    let guest = place.guest.clone();
     let Limits { header_timeout, stall_timeout, idle_timeout, .. } = limits;
-    let stream = Paced::new(stream, turns.clone(), header_timeout, stall_timeout);
+    let stream = Paced::new(stream, guest.clone(), header_timeout, stall_timeout);
     let service = service_fn(move |request| {
-        let (front, place, turn) = (front.clone(), place.clone(), turns.begin());
+        let (front, place, turn) = (front.clone(), place.clone(), guest.begin());
         async move {
             let answer = front.answer(place, request).await;
-            drop(turn);
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(answer.map(|body| body.of(turn)))
         }
     });
     let connection = http1::Builder::new()

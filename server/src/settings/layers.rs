@@ -91,6 +91,11 @@ impl Layers {
                 return self.fault("the configuration", rule, source);
             }
         };
+        self.text(&text, source);
+    }
+
+    /// Reads a text in TOML.
+    pub(crate) fn text(&mut self, text: &str, source: Source) {
         match text.parse::<toml::Table>() {
             Ok(table) => self.table("", table, &source),
             Err(error) => {

@@ -72,6 +72,24 @@ pub(crate) fn gather(asked: &SettingsArgs) -> Layers {
     layers
 }
 
+/// What a file of settings with this text comes to: all settings, as `creneau config print` shows
+/// them. It is itself such a file.
+///
+/// # Errors
+///
+/// A line for every setting that breaks a rule.
+pub fn check_text(text: &str) -> Result<String, Vec<String>> {
+    let read = || {
+        let mut layers = Layers::default();
+        layers.text(text, Source::File(PathBuf::from("a text")));
+        layers
+    };
+    match Settings::of(read()) {
+        Ok(_) => Ok(print(&read())),
+        Err(faults) => Err(faults.iter().map(Fault::to_string).collect()),
+    }
+}
+
 impl Settings {
     /// # Errors
     ///
@@ -198,6 +216,7 @@ impl Given {
     fn limits(&self) -> Limits {
         Limits {
             connections_max: self.count(&table::CONNECTIONS_MAX),
+            give_way_after: self.seconds(&table::GIVE_WAY),
             header_timeout: self.seconds(&table::HEADER_TIMEOUT),
             idle_timeout: self.seconds(&table::IDLE_TIMEOUT),
             body_timeout: self.seconds(&table::BODY_TIMEOUT),

@@ -91,7 +91,9 @@ settings! {
     RATE_ADDRESS_BURST = "rate_limits.address_burst", off_or(1, 1_000_000),
         "requests from one address at once; those of a second if not set";
     CONNECTIONS_MAX = "http.connections_max", whole(1, 1_000_000, 4_096),
-        "connections at the same time; more wait in the backlog";
+        "connections at the same time; a new one gets the place of one that waits for its client";
+    GIVE_WAY = "http.give_way_after_seconds", whole(1, 3_600, 1),
+        "for which a connection that waits for its client keeps its place from new ones";
     HEADER_TIMEOUT = "http.header_timeout_seconds", whole(1, 300, 10),
         "from the first byte of a request to the end of its header, and for a TLS handshake";
     IDLE_TIMEOUT = "http.idle_timeout_seconds", whole(1, 3_600, 75),

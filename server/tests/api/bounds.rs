@@ -91,6 +91,56 @@ async fn more_connections_than_places_wait_for_one() {
 }
 
 #[tokio::test]
+async fn who_has_waited_longest_for_its_client_gives_way() {
+    let limits = Limits { connections_max: 3, give_way_after: SHORT, ..Limits::default() };
+    let served = Served::bounded(limits).await;
+    let mut feed = served.client().await;
+    feed.start("GET", "/v1/events", &[], None).await;
+    feed.text_until("\r\n\r\n").await.unwrap();
+    let (mut first, mut second) = (served.client().await, served.client().await);
+    first.get("/livez").await.ok(200);
+    // Half a header, and half a body later on: neither is served yet.
+    second.raw(b"POST /v1/holds HTTP/1.1\r\n").await;
+    let mut third = served.client().await;
+    third.get("/livez").await.ok(200);
+    first.closed().await;
+    second.raw(b"Host: t\r\nContent-Length: 9\r\n\r\n{").await;
+    tokio::time::sleep(SHORT).await;
+    third.get("/livez").await.ok(200);
+    let mut fourth = served.client().await;
+    fourth.get("/livez").await.ok(200);
+    second.closed().await;
+    third.get("/livez").await.ok(200);
+    // A feed is being served all the while.
+    let calendar = served.calendar(&practice()).await;
+    assert!(feed.text_until(&calendar).await.is_some());
+}
+
+#[tokio::test]
+async fn where_nobody_gives_way_newcomers_are_told() {
+    let limits = Limits { connections_max: 1, give_way_after: SHORT, ..Limits::default() };
+    let served = Served::bounded(limits).await;
+    let mut busy = served.client().await;
+    let calendar = busy.post("/v1/calendars", &practice()).await.ok(201);
+    let calendar = calendar["calendar_id"].as_str().unwrap();
+    served.gate(Gate::Shut);
+    let body = hold_of(calendar, NINE, "ada").to_string();
+    busy.start("POST", "/v1/holds", &[], Some(&body)).await;
+    served.under_way(1).await;
+    for _ in 0..3 {
+        let mut newcomer = served.client().await;
+        newcomer.start("POST", "/v1/holds", &[], Some(&body)).await;
+        let told = newcomer.answer(false).await;
+        told.problem(503, "overloaded");
+        assert_eq!(told.header("retry-after"), Some("1"));
+        newcomer.closed().await;
+    }
+    served.gate(Gate::Open);
+    busy.answer(false).await.ok(201);
+    assert_eq!(busy.get("/livez").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_client_that_hangs_up_does_not_half_cancel() {
     let served = Served::bounded(Limits { connections_max: 2, ..Limits::default() }).await;
     let calendar = served.calendar(&practice()).await;

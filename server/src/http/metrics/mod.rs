@@ -85,6 +85,10 @@ pub(super) struct Meters {
     connections_max: usize,
     /// Times that a connection had to wait for a place.
     pub(super) connections_full: Counter,
+    /// Connections that gave their place to another.
+    pub(super) connections_yielded: Counter,
+    /// Connections that got no place.
+    pub(super) connections_refused: Counter,
     pub(super) connections_broken: Counter,
     pub(super) accepts_failed: Counter,
 }
@@ -99,6 +103,8 @@ impl Meters {
             connections_open: Gauge::default(),
             connections_max: limits.connections_max,
             connections_full: Counter::default(),
+            connections_yielded: Counter::default(),
+            connections_refused: Counter::default(),
             connections_broken: Counter::default(),
             accepts_failed: Counter::default(),
         }
@@ -221,6 +227,10 @@ fn register_http(watch: &Watch, http: &mut Registry) {
     http.register("connections_max", max, gauge(meters.connections_max));
     let full = "Times that a connection had to wait because all places were taken";
     http.register("connections_full", full, meters.connections_full.clone());
+    let yielded = "Connections that gave their place to a new one";
+    http.register("connections_yielded", yielded, meters.connections_yielded.clone());
+    let refused = "Connections that got no place and were told to come back";
+    http.register("connections_refused", refused, meters.connections_refused.clone());
     let broken = "Connections that ended early: cut off, reset, or not speaking HTTP";
     http.register("connections_broken", broken, meters.connections_broken.clone());
     let failed = "Connections that could not be accepted, for want of file descriptors or memory";
