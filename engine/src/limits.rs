@@ -87,6 +87,9 @@ pub const CALENDARS_MAX: usize = 2_000_000;
 /// handles in this time.
 pub const QUEUE_WAIT_MS: i64 = 250;
 
+/// Milliseconds that a move waits for the first of its two calendars, of which it keeps none yet.
+pub const MOVE_WAIT_MS: u64 = 2_000;
+
 /// Milliseconds that a move waits for its second calendar while it keeps the first.
 pub const PARK_WAIT_MS: u64 = 100;
 

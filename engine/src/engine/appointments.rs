@@ -9,7 +9,7 @@ use crate::booking::{Command, Rejection};
 use crate::error::{Answer, Error};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Remembered;
-use crate::limits::{CLAIM_WAITS_MAX, PARK_WAIT_MS};
+use crate::limits::{CLAIM_WAITS_MAX, MOVE_WAIT_MS, PARK_WAIT_MS};
 use crate::metrics::{self, Full};
 use crate::request::{
     Appointment, ListAppointments, ListedAppointments, MoveAppointment, OfAppointment, Outcome,
@@ -213,8 +213,9 @@ impl Engine {
                 // Both are awake before one stands still: nobody waits there for a disk.
                 directory.rouse(&first).await?;
                 directory.rouse(&second).await?;
-                let mut first = park(&directory, &first).await?;
-                let mut second = park(&directory, &second).await?;
+                // Nobody stands behind a move that waits for its first calendar.
+                let mut first = park(&directory, &first, MOVE_WAIT_MS).await?;
+                let mut second = park(&directory, &second, PARK_WAIT_MS).await?;
                 let permits = vec![first_permit, second_permit];
                 let asked = MoveAsked { named, permits, reply };
                 let (from, to) =
@@ -233,11 +234,11 @@ impl Engine {
     }
 }
 
-/// Has a calendar stand still. The caller holds a permit.
-async fn park(directory: &Directory, entry: &Arc<Entry>) -> Result<Parked, Error> {
+/// Has a calendar stand still, if it comes to that in `wait_ms`. The caller holds a permit.
+async fn park(directory: &Directory, entry: &Arc<Entry>, wait_ms: u64) -> Result<Parked, Error> {
     let (sender, parked) = oneshot::channel();
     directory.send(entry, Message::Park(sender)).await?;
-    match sync::timeout(Duration::from_millis(PARK_WAIT_MS), parked).await {
+    match sync::timeout(Duration::from_millis(wait_ms), parked).await {
         Ok(parked) => parked.map_err(|_| Error::OutcomeUnknown),
         Err(_) => Err(directory.overloaded(Full::Contended)),
     }

@@ -266,7 +266,7 @@ impl<'a> Teller<'a> {
         let others = others.into_iter().filter(|calendar| *calendar != place.calendar);
         let elsewhere = |calendar| {
             let what = What::Move(*hold, Place { calendar, ..*place });
-            Call { what, ..call.clone() }
+            Call { what, ..*call }
         };
         others.map(elsewhere).collect()
     }
@@ -452,6 +452,7 @@ mod tests {
             booking: last.clone(),
             state: State::Booked,
             held_at: minute(1),
+            held_in: 3,
             deadline: minute(500),
             settled_at: Some(minute(3)),
             places: BTreeSet::from(at.clone().map(|it| (it.calendar, 0, it.span.start))),
@@ -462,6 +463,7 @@ mod tests {
         let life = Life {
             from: minute(0),
             until: minute(100),
+            tail: 5,
             slack_ms: 0,
             planted: BTreeMap::new(),
             starved: false,
