@@ -247,7 +247,9 @@ impl World {
         let answer = self.engine.hold(asked).await;
         if let Ok(Ok(held)) = &answer {
             self.heard.lock().unwrap().push(held.value.id);
-            let made = |event: &Event| matches!(event, Event::Held { booking, .. } if booking.id == held.value.id);
+            let id = held.value.id;
+            let made =
+                |event: &Event| matches!(event, Event::Held { booking, .. } if booking.id == id);
             assert!(self.disk.events().iter().any(made), "a hold was told that is not durable");
         }
         answer

@@ -66,9 +66,11 @@ fn shipped_scenarios_are_sound_and_short() {
         "abandoners",
         "everyone-wants-monday",
         "first-hour",
+        "hostile",
         "killed-at-full-load",
         "killed-every-ten-seconds",
         "knee",
+        "overload",
         "real-centres",
     ];
     assert_eq!(names, shipped);

@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use super::OpenError;
 
@@ -18,6 +19,9 @@ const LOCK_FILE: &str = "LOCK";
 /// What may lie in a directory that is not in use yet: the root of a file system has the first,
 /// and a creation that a crash cut short leaves the others.
 const STRAY: [&str; 3] = ["lost+found", LOCK_FILE, "FORMAT.new"];
+
+/// How long is waited for a directory that somebody uses.
+const LOCK_WAIT: Duration = Duration::from_millis(300);
 
 /// Directories in which a write failed in this process.
 static FAILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -174,13 +178,30 @@ pub(super) fn contact(path: &Path) -> io::Result<Option<String>> {
     Ok(lock.lines().nth(1).map(|contact| contact.trim().to_owned()))
 }
 
+/// Takes the lock. A process that is started has the files of its parent for a moment, until it is
+/// another program: a lock that was just let go of can still be held by one.
+#[expect(clippy::disallowed_methods, reason = "a directory is opened on a thread that may block")]
+fn lock_within(file: &File, wait: Duration) -> Result<(), TryLockError> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut left = wait;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if PAUSE <= left => {
+                left -= PAUSE;
+                std::thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
 /// RocksDB has a lock of its own, but lets go of it between the steps of a recovery.
 fn lock(path: &Path) -> Result<File, OpenError> {
     let at = path.join(LOCK_FILE);
     let mut options = OpenOptions::new();
     let opened = options.read(true).write(true).create(true).truncate(false).open(&at);
     let mut file = opened.map_err(|error| refused(path, error))?;
-    match file.try_lock() {
+    match lock_within(&file, LOCK_WAIT) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let holder = fs::read_to_string(&at).unwrap_or_default();
