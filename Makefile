@@ -55,7 +55,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench simulate soak small-worlds shuttle crashes overload hostile fuzz planted \
+.PHONY: help setup demo build test bench bench-parts simulate soak small-worlds shuttle crashes overload hostile fuzz planted \
 	schemathesis compare-wrk lint doc fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz \
 	test-bench
 
@@ -75,9 +75,11 @@ build: setup ## Build the server.
 test: setup fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz test-bench ## All checks, in order, up to the first that fails.
 	@$(clock); echo 'test: passed'
 
-bench: setup ## Measure. BENCH_ARGS="..." goes to cargo bench.
+bench: setup ## Ours against the machine, as ratios, in half an hour. BENCH_ARGS="--only http_holds --seconds 3".
+	@$(env) cargo run --release -p creneau-benches --bin ratios $(LOCKED) -- $(BENCH_ARGS)
+
+bench-parts: setup ## Measure single parts with criterion. BENCH_ARGS="..." goes to cargo bench.
 	@$(env) cargo bench -p creneau-benches $(LOCKED) $(BENCH_ARGS)
-# Hook: what else `make bench` measures or writes goes here, one recipe line each.
 
 simulate: setup ## Simulate SEEDS=12 months, or the month of one seed again: SEED=n TRACE=FILE.
 	@$(env) $(sim) $(run-simulate) --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace "$(TRACE)") $(ARGS)
@@ -156,5 +158,5 @@ test-sim: setup ## Step of test: some simulations, and all small worlds.
 test-fuzz: setup ## Step of test: the fuzz targets, on a few inputs.
 	$(call step,test-fuzz,$(fuzz) cargo test --manifest-path fuzz/Cargo.toml $(LOCKED))
 
-test-bench: setup ## Step of test: each benchmark, once.
+test-bench: setup ## Step of test: each benchmark, and the table of ratios, once.
 	$(call step,test-bench,cargo bench -p creneau-benches $(LOCKED) -- --test)
