@@ -27,7 +27,7 @@ pub(crate) fn hold_p99(plan: &Plan) -> Fallible<Measured> {
         status: 201,
     };
     let most = run(&full)?;
-    let half = Task { rate: Some(most.rate() / 2.0), ..full.clone() };
+    let half = Task { rate: Some(most.rate() / 2.0), ..full };
     let bytes = runtime()?.block_on(sample_entries())?.0.encode()?;
     let mut raw = Raw::create(&plan.place("raw_tails"))?;
     let mut held = most.took.len() as u64;
