@@ -67,8 +67,9 @@ mod runtime;
 mod time;
 
 pub use booking::{
-    Change, DayException, Definition, Event, Guard, GuardScope, Interval, Location, Practitioner,
-    Reason, Rejection, Schedule, Slot, WeeklyHours,
+    Absence, Agenda, Change, DayException, Definition, Edge, Event, Guard, GuardScope, Holiday,
+    HolidayCalendar, Interval, Location, Practitioner, PublicHolidays, Reason, Rejection, Schedule,
+    Slot, Template, WeeklyHours,
 };
 pub use config::{Config, Place};
 pub use engine::{Engine, Environment, Status};

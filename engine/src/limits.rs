@@ -23,7 +23,16 @@ pub const REASONS_MAX: usize = 100;
 /// Dated exceptions of a calendar.
 pub const EXCEPTIONS_MAX: usize = 1_000;
 
-/// Intervals of opening hours in one day.
+/// Templates of a calendar.
+pub const TEMPLATES_MAX: usize = 50;
+
+/// Weeks of which a template counts in one.
+pub const TEMPLATE_WEEKS_MAX: u8 = 8;
+
+/// Absences of a calendar.
+pub const ABSENCES_MAX: usize = 1_000;
+
+/// Intervals of opening hours in one day of one week.
 pub const INTERVALS_PER_DAY_MAX: usize = 24;
 
 /// Bytes of an opaque identifier that comes from outside (person, reason, caller, command).
@@ -71,7 +80,8 @@ pub const ENTRIES_PER_COMMIT_MAX: usize = 4_096;
 /// Bytes of entries after which a group commit is closed.
 pub const COMMIT_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes of one entry. The largest is a calendar with all its reasons and exceptions.
+/// Bytes of one entry. The largest is a calendar with all its reasons, templates and
+/// exceptions.
 pub const ENTRY_BYTES_MAX: usize = 1 << 20;
 
 /// Times that a request waits for another one over the same person or command id.

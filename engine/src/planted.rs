@@ -44,6 +44,10 @@ bugs! {
     TouchingOverlaps in "booking/calendar.rs": "what ends when another starts is in its way";
     HorizonDayMore in "booking/schedule.rs": "a day beyond the horizon can be booked";
     GapOpened in "booking/schedule.rs": "the hour that the clocks skip is taken for open";
+    TemplateOutlasts in "booking/template.rs": "a template counts a day longer than it is set to";
+    WeekFromAnchor in "booking/template.rs": "alternating weeks begin on the weekday of the anchor";
+    FeastLate in "booking/holidays.rs": "a movable feast is kept a day late";
+    AbsenceLate in "booking/schedule.rs": "an absence that begins within an opening closes nothing";
     HalfMove in "booking/calendar.rs": "a move takes the new slot and keeps the old one";
     EndForgotten in "booking/calendar.rs": "a calendar does not remember how a hold ended";
     PastForgottenEarly in "booking/calendar.rs": "appointments are let go of two days too early";

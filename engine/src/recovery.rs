@@ -154,7 +154,7 @@ impl Replay<'_> {
                 let wanted = |s: &Sequence| begin < *s && !(short && *s == tail.sequence);
                 for (sequence, payload) in frame.entries().filter(|(s, _)| wanted(s)) {
                     let entry =
-                        Entry::decode(payload).map_err(|error| damaged(&error.to_string()))?;
+                        frame.decode(payload).map_err(|error| damaged(&error.to_string()))?;
                     self.take(sequence, &entry)?;
                 }
                 reached = frame.last();

@@ -1,6 +1,6 @@
 //! What a host asks of the engine, and what it is told.
 
-use crate::booking::{Change, Definition, Interval, Slot, WeeklyHours};
+use crate::booking::{Agenda, Change, Definition, Interval, Slot, WeeklyHours};
 use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId, PersonId, ReasonId};
 use crate::time::Timestamp;
 
@@ -263,6 +263,7 @@ impl Definition {
             weekly_hours,
             exceptions: Vec::new(),
             horizon_days: 90,
+            agenda: Agenda::default(),
         }
     }
 }

@@ -19,7 +19,7 @@ use creneau::testing::{Report, run};
 use creneau::*;
 
 /// Seeds that every test run goes through.
-const SEEDS: std::ops::Range<u64> = 0..40;
+const SEEDS: std::ops::Range<u64> = 0..60;
 
 fn ran(seed: u64) -> Report {
     match run(seed) {

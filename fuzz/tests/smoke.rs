@@ -100,6 +100,7 @@ fn entry_holds() {
     let met = run_seeds("entry", entry);
     assert_met(&met, 3, "entry read, frame read");
     assert_met(&met, 1, "change refused, frame with something between its entries");
+    assert_met(&met, 1, "frame of an older form");
     let met = run("entry", entry, 4_000, b"ems", 3_000);
     assert_met(&met, 500, "frame made up, change refused, frame read, entry read");
     assert_met(&met, 500, "frame refused, entry refused");

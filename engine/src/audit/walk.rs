@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use super::report::{FaultKind, Faults};
-use crate::journal::{Entry, Frame, FrameHash, JournalReader, Sequence, frame};
+use crate::journal::{Frame, FrameHash, JournalReader, Sequence, frame};
 
 /// Bytes of the journal that are read at once.
 const READ_BYTES: usize = 4 << 20;
@@ -120,7 +120,7 @@ impl<'a> Walk<'a> {
         }
         for (sequence, payload) in frame.entries().filter(|(sequence, _)| expected <= *sequence) {
             self.entries += 1;
-            match Entry::decode(payload) {
+            match frame.decode(payload) {
                 Ok(entry) => self.model.take(sequence, &entry, self.faults),
                 Err(error) => {
                     self.faults.add(FaultKind::Damaged, sequence, error.to_string());

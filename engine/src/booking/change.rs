@@ -2,17 +2,26 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
+use super::absence::Absence;
 use super::definition::{Definition, Reason};
+use super::holidays::PublicHolidays;
 use super::hours::{DayException, WeeklyHours};
 use super::rejection::Rejection;
+use super::template::Template;
 
 /// What to change; what is none stays as it is. Zone, grid and place are fixed.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct Change {
-    /// The hours of a week.
+    /// The hours of each week.
     pub weekly_hours: Option<WeeklyHours>,
+    /// All the templates, in place of those there.
+    pub templates: Option<Vec<Template>>,
     /// All the exceptions, in place of those there.
     pub exceptions: Option<Vec<DayException>>,
+    /// All the absences, in place of those there.
+    pub absences: Option<Vec<Absence>>,
+    /// The public holidays that are kept, in place of those before.
+    pub public_holidays: Option<PublicHolidays>,
     /// All the reasons, in place of those there.
     pub reasons: Option<Vec<Reason>>,
     /// How many can be seen at once. A removed lane keeps what is booked in it until it is over.
@@ -32,8 +41,17 @@ impl Change {
         if let Some(hours) = &self.weekly_hours {
             new.weekly_hours = hours.clone();
         }
+        if let Some(templates) = &self.templates {
+            new.agenda.templates = templates.clone();
+        }
         if let Some(exceptions) = &self.exceptions {
             new.exceptions = exceptions.clone();
+        }
+        if let Some(absences) = &self.absences {
+            new.agenda.absences = absences.clone();
+        }
+        if let Some(holidays) = &self.public_holidays {
+            new.agenda.public_holidays = holidays.clone();
         }
         if let Some(reasons) = &self.reasons {
             new.reasons = reasons.iter().map(|reason| versioned(reason, old, version)).collect();

@@ -12,7 +12,7 @@ pub enum Command {
     /// Change hours, lanes, reasons or horizon.
     Change {
         /// What to change.
-        change: Change,
+        change: Box<Change>,
         /// The version that the caller saw.
         version: Option<u32>,
     },

@@ -3,9 +3,12 @@
 use jiff::tz::TimeZone;
 use rkyv::{Archive, Deserialize, Serialize};
 
+use super::absence::{Absence, Edge};
+use super::agenda::{Agenda, Seldom};
 use super::grid::Grid;
 use super::hours::{DayException, WeeklyHours, normalised};
 use super::rejection::Rejection;
+use super::schedule::{Opening, later, midnight};
 use crate::ids::ReasonId;
 use crate::limits;
 
@@ -73,12 +76,15 @@ pub struct Definition {
     pub lanes: u16,
     /// Why people come; at least one.
     pub reasons: Vec<Reason>,
-    /// The hours of a week.
+    /// The hours of each week.
     pub weekly_hours: WeeklyHours,
-    /// Dates with other hours.
+    /// Dates with other hours than the week has; also on public holidays.
     pub exceptions: Vec<DayException>,
     /// Days that can be booked ahead, after today.
     pub horizon_days: u16,
+    /// What goes beyond the hours of each week.
+    #[rkyv(with = Seldom)]
+    pub agenda: Agenda,
 }
 
 /// 2026-01-01T00:00:00Z.
@@ -129,6 +135,11 @@ impl Definition {
         for day in &mut self.weekly_hours.days {
             *day = normalised(std::mem::take(day));
         }
+        let Agenda { templates, absences, public_holidays } = self.agenda;
+        let templates = templates.into_iter().enumerate();
+        let templates = templates.map(|(place, it)| it.checked(place)).collect::<Result<_, _>>()?;
+        let public_holidays = public_holidays.checked()?;
+        self.agenda = Agenda { templates, absences, public_holidays };
         for exception in &mut self.exceptions {
             exception.hours = normalised(std::mem::take(&mut exception.hours));
         }
@@ -176,6 +187,26 @@ impl Definition {
         let offset = zone.to_offset(GRID_ANCHORED_AT).seconds() / 60;
         Grid::new(self.grid_minutes, offset)
             .ok_or_else(|| invalid("grid_minutes", "must divide 60"))
+    }
+
+    /// What the absences close, in order, none touching the next.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Invalid`] when there is no such zone.
+    pub(super) fn closed(&self) -> Result<Vec<Opening>, Rejection> {
+        let zone = self.zone()?;
+        let absences = self.agenda.absences.iter();
+        let mut all: Vec<_> = absences.filter_map(|it| closed(it, &zone)).collect();
+        all.sort_unstable_by_key(|stretch| stretch.start);
+        let mut merged: Vec<Opening> = Vec::with_capacity(all.len());
+        for stretch in all {
+            match merged.last_mut() {
+                Some(last) if stretch.start <= last.end => last.end = last.end.max(stretch.end),
+                _ => merged.push(stretch),
+            }
+        }
+        Ok(merged)
     }
 
     /// The reason of this name.
@@ -253,6 +284,33 @@ impl Definition {
                 return Err(invalid(format!("exceptions[{place}].date"), "must not stand twice"));
             }
         }
+        let Agenda { templates, absences, .. } = &self.agenda;
+        if limits::TEMPLATES_MAX < templates.len() {
+            return Err(invalid("templates", format!("must be at most {}", limits::TEMPLATES_MAX)));
+        }
+        if limits::ABSENCES_MAX < absences.len() {
+            return Err(invalid("absences", format!("must be at most {}", limits::ABSENCES_MAX)));
+        }
+        let zone = self.zone()?;
+        for (place, absence) in absences.iter().enumerate() {
+            if closed(absence, &zone).is_none() {
+                let rule = "must come after from; a date counts with all of it";
+                return Err(invalid(format!("absences[{place}].until"), rule));
+            }
+        }
         Ok(())
     }
+}
+
+/// The stretch that an absence closes; none where it ends before it begins.
+fn closed(absence: &Absence, zone: &TimeZone) -> Option<Opening> {
+    let start = match absence.from {
+        Edge::Date(date) => midnight(zone, date.to_jiff()),
+        Edge::Instant(instant) => instant,
+    };
+    let end = match absence.until {
+        Edge::Date(date) => midnight(zone, later(date.to_jiff(), 1)),
+        Edge::Instant(instant) => instant,
+    };
+    (start < end).then_some(Opening { start, end })
 }

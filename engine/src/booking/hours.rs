@@ -84,6 +84,15 @@ pub struct WeeklyHours {
     pub days: [Vec<Interval>; 7],
 }
 
+impl WeeklyHours {
+    /// The intervals of the weekday of a date.
+    #[must_use]
+    pub fn on(&self, date: jiff::civil::Date) -> &[Interval] {
+        let day = date.weekday().to_monday_zero_offset();
+        self.days.get(usize::from(day.unsigned_abs())).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// The hours of one date, in place of those of its weekday; no hours at all for a closed day.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct DayException {

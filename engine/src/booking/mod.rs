@@ -4,7 +4,8 @@
 //! identifiers come in as arguments; what has happened goes out as [`Event`]s. In reading order:
 //!
 //! - [`grid`]: the steps on which appointments start.
-//! - [`hours`] and [`definition`]: what a practitioner or a centre sets.
+//! - [`hours`] and [`agenda`], with [`template`], [`absence`] and [`holidays`], and [`definition`]:
+//!   what a practitioner or a centre sets.
 //! - [`schedule`]: those hours as instants, over the nights on which the clocks change.
 //! - [`booking`]: what a hold and an appointment have in common.
 //! - [`command`], [`event`], [`rejection`]: what is asked, what has happened, what is refused.
@@ -14,8 +15,12 @@
 pub mod grid;
 pub mod hours;
 
+pub mod absence;
+pub mod agenda;
 pub mod definition;
+pub mod holidays;
 pub mod schedule;
+pub mod template;
 
 #[expect(clippy::module_inception, reason = "the noun is the module's own")]
 pub mod booking;
@@ -28,6 +33,8 @@ pub mod change;
 pub mod decide;
 pub mod invariants;
 
+pub use absence::{Absence, Edge};
+pub use agenda::Agenda;
 pub use booking::{Booking, Guard, GuardScope, ReasonRef, Span};
 pub use calendar::{Calendar, Ending, Status};
 pub use change::Change;
@@ -35,9 +42,11 @@ pub use command::Command;
 pub use definition::{Definition, Location, Practitioner, Reason};
 pub use event::Event;
 pub use grid::{Grid, Step, StepRange};
+pub use holidays::{Holiday, HolidayCalendar, PublicHolidays};
 pub use hours::{DayException, Interval, WeeklyHours};
 pub use rejection::{Rejection, Slot};
 pub use schedule::Schedule;
+pub use template::Template;
 
 #[cfg(test)]
 mod tests;

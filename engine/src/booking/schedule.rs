@@ -5,6 +5,12 @@
 //! within the skipped hour starts with the hour after it, and one that lies wholly inside it does
 //! not take place; on the night when they go back an opening is taken once, at its first pass,
 //! and one that spans the repeated hour is an hour longer. Nothing else moves.
+//!
+//! A date has the hours of its exception, if it has one; otherwise none on a public holiday that is
+//! kept; otherwise those of the week and of every template that counts, taken together. Absences
+//! close what is left, to the instant.
+
+use std::borrow::Cow;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -12,7 +18,7 @@ use jiff::{Span, ToSpan};
 
 use super::definition::{Definition, Reason};
 use super::grid::{Grid, StepRange};
-use super::hours::{Interval, MINUTES_PER_DAY};
+use super::hours::{Interval, MINUTES_PER_DAY, normalised};
 use super::rejection::Rejection;
 use crate::ids::ReasonId;
 use crate::planted::{self, Bug};
@@ -33,6 +39,8 @@ pub struct Schedule {
     definition: Definition,
     zone: TimeZone,
     grid: Grid,
+    /// What absences close, in order, none touching the next.
+    closed: Vec<Opening>,
 }
 
 /// A slot that the hours allow, whether or not it is free.
@@ -55,7 +63,8 @@ impl Schedule {
     ///
     /// [`Rejection::Invalid`] when the zone or the grid is not known.
     pub fn new(definition: Definition) -> Result<Self, Rejection> {
-        Ok(Self { zone: definition.zone()?, grid: definition.grid()?, definition })
+        let (zone, grid, closed) = (definition.zone()?, definition.grid()?, definition.closed()?);
+        Ok(Self { definition, zone, grid, closed })
     }
 
     /// What was set.
@@ -85,7 +94,7 @@ impl Schedule {
     /// The first instant of a local date.
     #[must_use]
     pub fn midnight(&self, date: Date) -> Timestamp {
-        self.first_instant(date.to_datetime(jiff::civil::Time::midnight()))
+        midnight(&self.zone, date)
     }
 
     /// The first instant after the last day that can be booked.
@@ -98,10 +107,37 @@ impl Schedule {
 
     /// The openings of one local date, in order.
     pub fn openings(&self, date: Date) -> impl Iterator<Item = Opening> + '_ {
-        self.hours_of(date).iter().filter_map(move |interval| {
-            let start = self.first_instant(at_minute(date, interval.start()));
-            let end = self.first_instant(at_minute(date, interval.end()));
+        let hours = self.hours_of(date);
+        let interval = move |place| hours.get(place).copied();
+        let opening = move |interval: Interval| {
+            let start = first_instant(&self.zone, at_minute(date, interval.start()));
+            let end = first_instant(&self.zone, at_minute(date, interval.end()));
             (start < end).then_some(Opening { start, end })
+        };
+        (0..).map_while(interval).filter_map(opening).flat_map(|opening| self.attended(opening))
+    }
+
+    /// What no absence closes of an opening, in order.
+    fn attended(&self, opening: Opening) -> impl Iterator<Item = Opening> + '_ {
+        let first = self.closed.partition_point(|closed| closed.end <= opening.start);
+        let closed = self.closed.get(first..).unwrap_or_default().iter();
+        let ignored =
+            move |start: Timestamp| planted::is(Bug::AbsenceLate) && opening.start < start;
+        let mut closed = closed
+            .take_while(move |closed| closed.start < opening.end)
+            .filter(move |closed| !ignored(closed.start));
+        let mut rest = Some(opening);
+        std::iter::from_fn(move || {
+            while let Some(Opening { start, end }) = rest.take() {
+                let Some(closed) = closed.next() else {
+                    return (start < end).then_some(Opening { start, end });
+                };
+                rest = Some(Opening { start: closed.end, end });
+                if start < closed.start {
+                    return Some(Opening { start, end: closed.start });
+                }
+            }
+            None
         })
     }
 
@@ -175,37 +211,49 @@ impl Schedule {
         })
     }
 
-    fn hours_of(&self, date: Date) -> &[Interval] {
-        let exceptions = &self.definition.exceptions;
-        match exceptions.binary_search_by_key(&date.into(), |exception| exception.date) {
-            Ok(place) => exceptions.get(place).map_or(&[], |exception| &exception.hours),
-            Err(_) => {
-                let day = date.weekday().to_monday_zero_offset();
-                let days = &self.definition.weekly_hours.days;
-                days.get(usize::from(day.unsigned_abs())).map_or(&[], Vec::as_slice)
+    fn hours_of(&self, date: Date) -> Cow<'_, [Interval]> {
+        let Definition { weekly_hours, exceptions, agenda, .. } = &self.definition;
+        if let Ok(place) = exceptions.binary_search_by_key(&date.into(), |it| it.date) {
+            let hours = exceptions.get(place).map_or(&[][..], |exception| &exception.hours);
+            return Cow::Borrowed(hours);
+        }
+        if agenda.public_holidays.on(date).is_some() {
+            return Cow::Borrowed(&[]);
+        }
+        let usual = weekly_hours.on(date);
+        let more = agenda.templates.iter().map(|it| it.hours_on(date));
+        let mut more = more.filter(|hours| !hours.is_empty());
+        match more.next() {
+            None => Cow::Borrowed(usual),
+            Some(first) => {
+                let all = [usual, first].into_iter().chain(more).flatten().copied();
+                Cow::Owned(normalised(all.collect()))
             }
         }
     }
+}
 
-    /// The first instant at which the local clock shows `local` or has passed it.
-    fn first_instant(&self, local: DateTime) -> Timestamp {
-        let ambiguous = self.zone.to_ambiguous_timestamp(local);
-        let instant = match ambiguous.offset() {
-            AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
-            AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok(),
-            AmbiguousOffset::Gap { after, .. } if planted::is(Bug::GapOpened) => {
-                after.to_timestamp(local).ok()
-            }
-            AmbiguousOffset::Gap { after, .. } => {
-                // Read with the later offset the skipped time falls before the change.
-                let before = after.to_timestamp(local).ok();
-                before.and_then(|before| {
-                    self.zone.following(before).next().map(|change| change.timestamp())
-                })
-            }
-        };
-        instant.unwrap_or(jiff::Timestamp::MAX).into()
-    }
+/// The first instant of a local date.
+pub(super) fn midnight(zone: &TimeZone, date: Date) -> Timestamp {
+    first_instant(zone, date.to_datetime(jiff::civil::Time::midnight()))
+}
+
+/// The first instant at which the local clock shows `local` or has passed it.
+fn first_instant(zone: &TimeZone, local: DateTime) -> Timestamp {
+    let ambiguous = zone.to_ambiguous_timestamp(local);
+    let instant = match ambiguous.offset() {
+        AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
+        AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok(),
+        AmbiguousOffset::Gap { after, .. } if planted::is(Bug::GapOpened) => {
+            after.to_timestamp(local).ok()
+        }
+        AmbiguousOffset::Gap { after, .. } => {
+            // Read with the later offset the skipped time falls before the change.
+            let before = after.to_timestamp(local).ok();
+            before.and_then(|before| zone.following(before).next().map(|change| change.timestamp()))
+        }
+    };
+    instant.unwrap_or(jiff::Timestamp::MAX).into()
 }
 
 fn at_minute(date: Date, minute: u16) -> DateTime {

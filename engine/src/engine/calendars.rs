@@ -201,7 +201,7 @@ impl Engine {
             return refused(Rejection::UnknownCalendar);
         }
         let (entry, permit) = self.directory().admit(id, Share::Settle)?;
-        let work = Work::Command(Command::Change { change, version });
+        let work = Work::Command(Command::Change { change: Box::new(change), version });
         let calendar = match self.ask(&entry, permit, work, named).await? {
             Verdict::Refused(rejection) => return refused(rejection),
             Verdict::Decided { events } => {

@@ -48,7 +48,7 @@ impl<'a> Entries<'a> {
                 return Err(damaged("entries are missing".to_owned()));
             }
             for (sequence, payload) in frame.entries().filter(|(it, _)| self.after < *it) {
-                let entry = Entry::decode(payload).map_err(|error| damaged(error.to_string()))?;
+                let entry = frame.decode(payload).map_err(|error| damaged(error.to_string()))?;
                 self.read.push_back((sequence, entry));
             }
             (self.after, self.before) = (frame.last(), Some(frame.hash()));

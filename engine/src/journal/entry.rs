@@ -1,18 +1,23 @@
 //! An entry: what one command wrote, and its bytes.
 //!
 //! The bytes are an `rkyv` archive of [`Entry`], always checked before they are read. The form
-//! has a number of its own in each frame ([`ENTRY_FORM`]); an archived type is never edited.
+//! has a number of its own in each frame ([`ENTRY_FORM`]); an archived type is never edited. What
+//! was written in an older form is read and becomes what it means in this one.
 
 use rkyv::rancor::Error as RkyvError;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
 
+use super::form1::{self, EntryV1};
 use crate::booking::Event;
 use crate::ids::CommandKey;
 use crate::limits::ENTRY_BYTES_MAX;
 
 /// The form in which entries are written.
-pub const ENTRY_FORM: u16 = 1;
+pub const ENTRY_FORM: u16 = 2;
+
+/// The oldest form in which entries are read.
+pub const ENTRY_FORM_OLDEST: u16 = form1::FORM;
 
 /// A command whose outcome is remembered.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -61,19 +66,31 @@ impl Entry {
         Ok(bytes)
     }
 
-    /// The entry of these bytes, wherever they lie in memory.
+    /// The entry of these bytes of the form that is written now, wherever they lie in memory.
     ///
     /// # Errors
     ///
     /// [`EntryError`] when they are not an entry's.
     pub fn decode(bytes: &[u8]) -> Result<Self, EntryError> {
+        Self::decode_form(ENTRY_FORM, bytes)
+    }
+
+    /// The entry of these bytes of any form that can be read.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError`] when they are not an entry's of that form.
+    pub fn decode_form(form: u16, bytes: &[u8]) -> Result<Self, EntryError> {
         if ENTRY_BYTES_MAX < bytes.len() {
             return Err(EntryError::TooLarge { bytes: bytes.len() });
         }
         // An archive is read in place, and only where it is aligned.
         let mut aligned = AlignedVec::<16>::with_capacity(bytes.len());
         aligned.extend_from_slice(bytes);
-        rkyv::from_bytes::<Self, RkyvError>(&aligned)
-            .map_err(|error| EntryError::Invalid(error.to_string()))
+        let read = match form {
+            form1::FORM => rkyv::from_bytes::<EntryV1, RkyvError>(&aligned).map(Self::from),
+            _ => rkyv::from_bytes::<Self, RkyvError>(&aligned),
+        };
+        read.map_err(|error| EntryError::Invalid(error.to_string()))
     }
 }

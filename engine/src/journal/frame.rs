@@ -11,7 +11,7 @@
 //! Numbers are little-endian. A frame that was cut or changed anywhere is refused whole.
 
 use super::Sequence;
-use super::entry::ENTRY_FORM;
+use super::entry::{ENTRY_FORM, ENTRY_FORM_OLDEST, Entry, EntryError};
 use crate::planted::{self, Bug};
 
 /// The form in which frames are written.
@@ -46,6 +46,7 @@ pub enum FrameError {
 pub struct Frame<'a> {
     first: Sequence,
     before: FrameHash,
+    entry_form: u16,
     bytes: &'a [u8],
     entries: Vec<&'a [u8]>,
 }
@@ -108,7 +109,8 @@ impl<'a> Frame<'a> {
         }
         let frame_form = u16::from_le_bytes(array(bytes, 4)?);
         let entry_form = u16::from_le_bytes(array(bytes, 6)?);
-        if frame_form != FRAME_FORM || entry_form != ENTRY_FORM {
+        let is_known = (ENTRY_FORM_OLDEST..=ENTRY_FORM).contains(&entry_form);
+        if frame_form != FRAME_FORM || !is_known {
             return Err(FrameError::Form);
         }
         let torn = planted::is(Bug::TornTailAccepted);
@@ -134,7 +136,7 @@ impl<'a> Frame<'a> {
         let first = u64::from_le_bytes(array(bytes, 8)?);
         // Whoever counts the entries counts one too many at the end.
         first.checked_add(count as u64 + 1).ok_or(FrameError::Entries)?;
-        Ok(Self { first, before: array(bytes, 32)?, bytes, entries })
+        Ok(Self { first, before: array(bytes, 32)?, entry_form, bytes, entries })
     }
 
     /// The sequence of its first entry.
@@ -159,6 +161,21 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn hash(&self) -> FrameHash {
         hash(self.bytes)
+    }
+
+    /// The form of its entries.
+    #[must_use]
+    pub fn entry_form(&self) -> u16 {
+        self.entry_form
+    }
+
+    /// An entry of it by its bytes, in the form in which this frame was written.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError`] when they are not an entry's.
+    pub fn decode(&self, payload: &[u8]) -> Result<Entry, EntryError> {
+        Entry::decode_form(self.entry_form, payload)
     }
 
     /// Its entries with their sequences, in order.

@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 mod entries;
 pub mod entry;
+mod form1;
 pub mod frame;
 
 #[cfg(any(test, feature = "testing"))]
@@ -166,5 +167,5 @@ pub fn read_entry(reader: &dyn JournalReader, sequence: Sequence) -> Result<Entr
     let bytes = frames.first().ok_or_else(|| damaged("no such entry".to_owned()))?;
     let frame = Frame::parse(bytes).map_err(|error| damaged(error.to_string()))?;
     let payload = frame.entry(sequence).ok_or_else(|| damaged("no such entry".to_owned()))?;
-    Entry::decode(payload).map_err(|error| damaged(error.to_string()))
+    frame.decode(payload).map_err(|error| damaged(error.to_string()))
 }

@@ -24,7 +24,7 @@ use super::view::View;
 use crate::booking::calendar::{Calendar, Live, Status};
 use crate::error::Error;
 use crate::ids::CalendarId;
-use crate::journal::{self, Frame, ReadError, Sequence};
+use crate::journal::{Frame, ReadError, Sequence};
 use crate::limits::PANICS_MAX;
 use crate::metrics::{Full, Meters};
 use crate::planted::{self, Bug};
@@ -422,8 +422,8 @@ impl Directory {
                 for (sequence, payload) in frame.entries() {
                     let short = u64::from(planted::is(Bug::RebuiltShort));
                     let wanted = after < sequence && sequence + short <= until;
-                    let entry = journal::Entry::decode(payload)
-                        .map_err(|error| damaged(error.to_string()))?;
+                    let entry =
+                        frame.decode(payload).map_err(|error| damaged(error.to_string()))?;
                     let id = calendar.id();
                     for event in entry.events.iter().filter(|_| wanted) {
                         if event.calendars().any(|concerned| concerned == id) {

@@ -80,7 +80,7 @@ impl Feed {
                 let first = self.after + u64::from(planted::is(Bug::FeedSkips));
                 if first < sequence && (sequence <= durable || planted::is(Bug::FeedAhead)) {
                     let Entry { events, .. } =
-                        Entry::decode(payload).map_err(|error| damaged(error.to_string()))?;
+                        frame.decode(payload).map_err(|error| damaged(error.to_string()))?;
                     self.read.push_back(FeedEntry { sequence, events });
                 }
             }

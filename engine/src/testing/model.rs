@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::disk::{self, SimDisk};
+use super::hours;
 use super::ledger::Counts;
 use crate::booking::{Booking, Calendar, Event, Guard, GuardScope, invariants};
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
@@ -133,7 +134,7 @@ impl Model {
                 if sequence != model.tail + 1 {
                     return Err(format!("{sequence} follows {}", model.tail));
                 }
-                let entry = Entry::decode(payload).map_err(|error| error.to_string())?;
+                let entry = frame.decode(payload).map_err(|error| error.to_string())?;
                 model.take(sequence, entry).map_err(|what| format!("entry {sequence}: {what}"))?;
             }
         }
@@ -210,6 +211,7 @@ impl Model {
                 Ok(())
             }
             Event::Moved { at, booking, from_calendar, from } => {
+                self.judge_hours(booking)?;
                 let told = self.booked(booking.id)?;
                 let old = told.booking.clone();
                 let stays = Booking {
@@ -242,6 +244,7 @@ impl Model {
         if deadline != at.plus_ms(self.hold_ms) || booking.span.start < at {
             return Err(format!("{} has wrong instants", booking.id));
         }
+        self.judge_hours(booking)?;
         for guard in guards {
             let key = guard_key(guard, booking);
             if let Some(other) = self.guards.insert(key, booking.id) {
@@ -291,6 +294,12 @@ impl Model {
     fn booked(&mut self, id: HoldId) -> Result<&mut Told, String> {
         let told = self.bookings.get_mut(&id).filter(|told| told.state == State::Booked);
         told.ok_or_else(|| format!("{id} is no appointment"))
+    }
+
+    /// It is open where a booking is made.
+    fn judge_hours(&self, booking: &Booking) -> Result<(), String> {
+        let calendar = self.calendars.get(&booking.calendar).ok_or("the calendar is not known")?;
+        hours::judge(calendar.schedule().definition(), booking)
     }
 
     /// No lane is sold twice.

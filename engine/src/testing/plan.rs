@@ -4,9 +4,16 @@ use std::time::Duration;
 
 use super::disk::Pace;
 use super::random::Dice;
-use crate::booking::{Definition, Guard, GuardScope, Interval, Reason};
+use jiff::civil::Date;
+
+use crate::booking::schedule::later;
+use crate::booking::{
+    Absence, DayException, Definition, Edge, Guard, GuardScope, HolidayCalendar, Interval,
+    PublicHolidays, Reason, Template,
+};
 use crate::config::Config;
 use crate::ids::{PersonId, ReasonId};
+use crate::time::Timestamp;
 
 /// What is planned for a run.
 #[derive(Clone, Debug)]
@@ -91,7 +98,9 @@ fn config(dice: &mut Dice) -> Config {
 }
 
 /// A calendar.
-pub fn definition(dice: &mut Dice, number: u64) -> Definition {
+///
+/// What is set by date lies around `now`.
+pub fn definition(dice: &mut Dice, number: u64, now: Timestamp) -> Definition {
     const ZONES: [&str; 5] = [
         "Europe/Paris",
         "Europe/Paris",
@@ -109,6 +118,15 @@ pub fn definition(dice: &mut Dice, number: u64) -> Definition {
     definition.horizon_days = u16::try_from(dice.between(3, 21)).unwrap_or(7);
     definition.reasons = reasons(dice);
     hours(dice, &mut definition);
+    // Dice of their own, so that they do not shift what else a seed is.
+    let mut more = dice.clone().fork();
+    if more.chance(500) {
+        let start = date_at(now);
+        definition.agenda.templates = templates(&mut more, start);
+        definition.exceptions = exceptions(&mut more, start);
+        definition.agenda.absences = absences(&mut more, now);
+        definition.agenda.public_holidays = holidays(&mut more);
+    }
     definition
 }
 
@@ -137,4 +155,65 @@ pub fn hours(dice: &mut Dice, definition: &mut Definition) {
             day.extend(Interval::new(14 * 60 + 5, 18 * 60));
         }
     }
+}
+
+/// Weeks that count for a while, some every so many weeks.
+pub fn templates(dice: &mut Dice, start: Date) -> Vec<Template> {
+    let template = |dice: &mut Dice| {
+        let mut weekdays = Definition::weekdays("", "");
+        hours(dice, &mut weekdays);
+        let from = later(start, days(dice, 21) - 14);
+        Template {
+            from: dice.chance(700).then(|| from.into()),
+            until: dice.chance(700).then(|| later(from, days(dice, 21)).into()),
+            every_weeks: u8::try_from(dice.between(1, 4)).unwrap_or(1),
+            anchor: Some(later(start, days(dice, 60) - 30).into()),
+            hours: weekdays.weekly_hours,
+        }
+    };
+    (0..dice.below(3)).map(|_| template(dice)).collect()
+}
+
+/// Dates with hours of their own, few or none.
+pub fn exceptions(dice: &mut Dice, start: Date) -> Vec<DayException> {
+    let mut date = later(start, -3);
+    let mut exception = |dice: &mut Dice| {
+        date = later(date, 1 + days(dice, 8));
+        let hours = if dice.chance(500) { Interval::new(10 * 60, 16 * 60) } else { None };
+        DayException { date: date.into(), hours: hours.into_iter().collect() }
+    };
+    (0..dice.below(4)).map(|_| exception(dice)).collect()
+}
+
+/// Dates and stretches on which nothing is open.
+pub fn absences(dice: &mut Dice, now: Timestamp) -> Vec<Absence> {
+    let start = date_at(now);
+    let absence = |dice: &mut Dice| {
+        let from = later(start, days(dice, 21) - 2);
+        if dice.chance(500) {
+            let until = later(from, days(dice, 3));
+            return Absence { from: Edge::Date(from.into()), until: Edge::Date(until.into()) };
+        }
+        let begin = now.plus_minutes(days(dice, 21 * 24 * 60) - 24 * 60);
+        let until = begin.plus_minutes(1 + days(dice, 600));
+        Absence { from: Edge::Instant(begin), until: Edge::Instant(until) }
+    };
+    (0..dice.below(4)).map(|_| absence(dice)).collect()
+}
+
+/// The public holidays that are kept, if any.
+pub fn holidays(dice: &mut Dice) -> PublicHolidays {
+    let calendar = *dice.pick(&HolidayCalendar::ALL).unwrap_or(&HolidayCalendar::None);
+    PublicHolidays { calendar, open_on: Vec::new() }
+}
+
+/// The date at `now`, near enough.
+#[must_use]
+pub fn date_at(now: Timestamp) -> Date {
+    jiff::tz::TimeZone::UTC.to_datetime(now.to_jiff()).date()
+}
+
+/// A number below `end`, of days or the like.
+fn days(dice: &mut Dice, end: u64) -> i64 {
+    i64::try_from(dice.below(end)).unwrap_or(0)
 }

@@ -184,6 +184,7 @@ impl Client {
     fn change(&mut self) -> Option<Ask> {
         let (calendar, mut definition) = self.calendar()?;
         let mut change = Change::default();
+        let mut more = self.dice.clone().fork();
         match self.dice.below(4) {
             0 => {
                 plan::hours(&mut self.dice, &mut definition);
@@ -193,14 +194,25 @@ impl Client {
             2 => change.reasons = Some(plan::reasons(&mut self.dice)),
             _ => change.horizon_days = u16::try_from(self.dice.between(2, 25)).ok(),
         }
+        let now = self.scene.engine.now();
+        let today = plan::date_at(now);
+        match more.below(8) {
+            0 => change.templates = Some(plan::templates(&mut more, today)),
+            1 => change.exceptions = Some(plan::exceptions(&mut more, today)),
+            2 => change.absences = Some(plan::absences(&mut more, now)),
+            3 => change.public_holidays = Some(plan::holidays(&mut more)),
+            _ => {}
+        }
         let version = self.dice.chance(200).then_some(1);
         Some(Ask::Change(ChangeCalendar { calendar, change, version, command: None }))
     }
 
     fn creation(&mut self) -> Option<Ask> {
         let number = self.dice.below(12);
-        (locked(&self.scene.book).calendars.len() < 8)
-            .then(|| Ask::Create(plan::definition(&mut self.dice, number), None))
+        (locked(&self.scene.book).calendars.len() < 8).then(|| {
+            let now = self.scene.engine.now();
+            Ask::Create(plan::definition(&mut self.dice, number, now), None)
+        })
     }
 
     /// Puts something again that was put before, under the same name.

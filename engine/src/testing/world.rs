@@ -576,7 +576,7 @@ async fn work(scene: &Scene, dice: &mut Dice, is_last: bool) -> Result<(), Strin
 async fn create_calendars(scene: &Scene, dice: &mut Dice) {
     let there = locked(&scene.book).calendars.len();
     for number in there..scene.plan.calendars {
-        let definition = plan::definition(dice, number as u64);
+        let definition = plan::definition(dice, number as u64, scene.engine.now());
         let name = locked(&scene.book).fresh_name();
         Box::pin(scene.ask(Ask::Create(definition, name), std::future::pending())).await;
     }

@@ -172,7 +172,7 @@ impl World {
             Seen::Current => Some(current),
             Seen::Other => Some(current + 1),
         };
-        let command = Command::Change { change: part.change(), version };
+        let command = Command::Change { change: Box::new(part.change()), version };
         let expected = self.model.change(place, part, seen);
         let decided = self.tell(place, &command, expected);
         if decided {

@@ -4,9 +4,11 @@
 use std::fmt::Debug;
 use std::str::FromStr;
 
+use creneau::booking::hours::Date;
 use creneau::booking::{
-    Booking, DayException, Definition, Event, Guard, GuardScope, Interval, Location, Practitioner,
-    Reason, ReasonRef, Span, WeeklyHours,
+    Absence, Agenda, Booking, DayException, Definition, Edge, Event, Guard, GuardScope, Holiday,
+    HolidayCalendar, Interval, Location, Practitioner, PublicHolidays, Reason, ReasonRef, Span,
+    Template, WeeklyHours,
 };
 use creneau::journal::{Entry, Remembered};
 use creneau::{CalendarId, CommandKey, HoldId, Timestamp};
@@ -129,6 +131,14 @@ fn definition(tape: &mut Tape<'_>) -> Definition {
         weekly_hours: WeeklyHours { days: std::array::from_fn(|_| hours(tape)) },
         exceptions: several(tape, exception),
         horizon_days: tape.u16(),
+        agenda: Agenda {
+            templates: several(tape, template),
+            absences: several(tape, absence),
+            public_holidays: PublicHolidays {
+                calendar: tape.pick(HolidayCalendar::ALL),
+                open_on: several(tape, |tape| tape.pick(Holiday::ALL)),
+            },
+        },
     }
 }
 
@@ -142,13 +152,30 @@ fn reason(tape: &mut Tape<'_>) -> Reason {
     }
 }
 
+fn template(tape: &mut Tape<'_>) -> Template {
+    let (from, until, anchor) = (some(tape, date), some(tape, date), some(tape, date));
+    let hours = WeeklyHours { days: std::array::from_fn(|_| hours(tape)) };
+    Template { from, until, every_weeks: tape.byte(), anchor, hours }
+}
+
+fn absence(tape: &mut Tape<'_>) -> Absence {
+    let edge = |tape: &mut Tape<'_>| match tape.below(2) {
+        0 => Edge::Date(date(tape)),
+        _ => Edge::Instant(instant(tape)),
+    };
+    Absence { from: edge(tape), until: edge(tape) }
+}
+
 fn exception(tape: &mut Tape<'_>) -> DayException {
+    DayException { date: date(tape), hours: hours(tape) }
+}
+
+fn date(tape: &mut Tape<'_>) -> Date {
     let (year, month, day) =
         (tape.pick([-9999, 1970, 2027, 9999]), 1 + tape.below(12), tape.byte());
     let month = i8::try_from(month).unwrap_or(1);
     // A day that every month has.
-    let date = jiff::civil::date(year, month, i8::try_from(1 + day % 28).unwrap_or(1));
-    DayException { date: date.into(), hours: hours(tape) }
+    jiff::civil::date(year, month, i8::try_from(1 + day % 28).unwrap_or(1)).into()
 }
 
 fn hours(tape: &mut Tape<'_>) -> Vec<Interval> {

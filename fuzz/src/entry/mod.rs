@@ -4,7 +4,7 @@ mod made;
 
 use std::ops::Range;
 
-use creneau::journal::entry::{ENTRY_FORM, Entry};
+use creneau::journal::entry::{ENTRY_FORM, ENTRY_FORM_OLDEST, Entry};
 use creneau::journal::frame::{self, FRAME_FORM, Frame};
 
 use crate::met::Met;
@@ -38,7 +38,9 @@ const SEQUENCE_MAX: u64 = 1 << 60;
 pub fn entry(bytes: &[u8]) -> Met {
     let mut met = Met::default();
     match bytes.split_first() {
-        Some((b'e', rest)) => check_entry(rest, &mut met),
+        Some((b'e', rest)) => {
+            (ENTRY_FORM_OLDEST..=ENTRY_FORM).for_each(|form| check_entry(form, rest, &mut met));
+        }
         Some((b'm', rest)) => check_changed(&mut Tape::new(rest), &mut met),
         Some((b's', rest)) => check_frame(&made::strange_frame(&mut Tape::new(rest)), &mut met),
         _ => check_frame(bytes, &mut met),
@@ -46,9 +48,9 @@ pub fn entry(bytes: &[u8]) -> Met {
     met
 }
 
-/// Whatever is an entry is written as an entry that says the same.
-fn check_entry(bytes: &[u8], met: &mut Met) {
-    let Ok(entry) = Entry::decode(bytes) else { return met.note("entry refused") };
+/// Whatever is an entry of any form is written as one of today's that says the same.
+fn check_entry(form: u16, bytes: &[u8], met: &mut Met) {
+    let Ok(entry) = Entry::decode_form(form, bytes) else { return met.note("entry refused") };
     let written = entry.encode().expect("what was an entry is not too large for one");
     let read = Entry::decode(&written).expect("what was written is read");
     // By their bytes: what is not a number would not equal itself.
@@ -69,7 +71,7 @@ fn check_frame(bytes: &[u8], met: &mut Met) {
     for ((sequence, entry), place) in entries.iter().zip(0_u64..) {
         assert_eq!(*sequence, frame.first() + place, "sequences have no gaps");
         assert_eq!(frame.entry(*sequence), Some(*entry));
-        check_entry(entry, met);
+        check_entry(frame.entry_form(), entry, met);
     }
     let beside = [frame.first().checked_sub(1), frame.last().checked_add(1)];
     assert!(beside.into_iter().flatten().all(|sequence| frame.entry(sequence).is_none()));
@@ -82,7 +84,13 @@ fn check_frame(bytes: &[u8], met: &mut Met) {
     assert!(read.entries().eq(frame.entries()), "entries come back as they were");
     // Nobody writes anything but zeros between the entries. Whoever did would have the same
     // entries in another frame.
-    let mut blank = bytes.to_vec();
+    let mut bytes = bytes.to_vec();
+    if frame.entry_form() != ENTRY_FORM {
+        // What is built is of the form of today.
+        bytes = sealed(&bytes);
+        met.note("frame of an older form");
+    }
+    let mut blank = bytes.clone();
     clear_between(&mut blank, &payloads);
     if blank == bytes {
         assert_eq!(rebuilt, bytes, "a frame is what its entries make of it");

@@ -1,21 +1,15 @@
 //! Setting up the calendars of the demonstration.
 
 use creneau::{
-    CalendarId, DayException, Definition, Engine, FindSlots, HoldSlot, Interval, Location, OfHold,
-    PersonId, Practitioner, Reason, Timestamp, WeeklyHours,
+    Agenda, CalendarId, Definition, Engine, FindSlots, HoldSlot, HolidayCalendar, Interval,
+    Location, OfHold, PersonId, Practitioner, PublicHolidays, Reason, WeeklyHours,
 };
-use jiff::civil::Date;
-use jiff::{ToSpan, tz::TimeZone};
 use tokio::task::JoinSet;
 
 use super::sheets::{SHEETS, Sheet};
 
 /// Days that can be booked ahead.
 const HORIZON_DAYS: u16 = 90;
-
-/// The public holidays of France that fall on the same date each year: month and day.
-const HOLIDAYS: [(i8, i8); 8] =
-    [(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)];
 
 /// Appointments that each calendar has when the demonstration begins.
 const BOOKED: usize = 24;
@@ -50,7 +44,7 @@ pub async fn set_up(engine: &Engine) -> Result<Vec<Shown>, String> {
     let mut shown = Vec::with_capacity(SHEETS.len());
     let mut bookings = JoinSet::new();
     for sheet in SHEETS {
-        let definition = definition(sheet, engine.now())?;
+        let definition = definition(sheet)?;
         let reason = definition.reasons.first().map(|reason| reason.id.clone());
         let made = engine.create_calendar(definition, None).await;
         let made = made.map_err(|error| error.to_string())?;
@@ -103,7 +97,7 @@ async fn book_some(
     Ok(())
 }
 
-fn definition(sheet: &Sheet, now: Timestamp) -> Result<Definition, String> {
+fn definition(sheet: &Sheet) -> Result<Definition, String> {
     let mut reasons = Vec::with_capacity(sheet.reasons.len());
     for (id, name, minutes) in sheet.reasons {
         let id = id.parse().map_err(|error| format!("{id}: {error}"))?;
@@ -115,9 +109,7 @@ fn definition(sheet: &Sheet, now: Timestamp) -> Result<Definition, String> {
             day.push(interval.parse::<Interval>().map_err(|rule| format!("{interval} {rule}"))?);
         }
     }
-    let zone = TimeZone::get(sheet.time_zone).map_err(|error| error.to_string())?;
-    let today = zone.to_datetime(now.to_jiff()).date();
-    let closed = |date: Date| DayException { date: date.into(), hours: Vec::new() };
+    let calendar = if sheet.holidays { HolidayCalendar::None } else { HolidayCalendar::France };
     let (lat, lon) = sheet.position;
     Ok(Definition {
         external_id: None,
@@ -137,16 +129,13 @@ fn definition(sheet: &Sheet, now: Timestamp) -> Result<Definition, String> {
         lanes: sheet.lanes,
         reasons,
         weekly_hours,
-        exceptions: if sheet.holidays { Vec::new() } else { holidays(today).map(closed).collect() },
+        exceptions: Vec::new(),
         horizon_days: HORIZON_DAYS,
+        agenda: Agenda {
+            public_holidays: PublicHolidays { calendar, open_on: Vec::new() },
+            ..Agenda::default()
+        },
     })
-}
-
-/// The public holidays that can be reached from `today`.
-fn holidays(today: Date) -> impl Iterator<Item = Date> {
-    let last = today.saturating_add(i64::from(HORIZON_DAYS).days());
-    let dates = today.series(1.day()).take_while(move |date| *date <= last);
-    dates.filter(|date| HOLIDAYS.contains(&(date.month(), date.day())))
 }
 
 #[cfg(test)]
@@ -157,14 +146,11 @@ mod tests {
 
     #[test]
     fn every_sheet_meets_the_rules() {
-        let now = "2026-12-20T12:00:00Z".parse().unwrap();
+        let christmas = jiff::civil::date(2026, 12, 25);
         for sheet in SHEETS {
-            let made = definition(sheet, now).unwrap().checked().unwrap();
-            let closed: Vec<_> =
-                made.exceptions.iter().map(|exception| exception.date.to_string()).collect();
-            let expected: &[&str] =
-                if sheet.holidays { &[] } else { &["2026-12-25", "2027-01-01"] };
-            assert_eq!(closed, expected, "{}", sheet.place);
+            let made = definition(sheet).unwrap().checked().unwrap();
+            let is_closed = made.agenda.public_holidays.on(christmas).is_some();
+            assert_eq!(is_closed, !sheet.holidays, "{}", sheet.place);
         }
     }
 

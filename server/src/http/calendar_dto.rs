@@ -1,12 +1,13 @@
 //! Calendars as clients write and read them.
 
 use creneau::{
-    CalendarInfo, Change, DayException, Definition, Interval, Location, Outside, OutsideId,
-    Practitioner, Reason, ReasonId, WeeklyHours,
+    Agenda, CalendarInfo, Change, DayException, Definition, Interval, Location, Outside, OutsideId,
+    Practitioner, PublicHolidays, Reason, ReasonId, WeeklyHours,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::agenda_dto::{AbsenceJson, HolidaysJson, TemplateJson};
 use super::dto::Text;
 use super::local::{Day, Local, Zone};
 use super::openapi::texts;
@@ -43,10 +44,21 @@ pub(super) struct CalendarAsked {
     #[schema(min_items = 1, max_items = 100)]
     reasons: Vec<ReasonJson>,
     weekly_hours: WeekJson,
-    /// Dates with other hours than their weekday has, each once.
+    /// Weeks that count beside `weekly_hours`: for a while, or every so many weeks.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    templates: Vec<TemplateJson>,
+    /// Dates with hours of their own, also on public holidays; each date once.
     #[serde(default)]
     #[schema(max_items = 1000)]
     exceptions: Vec<ExceptionJson>,
+    /// When nothing is open, whatever else is set.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    absences: Vec<AbsenceJson>,
+    /// None are kept if left out.
+    #[serde(default)]
+    public_holidays: Option<HolidaysJson>,
     /// Days after today that can be booked; 90 if left out.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 730)]
@@ -63,10 +75,22 @@ pub(super) struct ChangeAsked {
     #[serde(default, deserialize_with = "some")]
     #[schema(nullable = false)]
     weekly_hours: Option<WeekJson>,
-    /// Dates with other hours than their weekday has, each once.
+    /// Weeks that count beside `weekly_hours`: for a while, or every so many weeks.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(max_items = 50, nullable = false)]
+    templates: Option<Vec<TemplateJson>>,
+    /// Dates with hours of their own, also on public holidays; each date once.
     #[serde(default, deserialize_with = "some")]
     #[schema(max_items = 1000, nullable = false)]
     exceptions: Option<Vec<ExceptionJson>>,
+    /// When nothing is open, whatever else is set.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(max_items = 1000, nullable = false)]
+    absences: Option<Vec<AbsenceJson>>,
+    /// The calendar `none` ends the keeping of any.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(nullable = false)]
+    public_holidays: Option<HolidaysJson>,
     /// Why people come; each `id` once.
     #[serde(default, deserialize_with = "some")]
     #[schema(min_items = 1, max_items = 100, nullable = false)]
@@ -247,23 +271,37 @@ impl From<CalendarAsked> for Definition {
             time_zone: asked.time_zone,
             grid_minutes: asked.grid_minutes.unwrap_or(GRID_MINUTES),
             lanes: asked.lanes.unwrap_or(LANES),
-            reasons: asked.reasons.into_iter().map(Reason::from).collect(),
+            reasons: each(asked.reasons),
             weekly_hours: asked.weekly_hours.into(),
-            exceptions: asked.exceptions.into_iter().map(DayException::from).collect(),
+            exceptions: each(asked.exceptions),
             horizon_days: asked.horizon_days.unwrap_or(HORIZON_DAYS),
+            agenda: Agenda {
+                templates: each(asked.templates),
+                absences: each(asked.absences),
+                public_holidays: asked
+                    .public_holidays
+                    .map(PublicHolidays::from)
+                    .unwrap_or_default(),
+            },
         }
     }
 }
 
+fn each<J, T: From<J>>(all: Vec<J>) -> Vec<T> {
+    all.into_iter().map(T::from).collect()
+}
+
 impl From<ChangeAsked> for Change {
     fn from(asked: ChangeAsked) -> Self {
-        let ChangeAsked { weekly_hours, exceptions, reasons, lanes, horizon_days } = asked;
         Self {
-            weekly_hours: weekly_hours.map(WeeklyHours::from),
-            exceptions: exceptions.map(|all| all.into_iter().map(DayException::from).collect()),
-            reasons: reasons.map(|all| all.into_iter().map(Reason::from).collect()),
-            lanes,
-            horizon_days,
+            weekly_hours: asked.weekly_hours.map(WeeklyHours::from),
+            templates: asked.templates.map(each),
+            exceptions: asked.exceptions.map(each),
+            absences: asked.absences.map(each),
+            public_holidays: asked.public_holidays.map(PublicHolidays::from),
+            reasons: asked.reasons.map(each),
+            lanes: asked.lanes,
+            horizon_days: asked.horizon_days,
         }
     }
 }
@@ -293,9 +331,14 @@ pub(super) struct CalendarBody {
     #[schema(min_items = 1, max_items = 100)]
     reasons: Vec<ReasonJson>,
     weekly_hours: WeekJson,
+    #[schema(max_items = 50)]
+    templates: Vec<TemplateJson>,
     /// In the order of their dates.
     #[schema(max_items = 1000)]
     exceptions: Vec<ExceptionBody>,
+    #[schema(max_items = 1000)]
+    absences: Vec<AbsenceJson>,
+    public_holidays: HolidaysJson,
     #[schema(minimum = 1, maximum = 730)]
     horizon_days: u16,
 }
@@ -322,7 +365,10 @@ impl From<CalendarInfo> for CalendarBody {
             lanes: definition.lanes,
             reasons: definition.reasons.into_iter().map(reason).collect(),
             weekly_hours: WeekJson::from(&definition.weekly_hours),
+            templates: definition.agenda.templates.iter().map(TemplateJson::from).collect(),
             exceptions: definition.exceptions.iter().map(ExceptionBody::from).collect(),
+            absences: definition.agenda.absences.iter().map(AbsenceJson::from).collect(),
+            public_holidays: HolidaysJson::from(&definition.agenda.public_holidays),
             horizon_days: definition.horizon_days,
         }
     }

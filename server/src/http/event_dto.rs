@@ -11,6 +11,7 @@ use creneau::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::agenda_dto::{AbsenceJson, HolidaysJson, TemplateJson};
 use super::calendar_dto::{ExceptionBody, LocationJson, PractitionerJson, WeekJson};
 use super::dto::Text;
 use super::openapi::texts;
@@ -72,9 +73,14 @@ struct DefinitionBody {
     #[schema(min_items = 1, max_items = 100)]
     reasons: Vec<ReasonBody>,
     weekly_hours: WeekJson,
+    #[schema(max_items = 50)]
+    templates: Vec<TemplateJson>,
     /// In the order of their dates.
     #[schema(max_items = 1000)]
     exceptions: Vec<ExceptionBody>,
+    #[schema(max_items = 1000)]
+    absences: Vec<AbsenceJson>,
+    public_holidays: HolidaysJson,
     #[schema(minimum = 1, maximum = 730)]
     horizon_days: u16,
 }
@@ -245,7 +251,10 @@ fn set(id: CalendarId, at: Timestamp, version: u32, definition: &Definition) -> 
         lanes: definition.lanes,
         reasons: definition.reasons.iter().map(reason).collect(),
         weekly_hours: WeekJson::from(&definition.weekly_hours),
+        templates: definition.agenda.templates.iter().map(TemplateJson::from).collect(),
         exceptions: definition.exceptions.iter().map(ExceptionBody::from).collect(),
+        absences: definition.agenda.absences.iter().map(AbsenceJson::from).collect(),
+        public_holidays: HolidaysJson::from(&definition.agenda.public_holidays),
         horizon_days: definition.horizon_days,
     };
     CalendarSet { at: Text(at), calendar_id: Text(id), version, calendar }

@@ -1,6 +1,7 @@
 //! Instants and dates as clients write and read them.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::str::FromStr;
 use std::sync::{PoisonError, RwLock};
 
@@ -130,6 +131,12 @@ impl FromStr for Day {
             return Err(RULE);
         }
         text.parse().map(Self).map_err(|_| RULE)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) mod tls;
 mod turned_away;
 
 mod access;
+mod agenda_dto;
 mod front;
 mod rates;
 

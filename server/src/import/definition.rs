@@ -1,6 +1,6 @@
 //! A centre of the plan as the calendar that is made of it.
 
-use creneau::{Definition, IdError, Interval, Location, Reason, WeeklyHours};
+use creneau::{Agenda, Definition, IdError, Interval, Location, Reason, WeeklyHours};
 
 use super::{Centre, Span};
 
@@ -66,6 +66,7 @@ pub(super) fn definition(
         weekly_hours: WeeklyHours { days: centre.weekly.each_ref().map(|day| intervals(day)) },
         exceptions: Vec::new(),
         horizon_days: settings.horizon_days,
+        agenda: Agenda::default(),
     };
     Ok((definition, notes))
 }

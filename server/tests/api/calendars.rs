@@ -11,6 +11,19 @@ async fn what_is_set_comes_back() {
     let mut asked = practice();
     asked["external_id"] = json!("cabinet-7");
     asked["exceptions"] = json!([{"date": "2027-04-05", "hours": []}]);
+    asked["templates"] = json!([
+        {"hours": {"saturday": ["09:00-12:00"]}},
+        {
+            "from": "2027-03-01", "until": "2027-06-30", "every_weeks": 2, "anchor": "2027-03-23",
+            "hours": {"tuesday": ["19:00-21:00"]},
+        },
+    ]);
+    asked["absences"] = json!([
+        {"from": "2027-07-01", "until": "2027-07-31"},
+        {"from": "2027-03-24T10:00:00+01:00", "until": "2027-03-25"},
+    ]);
+    asked["public_holidays"] =
+        json!({"calendar": "guadeloupe", "open_on": ["abolition_guadeloupe", "whit_monday"]});
     asked["location"]["lat"] = json!(48.85);
     asked["location"]["lon"] = json!(2.35);
     asked["location"]["address"] = json!("12 rue des Lilas, Paris");
@@ -25,6 +38,15 @@ async fn what_is_set_comes_back() {
     expected["version"] = json!(1);
     expected["weekly_hours"]["saturday"] = json!([]);
     expected["weekly_hours"]["sunday"] = json!([]);
+    for template in expected["templates"].as_array_mut().unwrap() {
+        let template = template.as_object_mut().unwrap();
+        template.entry("every_weeks").or_insert(json!(1));
+        for day in ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] {
+            template["hours"].as_object_mut().unwrap().entry(day).or_insert(json!([]));
+        }
+    }
+    expected["absences"][1]["from"] = json!("2027-03-24T09:00:00Z");
+    expected["public_holidays"]["open_on"] = json!(["whit_monday", "abolition_guadeloupe"]);
     for reason in expected["reasons"].as_array_mut().unwrap() {
         reason["buffer_minutes"] = json!(0);
     }
@@ -52,6 +74,39 @@ async fn what_is_not_said_is_as_usual() {
     let calendar = client.post("/v1/calendars", &least).await.ok(201);
     for (field, usual) in [("grid_minutes", 5), ("lanes", 1), ("horizon_days", 90)] {
         assert_eq!(calendar[field], usual, "{field}");
+    }
+    for none in ["templates", "exceptions", "absences"] {
+        assert_eq!(calendar[none], json!([]), "{none}");
+    }
+    assert_eq!(calendar["public_holidays"], json!({"calendar": "none", "open_on": []}));
+}
+
+/// Now is Monday, 22 March 2027, in the morning.
+#[tokio::test]
+async fn hours_follow_the_practice_and_leave_what_is_booked() {
+    let served = Served::new().await;
+    let calendar = served.calendar(&practice()).await;
+    let mut client = served.client().await;
+    let at = format!("/v1/calendars/{calendar}");
+    let nine = "2027-03-23T09:00:00+01:00";
+    let hold = client.post("/v1/holds", &hold_of(&calendar, nine, "ada")).await.ok(201);
+    let mut change = async |change: Value| {
+        client.send("PATCH", &at, &[("If-Match", "*")], Some(&change)).await.ok(200)
+    };
+    let ill = json!({"absences": [{"from": "2027-03-23", "until": "2027-03-23"}]});
+    let outside = &change(ill).await["outside"];
+    assert_eq!(outside.as_array().map(Vec::len), Some(1));
+    assert_eq!(outside[0]["hold_id"], hold["hold_id"]);
+    let evening = json!({"absences": [], "templates": [
+        {"every_weeks": 2, "anchor": "2027-03-22", "hours": {"tuesday": ["19:00-20:00"]}},
+    ], "public_holidays": {"calendar": "france"}});
+    assert_eq!(change(evening).await["outside"], json!([]));
+    // This Tuesday evening, and not the next; and Easter Monday not at all.
+    let asked = hold_of(&calendar, "2027-03-23T19:00:00+01:00", "bob");
+    client.post("/v1/holds", &asked).await.ok(201);
+    for closed in ["2027-03-30T19:00:00+02:00", "2027-03-29T09:00:00+02:00"] {
+        let asked = hold_of(&calendar, closed, "eve");
+        client.post("/v1/holds", &asked).await.problem(422, "outside_openings");
     }
 }
 

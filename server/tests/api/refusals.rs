@@ -233,12 +233,31 @@ async fn a_broken_rule_names_its_field() {
         let answer = scene.client.post("/v1/calendars", &definition).await;
         assert_eq!(answer.problem(400, "invalid_request")["errors"][0]["field"], field, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_change_that_breaks_a_rule_names_its_field() {
+    let mut scene = Scene::new().await;
     let at = format!("/v1/calendars/{}", scene.calendar);
     for (body, field) in [
         (json!({"time_zone": "Europe/Paris"}), "time_zone"),
         (json!({"exceptions": null}), "exceptions"),
         (json!({"weekly_hours": {"funday": []}}), "weekly_hours.funday"),
         (json!({"exceptions": [{"date": "1 April", "hours": []}]}), "exceptions[0].date"),
+        (json!({"templates": [{"every_weeks": 2, "hours": {}}]}), "templates[0].anchor"),
+        (json!({"templates": [{"every_weeks": 9, "hours": {}}]}), "templates[0].every_weeks"),
+        (
+            json!({"templates": [{"from": "2027-03-02", "until": "2027-03-01", "hours": {}}]}),
+            "templates[0].until",
+        ),
+        (json!({"absences": [{"from": "tomorrow", "until": "2027-03-01"}]}), "absences[0].from"),
+        (json!({"absences": [{"from": "2027-03-02", "until": "2027-03-01"}]}), "absences[0].until"),
+        (json!({"public_holidays": null}), "public_holidays"),
+        (json!({"public_holidays": {"calendar": "corsica"}}), "public_holidays.calendar"),
+        (
+            json!({"public_holidays": {"calendar": "none", "open_on": ["christmas"]}}),
+            "public_holidays.open_on[0]",
+        ),
     ] {
         let answer = scene.client.send("PATCH", &at, &[("If-Match", "*")], Some(&body)).await;
         assert_eq!(answer.problem(400, "invalid_request")["errors"][0]["field"], field, "{body}");

@@ -3,9 +3,14 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::{Change, DayException, Reason, WeeklyHours};
-use super::naive::{Asked, DAY, MINUTE, Rules};
+use super::super::schedule::later;
+use super::super::{
+    Absence, Change, DayException, Edge, HolidayCalendar, PublicHolidays, Reason, Template,
+    WeeklyHours,
+};
+use super::naive::{Asked, DAY, MINUTE, Rules, Weeks};
 use super::{intervals, reason};
+use crate::time::Timestamp;
 
 /// Friday 26 March 2027, 00:00 in Paris.
 pub(super) const FRIDAY: i64 = 1_806_015_600_000;
@@ -45,10 +50,19 @@ pub(super) enum Act {
 #[derive(Clone, Debug)]
 pub(super) struct Pick(pub(super) Index, pub(super) bool);
 
+/// A template as it is set.
+type Set = (i64, i64, u8, i64, usize);
+
 #[derive(Clone, Debug)]
 pub(super) enum Part {
     Hours(usize),
     Exceptions(Vec<(i64, usize)>),
+    /// From and until, in days after that Friday; every how many weeks; days from the anchor's week
+    /// to that Friday's; hours.
+    Templates(Vec<Set>),
+    /// From and until, in minutes after that Friday's midnight, and whether whole dates are meant.
+    Absences(Vec<(i64, i64, bool)>),
+    Easter(bool),
     Reasons(usize),
     Lanes(u16),
     Horizon(u16),
@@ -83,11 +97,25 @@ impl Part {
             }
             Self::Exceptions(dates) => {
                 let exception = |&(day, preset): &(i64, usize)| {
-                    let friday = jiff::civil::date(2027, 3, 26);
-                    let date = super::super::schedule::later(friday, day).into();
+                    let date = date_after(day);
                     DayException { date, hours: intervals(HOURS[preset]) }
                 };
                 change.exceptions = Some(dates.iter().map(exception).collect());
+            }
+            Self::Templates(all) => {
+                let template = |&(from, until, every_weeks, anchor, preset): &Set| Template {
+                    from: Some(date_after(from)),
+                    until: Some(date_after(until)),
+                    every_weeks,
+                    anchor: Some(date_after(anchor)),
+                    hours: WeeklyHours { days: week(preset).map(intervals) },
+                };
+                change.templates = Some(all.iter().map(template).collect());
+            }
+            Self::Absences(all) => change.absences = Some(all.iter().map(absence).collect()),
+            Self::Easter(kept) => {
+                let calendar = if *kept { HolidayCalendar::France } else { HolidayCalendar::None };
+                change.public_holidays = Some(PublicHolidays { calendar, open_on: Vec::new() });
             }
             Self::Reasons(preset) => change.reasons = Some(reasons(*preset)),
             Self::Lanes(lanes) => change.lanes = Some(*lanes),
@@ -104,11 +132,49 @@ impl Part {
                     |&(day, preset): &(i64, usize)| (FRIDAY_DAY + day, minutes(HOURS[preset]));
                 rules.exceptions = dates.iter().map(exception).collect();
             }
+            Self::Templates(all) => {
+                let weeks = |&(from, until, every, anchor, preset): &Set| {
+                    // That Friday's week began four days before it.
+                    let to_monday = (anchor + 4).div_euclid(7) * 7 - 4;
+                    let (from, until) = (FRIDAY_DAY + from, FRIDAY_DAY + until);
+                    let (every, monday) = (i64::from(every), FRIDAY_DAY + to_monday);
+                    Weeks { from, until, every, monday, hours: week(preset).map(minutes) }
+                };
+                rules.templates = all.iter().map(weeks).collect();
+            }
+            Self::Absences(all) => rules.absences = all.iter().map(instants).collect(),
+            Self::Easter(kept) => rules.easter = *kept,
             Self::Reasons(preset) => rules.reasons = REASONS[*preset].to_vec(),
             Self::Lanes(lanes) => rules.lanes = *lanes,
             Self::Horizon(days) => rules.horizon = (*days).into(),
         }
     }
+}
+
+fn date_after(days: i64) -> super::super::hours::Date {
+    later(jiff::civil::date(2027, 3, 26), days).into()
+}
+
+/// The midnight with which a day after that Friday begins: from the 29th on, an hour earlier.
+fn midnight(days: i64) -> i64 {
+    FRIDAY + days * DAY - if 2 < days { 60 * MINUTE } else { 0 }
+}
+
+fn absence(&(from, until, dates): &(i64, i64, bool)) -> Absence {
+    if dates {
+        let date = |minutes: i64| Edge::Date(date_after(minutes.div_euclid(24 * 60)));
+        return Absence { from: date(from), until: date(until) };
+    }
+    let instant = |minutes: i64| Edge::Instant(Timestamp::from_millis(FRIDAY + minutes * MINUTE));
+    Absence { from: instant(from), until: instant(until) }
+}
+
+fn instants(&(from, until, dates): &(i64, i64, bool)) -> (i64, i64) {
+    if dates {
+        let day = |minutes: i64| minutes.div_euclid(24 * 60);
+        return (midnight(day(from)), midnight(day(until) + 1));
+    }
+    (FRIDAY + from * MINUTE, FRIDAY + until * MINUTE)
 }
 
 /// Mostly a quarter of an hour of the first mornings, so that many want the same.
@@ -143,9 +209,21 @@ fn part() -> impl Strategy<Value = Part> {
     let date = (0..5_i64, 0..HOURS.len());
     let dates =
         prop::collection::btree_map(date.clone().prop_map(|d| d.0), date.prop_map(|d| d.1), 0..3);
+    let template = (-20..5_i64, 0..20_i64, 1..4_u8, -30..30_i64, 0..HOURS.len())
+        .prop_map(|(from, days, every, anchor, hours)| (from, from + days, every, anchor, hours));
+    // Days by the hour, and a few minutes beside it.
+    let absence = (0..120_i64, -9..9_i64, 1..30_i64, any::<bool>()).prop_map(
+        |(hour, beside, hours, dates)| {
+            let from = hour * 60 + beside;
+            (from, from + hours * 30, dates)
+        },
+    );
     prop_oneof![
         (0..HOURS.len()).prop_map(Part::Hours),
         dates.prop_map(|dates| Part::Exceptions(dates.into_iter().collect())),
+        prop::collection::vec(template, 0..3).prop_map(Part::Templates),
+        prop::collection::vec(absence, 0..3).prop_map(Part::Absences),
+        any::<bool>().prop_map(Part::Easter),
         (0..REASONS.len()).prop_map(Part::Reasons),
         (0..4_u16).prop_map(Part::Lanes),
         (1..4_u16).prop_map(Part::Horizon),
@@ -169,7 +247,7 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         8 => (pick(), calendar(), start(), 0..3_u16)
             .prop_map(|(pick, to, start, lane)| Act::Shift(pick, to, start, lane)),
         4 => calendar().prop_map(Act::Expire),
-        3 => (calendar(), part(), any::<Option<bool>>())
+        5 => (calendar(), part(), any::<Option<bool>>())
             .prop_map(|(at, part, version)| Act::Set(at, part, version)),
         1 => Just(Act::Restart),
     ]

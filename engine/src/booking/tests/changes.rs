@@ -1,6 +1,9 @@
 //! What is set again under bookings that stay, what may not be set, and which refusal comes first.
 
-use super::super::{Calendar, Change, Command, DayException, Rejection};
+use super::super::{
+    Absence, Calendar, Change, Command, DayException, Edge, Holiday, HolidayCalendar,
+    PublicHolidays, Rejection, Template,
+};
 use super::world::{World, at};
 use super::{daily, definition, intervals, reason};
 use crate::ids::{CalendarId, HoldId, PersonId, ReasonId};
@@ -39,6 +42,94 @@ fn new_hours_leave_what_is_booked_and_show_what_lies_outside() {
     world.hold("eve", "01-05 20:00").is("Held");
     world.hold("kim", "01-05 10:00").is("OutsideOpenings");
     world.hold("kim", "01-06 10:00").is("Held");
+}
+
+fn date(text: &str) -> super::super::hours::Date {
+    text.parse::<jiff::civil::Date>().unwrap().into()
+}
+
+/// Every day in the evening, from Monday 4 January 2027 on, in one week of so many.
+fn template(every_weeks: u8) -> Template {
+    let monday = Some(date("2027-01-04"));
+    let hours = daily("19:00-20:00");
+    Template { from: monday, until: None, every_weeks, anchor: monday, hours }
+}
+
+#[test]
+fn templates_absences_and_holidays_leave_what_is_booked() {
+    let mut world = World::new();
+    let outside = |world: &World| -> Vec<HoldId> {
+        let outside = world.calendar().outside(world.now);
+        outside.iter().map(|live| live.booking.id).collect()
+    };
+    world.hold("ana", "19:00").is("OutsideOpenings");
+    world.change(Change { templates: Some(vec![template(2)]), ..Change::default() }).is(CHANGED);
+    world.book("ana", "19:00");
+    // The hours of each week still count, the next week is the other one, and the one after it is
+    // the same again.
+    world.book("bob", "09:00");
+    world.hold("eve", "01-11 19:00").is("OutsideOpenings");
+    world.hold("eve/1", "01-18 19:00").is("Held");
+    world.release("eve/1").is("Released");
+    assert!(outside(&world).is_empty());
+
+    // Ill from five past ten to half past two on Monday, and away from Wednesday to Thursday.
+    world.book("zoe", "10:05");
+    world.book("kim", "01-07 11:45");
+    let edge = |when| Edge::Instant(at(when));
+    let day = |text| Edge::Date(date(text));
+    let absences = vec![
+        Absence { from: day("2027-01-06"), until: day("2027-01-07") },
+        Absence { from: edge("10:05"), until: edge("14:30") },
+    ];
+    world.change(Change { absences: Some(absences), ..Change::default() }).is(CHANGED);
+    assert_eq!(outside(&world), [world.id("zoe"), world.id("kim")]);
+    world.hold("eve/2", "09:50").is("Held");
+    world.release("eve/2").is("Released");
+    world.hold("eve", "14:25").is("OutsideOpenings");
+    world.hold("eve/3", "14:30").is("Held");
+    world.release("eve/3").is("Released");
+    world.hold("eve/4", "01-08 08:00").is("Held");
+    world.release("eve/4").is("Released");
+
+    // An exception opens the other week's evening, and an absence closes some of it.
+    let exceptions =
+        vec![DayException { date: date("2027-01-11"), hours: intervals("19:00-21:00") }];
+    let absences = vec![Absence { from: edge("01-11 19:30"), until: edge("01-11 20:00") }];
+    let (exceptions, absences) = (Some(exceptions), Some(absences));
+    world.change(Change { exceptions, absences, ..Change::default() }).is(CHANGED);
+    assert!(outside(&world).is_empty());
+    world.hold("eve/5", "01-11 19:15").is("Held");
+    world.release("eve/5").is("Released");
+    world.hold("eve", "01-11 19:20").is("OutsideOpenings");
+    world.hold("eve/6", "01-11 20:00").is("Held");
+}
+
+#[test]
+fn a_public_holiday_closes_what_an_exception_does_not_open() {
+    // Good Friday is a working day, Easter Monday is not. By then clocks have changed.
+    let mut easter = definition("08:00-12:00");
+    easter.horizon_days = 100;
+    let mut world = World::of(easter);
+    world.book("ana", "03-29 09:00");
+    let kept = |calendar, open_on: &[Holiday]| Change {
+        public_holidays: Some(PublicHolidays { calendar, open_on: open_on.to_vec() }),
+        ..Change::default()
+    };
+    world.change(kept(HolidayCalendar::Guadeloupe, &[])).is(CHANGED);
+    let outside = world.calendar().outside(world.now);
+    assert_eq!(outside.len(), 1);
+    world.hold("bob", "03-26 09:00").is("Held");
+    world.hold("eve", "03-29 10:00").is("OutsideOpenings");
+    world.change(kept(HolidayCalendar::Guadeloupe, &[Holiday::EasterMonday])).is(CHANGED);
+    world.hold("eve/7", "03-29 10:00").is("Held");
+    world.release("eve/7").is("Released");
+    let exceptions =
+        Some(vec![DayException { date: date("2027-03-29"), hours: intervals("10:00-11:00") }]);
+    world.change(Change { exceptions, ..kept(HolidayCalendar::France, &[]) }).is(CHANGED);
+    world.hold("eve/8", "03-29 09:30").is("Held");
+    assert!(world.calendar().outside(world.now).is_empty());
+    world.change(kept(HolidayCalendar::None, &[])).is(CHANGED);
 }
 
 #[test]
@@ -94,7 +185,7 @@ fn a_reason_has_the_version_at_which_it_last_changed() {
 fn a_change_rests_on_the_version_that_was_seen() {
     let mut world = World::new();
     let change = |lanes, version| Command::Change {
-        change: Change { lanes: Some(lanes), ..Change::default() },
+        change: Box::new(Change { lanes: Some(lanes), ..Change::default() }),
         version,
     };
     world.tell(&change(2, Some(1))).is(CHANGED);
@@ -164,7 +255,7 @@ fn the_earlier_refusal_is_said() {
 #[test]
 fn a_definition_is_checked_field_by_field() {
     type Set = fn(&mut super::Definition);
-    let wrong: [(&str, Set); 16] = [
+    let wrong: [(&str, Set); 26] = [
         ("external_id", |d| d.external_id = Some(String::new())),
         ("location.name", |d| d.location.name = " ".to_owned()),
         ("location.name", |d| d.location.name = "two\nlines".to_owned()),
@@ -183,6 +274,38 @@ fn a_definition_is_checked_field_by_field() {
         ("exceptions[1].date", |d| {
             let date = jiff::civil::date(2027, 1, 4).into();
             d.exceptions = vec![DayException { date, hours: Vec::new() }; 2];
+        }),
+        ("templates", |d| d.agenda.templates = vec![template(1); limits::TEMPLATES_MAX + 1]),
+        ("templates[0].every_weeks", |d| d.agenda.templates = vec![template(0)]),
+        ("templates[0].every_weeks", |d| d.agenda.templates = vec![template(9)]),
+        ("templates[1].anchor", |d| {
+            d.agenda.templates = vec![template(1), Template { anchor: None, ..template(2) }];
+        }),
+        ("templates[0].until", |d| {
+            d.agenda.templates = vec![Template { until: Some(date("2027-01-03")), ..template(1) }];
+        }),
+        ("templates[0].hours", |d| {
+            d.agenda.templates = vec![template(1)];
+            d.agenda.templates[0].hours.days[6] = intervals(&"08:00-09:00 ".repeat(25));
+        }),
+        ("absences", |d| {
+            let day = Edge::Date(date("2027-01-04"));
+            d.agenda.absences = vec![Absence { from: day, until: day }; limits::ABSENCES_MAX + 1];
+        }),
+        ("absences[0].until", |d| {
+            // Its end is the midnight with which the day begins.
+            let (from, until) = (Edge::Date(date("2027-01-04")), "2027-01-03T23:00:00Z");
+            d.agenda.absences =
+                vec![Absence { from, until: Edge::Instant(until.parse().unwrap()) }];
+        }),
+        ("public_holidays.open_on[1]", |d| {
+            d.agenda.public_holidays.calendar = HolidayCalendar::Reunion;
+            d.agenda.public_holidays.open_on =
+                vec![Holiday::Christmas, Holiday::AbolitionGuadeloupe];
+        }),
+        ("public_holidays.open_on[1]", |d| {
+            d.agenda.public_holidays.calendar = HolidayCalendar::France;
+            d.agenda.public_holidays.open_on = vec![Holiday::Christmas; 2];
         }),
     ];
     for (field, set) in wrong {

@@ -48,6 +48,9 @@ impl Twins {
             horizon: 3,
             hours: [HOURS[0]; 7].map(minutes),
             exceptions: Vec::new(),
+            templates: Vec::new(),
+            absences: Vec::new(),
+            easter: false,
             reasons: REASONS[0].to_vec(),
         };
         let calendars = [0, 1].map(|place: usize| Calendar::created(&journal[place]).unwrap());
@@ -114,7 +117,8 @@ impl Twins {
     ) -> Result<(Decided, String), TestCaseError> {
         let current = self.calendars[place].version();
         let version = seen.map(|right| current + u32::from(!right));
-        let decided = self.decide(place, &Command::Change { change: part.change(), version })?;
+        let decided =
+            self.decide(place, &Command::Change { change: Box::new(part.change()), version })?;
         let mut rules = self.naive.rules[place].clone();
         part.set(&mut rules);
         let told = if rules.lanes == 0 {

@@ -13,7 +13,7 @@ mod naive;
 mod stories;
 mod world;
 
-use super::{Definition, Event, Interval, Location, Reason, Rejection, WeeklyHours};
+use super::{Agenda, Definition, Event, Interval, Location, Reason, Rejection, WeeklyHours};
 use crate::ids::ReasonId;
 
 /// The intervals in `"08:00-12:00 14:00-18:00"`.
@@ -50,6 +50,7 @@ fn definition(hours: &str) -> Definition {
         weekly_hours: daily(hours),
         exceptions: Vec::new(),
         horizon_days: 30,
+        agenda: Agenda::default(),
     }
 }
 

@@ -20,9 +20,28 @@ pub(super) struct Rules {
     pub(super) hours: [Vec<(i64, i64)>; 7],
     /// Local days since 1970 with hours of their own, in order.
     pub(super) exceptions: Vec<(i64, Vec<(i64, i64)>)>,
+    /// First and last local day, every how many weeks counted from the Monday of which day, hours.
+    pub(super) templates: Vec<Weeks>,
+    /// From the one instant until the other.
+    pub(super) absences: Vec<(i64, i64)>,
+    /// Whether Easter Monday, 29 March 2027, is closed: the one holiday of these days.
+    pub(super) easter: bool,
     /// Name, duration and buffer, in minutes.
     pub(super) reasons: Vec<(&'static str, i64, i64)>,
 }
+
+/// A template, told simply.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Weeks {
+    pub(super) from: i64,
+    pub(super) until: i64,
+    pub(super) every: i64,
+    pub(super) monday: i64,
+    pub(super) hours: [Vec<(i64, i64)>; 7],
+}
+
+/// Easter Monday of 2027 in days since 1970.
+const EASTER_MONDAY: i64 = 20_906;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum State {
@@ -102,9 +121,22 @@ impl Rules {
         let (day, minute) = local(instant);
         // The first of January 1970 was a Thursday.
         let weekday = usize::try_from((day + 3).rem_euclid(7)).unwrap();
-        let exception = self.exceptions.iter().find(|(date, _)| *date == day);
-        let hours = exception.map_or(&self.hours[weekday], |(_, hours)| hours);
-        hours.iter().any(|(start, end)| (*start..*end).contains(&minute))
+        let within = |hours: &[(i64, i64)]| hours.iter().any(|it| (it.0..it.1).contains(&minute));
+        if self.absences.iter().any(|(from, until)| (*from..*until).contains(&instant)) {
+            return false;
+        }
+        if let Some((_, hours)) = self.exceptions.iter().find(|(date, _)| *date == day) {
+            return within(hours);
+        }
+        if self.easter && day == EASTER_MONDAY {
+            return false;
+        }
+        let counts = |it: &&Weeks| {
+            let days = (day - (it.monday)).rem_euclid(it.every * 7);
+            (it.from..=it.until).contains(&day) && days < 7
+        };
+        within(&self.hours[weekday])
+            || self.templates.iter().filter(counts).any(|it| within(&it.hours[weekday]))
     }
 
     /// Whether every minute of every step that it touches is open.

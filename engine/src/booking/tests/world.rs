@@ -98,7 +98,7 @@ impl World {
     }
 
     pub(super) fn change(&mut self, change: Change) -> Told {
-        self.tell(&Command::Change { change, version: None })
+        self.tell(&Command::Change { change: Box::new(change), version: None })
     }
 
     /// Moves an appointment of this calendar to `when` in the first lane of the calendar `to`.

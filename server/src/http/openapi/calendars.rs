@@ -40,7 +40,13 @@ fn example() -> Value {
             "monday": day, "tuesday": day, "wednesday": ["08:00-12:00"], "thursday": day,
             "friday": day,
         },
-        "exceptions": [{"date": "2027-05-06", "hours": []}],
+        "templates": [{
+            "from": "2027-03-01", "every_weeks": 2, "anchor": "2027-03-02",
+            "hours": {"tuesday": ["19:00-21:00"]},
+        }],
+        "exceptions": [{"date": "2027-05-07", "hours": []}],
+        "absences": [{"from": "2027-08-02", "until": "2027-08-22"}],
+        "public_holidays": {"calendar": "france", "open_on": ["whit_monday"]},
         "horizon_days": 60,
     })
 }

@@ -91,6 +91,16 @@ texts! {
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
         .pattern(Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")), "2027-05-01";
+    /// Whose public holidays a calendar keeps: nobody's, those of all of France, or those and the
+    /// one of a department overseas.
+    HolidayCalendar = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(creneau::HolidayCalendar::ALL.map(creneau::HolidayCalendar::name))),
+        "france";
+    /// A public holiday of France or of one of its departments overseas.
+    Holiday = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(creneau::Holiday::ALL.map(creneau::Holiday::name))), "whit_monday";
     /// Hours in local time, `HH:MM-HH:MM`. The end is not part of them, comes after the start and
     /// is `24:00` at most.
     Hours = shaped("^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"),
