@@ -13,5 +13,7 @@ mod history;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod metrics;
+#[cfg(test)]
+mod oracle;
 #[cfg(feature = "rocksdb")]
 mod storage;
