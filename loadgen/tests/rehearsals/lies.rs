@@ -44,6 +44,10 @@ async fn rehearse(lie: Lie, mix: &[(&str, u32)]) -> ([Ended; 3], Vec<String>) {
     for (purpose, weight) in mix {
         text = text.replace(&format!("\n{purpose} = 0\n"), &format!("\n{purpose} = {weight}\n"));
     }
+    if matches!(lie, Lie::SoldTwice) {
+        // Who hangs up is sold a slot of which nobody hears: it is in no ledger.
+        text = text.replace("hang_up = 0.1", "hang_up = 0");
+    }
     let (folder, path) = folder(&text);
     let at = |name: &str| folder.path().join(name).display().to_string();
     let served = Served::start(&folder.path().join("data")).await;
