@@ -194,7 +194,12 @@ impl Proxy {
                         let id = id_of(&holder)?;
                         Some((id, Message { status: StatusCode::CREATED, body: holder }))
                     }
-                    _ => self.sell_again(&asked, &refused.body, headers).await,
+                    _ => {
+                        // Not where somebody lies in truth who was told of another slot: that one
+                        // is nobody's, as far as anyone was told.
+                        self.state.lock().unwrap().holders.get(&slot_of(&asked))?;
+                        self.sell_again(&asked, &refused.body, headers).await
+                    }
                 }
             }
             _ => None,
