@@ -61,6 +61,10 @@ fn seeds(of: &str) -> Vec<Vec<u8>> {
 
 fn files_of(kind: &str, of: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(kind).join(of);
+    // Of a target whose seeds meet everything nothing is kept, and git keeps no empty folder.
+    if kind == "corpus" && !folder.exists() {
+        return Vec::new();
+    }
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let mut files: Vec<_> = files.collect();
     files.sort();
