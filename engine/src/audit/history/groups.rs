@@ -254,7 +254,9 @@ impl Group<'_> {
         }
         cells.iter_mut().for_each(|cell| Follower::accumulate(cell));
         let tightened = self.stays.iter().enumerate().map(|(number, stay)| {
-            let next = self.cells(&stay.place).filter_map(|cell| {
+            // What may not have been there at all has a start, but may be shorter than it is said.
+            let reach = if stay.certain { usize::MAX } else { 1 };
+            let next = self.cells(&stay.place).take(reach).filter_map(|cell| {
                 let cell = cells.get(cell)?;
                 let place = cell.partition_point(|it| it.ends <= stay.begins.by);
                 let next = cell.get(place)?;

@@ -215,6 +215,19 @@ fn a_slot_that_was_given_back_is_refused() {
 }
 
 #[test]
+fn a_move_that_nobody_heard_of_reaches_far_at_most() {
+    let (here, there) = (slot(0), slot(20));
+    let booked = [held(1, here, 0, 10), confirmed(1, here, 20, 30)];
+    let unheard = Call { outcome: Outcome::Unknown, ..moved(1, there, 40, 50) };
+    // Who has a slot after its start has it beside that appointment, which may be shorter.
+    let after = |other: Place| {
+        let other = [held(2, other, 60, 70), released(2, 80, 90)];
+        [booked[0], booked[1], unheard, other[0], other[1], taken(slot(12), 100, 110)]
+    };
+    illegal(Broken::RefusedThoughFree, &after(there), &after(slot(25)));
+}
+
+#[test]
 fn a_hold_that_never_ends() {
     let first = held(1, slot(0), 0, 10);
     let late = |asked| [first, taken(slot(0), asked, asked + 5)];
