@@ -99,7 +99,7 @@ bugs! {
     ProgressAhead in "runtime/upkeep.rs": "a store says that it has states that it lacks";
     HangIgnored in "runtime/upkeep.rs": "a write that hangs is waited for without end";
     RetiredBusy in "runtime/directory.rs": "a calendar is retired with a write under way";
-    DirtyForgotten in "runtime/directory.rs": "what is written during a snapshot is not noted";
+    DirtyForgotten in "runtime/dirty.rs": "what is written during a snapshot is not noted";
     RebuiltShort in "runtime/directory.rs": "a failed calendar is rebuilt without its last entry";
     QuarantineNever in "runtime/directory.rs": "a calendar that fails again is rebuilt again";
     WakeUpLostAtDeadline in "runtime/deadlines.rs": "an earlier deadline wakes nobody";

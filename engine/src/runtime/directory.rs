@@ -11,14 +11,14 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use super::admission::{Admission, Permit, Share};
 use super::calendar_actor::Message;
 use super::desk::Desk;
+use super::dirty::{Dirty, DirtySet};
 use super::index::SnapshotRow;
 use super::key_map::KeyMap;
 use super::mailbox::{self, Mailbox, MailboxId, Supervisor};
 use super::reservation::guard_keys;
 use super::shared::Shared;
 use super::sync::{
-    AsyncMutex, AtomicBool, AtomicI64, AtomicU32, AtomicU64, Mutex, Ordering, RwLock, oneshot,
-    spawn,
+    AsyncMutex, AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, RwLock, oneshot, spawn,
 };
 use super::view::View;
 use crate::booking::calendar::{Calendar, Live, Status};
@@ -44,35 +44,6 @@ enum Occupant {
     Quarantined,
 }
 
-/// From which entry on a calendar's last snapshot is incomplete.
-#[derive(Debug, Default)]
-struct Dirty {
-    since: Option<Sequence>,
-    /// While a snapshot is on its way: the first entry after it.
-    next: Option<Sequence>,
-    on_its_way: bool,
-}
-
-impl Dirty {
-    fn note(&mut self, sequence: Sequence) {
-        let later = self.on_its_way && !planted::is(Bug::DirtyForgotten);
-        let first = if later { &mut self.next } else { &mut self.since };
-        first.get_or_insert(sequence);
-    }
-
-    fn begin(&mut self) -> bool {
-        if self.on_its_way {
-            return false;
-        }
-        (self.on_its_way, self.next) = (true, None);
-        true
-    }
-
-    fn end(&mut self) {
-        (self.on_its_way, self.since) = (false, self.next.take());
-    }
-}
-
 /// A calendar in use.
 pub(crate) struct Entry {
     pub(crate) id: CalendarId,
@@ -81,7 +52,7 @@ pub(crate) struct Entry {
     occupant: RwLock<Occupant>,
     /// Held while the occupant changes.
     door: AsyncMutex<()>,
-    dirty: Mutex<Dirty>,
+    dirty: Dirty,
     /// How often something was about to be written.
     writes: AtomicU64,
     panics: AtomicU32,
@@ -95,7 +66,7 @@ fn unpoisoned<T>(lock: Result<T, PoisonError<T>>) -> T {
 }
 
 impl Entry {
-    fn new(id: CalendarId, shared: &Shared) -> Self {
+    fn new(id: CalendarId, shared: &Shared, dirty: Arc<DirtySet>) -> Self {
         let config = &shared.config;
         Self {
             id,
@@ -103,7 +74,7 @@ impl Entry {
             view: RwLock::new(None),
             occupant: RwLock::new(Occupant::Asleep),
             door: AsyncMutex::new(()),
-            dirty: Mutex::default(),
+            dirty: Dirty::new(id, dirty),
             writes: AtomicU64::new(0),
             panics: AtomicU32::new(0),
             complete: AtomicBool::new(true),
@@ -144,6 +115,8 @@ impl Entry {
             && self.writes() == writes
             && self.complete.load(Ordering::Acquire);
         if quiet || planted::is(Bug::RetiredBusy) {
+            // Its state was kept. Who comes after it has an entry of its own.
+            self.dirty.forget();
             *occupant = Occupant::Gone;
         }
         quiet || planted::is(Bug::RetiredBusy)
@@ -170,22 +143,16 @@ impl Entry {
     /// Something from `sequence` on is about to be written.
     pub(crate) fn note_dirty(&self, sequence: Sequence) {
         self.writes.fetch_add(1, Ordering::SeqCst);
-        unpoisoned(self.dirty.lock()).note(sequence);
+        self.dirty.note(sequence);
     }
 
     /// False where one is on its way already, which what is dirty since then must not be lost to.
     pub(crate) fn begin_snapshot(&self) -> bool {
-        unpoisoned(self.dirty.lock()).begin()
+        self.dirty.begin()
     }
 
     pub(crate) fn end_snapshot(&self) {
-        unpoisoned(self.dirty.lock()).end();
-    }
-
-    /// From which entry on the last snapshot is incomplete, and whether one is on its way.
-    pub(crate) fn dirty_since(&self) -> Option<(Sequence, bool)> {
-        let dirty = unpoisoned(self.dirty.lock());
-        dirty.since.map(|since| (since, dirty.on_its_way))
+        self.dirty.end();
     }
 
     pub(crate) fn idle_since(&self) -> Timestamp {
@@ -198,6 +165,7 @@ pub(crate) struct Directory {
     shared: Arc<Shared>,
     entries: KeyMap<CalendarId, Arc<Entry>>,
     actors: KeyMap<MailboxId, CalendarId>,
+    dirty: Arc<DirtySet>,
     supervisor: OnceLock<Supervisor>,
 }
 
@@ -208,6 +176,7 @@ impl Directory {
             shared,
             entries: KeyMap::default(),
             actors: KeyMap::default(),
+            dirty: Arc::default(),
             supervisor: OnceLock::new(),
         });
         let supervisor = mailbox::spawn_supervisor(&directory).await?;
@@ -255,7 +224,8 @@ impl Directory {
         if let Some(entry) = self.entries.get(&id) {
             return entry.clone();
         }
-        self.entries.entry(id).or_insert_with(|| Arc::new(Entry::new(id, &self.shared))).clone()
+        let new = || Arc::new(Entry::new(id, &self.shared, self.dirty.clone()));
+        self.entries.entry(id).or_insert_with(new).clone()
     }
 
     fn forget(&self, entry: &Arc<Entry>) {
@@ -264,26 +234,31 @@ impl Directory {
 
     /// All entries, by id, so that a simulation repeats itself.
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
-        let mut all: Vec<_> = self.entries.iter().map(|entry| entry.value().clone()).collect();
-        all.sort_by_key(|entry| entry.id);
-        all
+        self.those(|_| true)
+    }
+
+    /// Entries that nobody has used since `instant`, by id.
+    pub(crate) fn idle_since(&self, instant: Timestamp) -> Vec<Arc<Entry>> {
+        self.those(|entry| entry.idle_since() < instant)
+    }
+
+    fn those(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Arc<Entry>> {
+        let wanted = self.entries.iter().filter(|entry| wanted(entry.value()));
+        let mut those: Vec<_> = wanted.map(|entry| entry.value().clone()).collect();
+        those.sort_by_key(|entry| entry.id);
+        those
     }
 
     /// The first entry that some calendar's last snapshot lacks.
     pub(crate) fn oldest_dirty(&self) -> Option<Sequence> {
-        self.entries.iter().filter_map(|entry| entry.dirty_since()).map(|(since, _)| since).min()
+        self.dirty.oldest()
     }
 
     /// Calendars whose last snapshot lacks an entry before `limit` and has no successor on its
-    /// way, oldest first.
-    pub(crate) fn dirty_before(&self, limit: Sequence) -> Vec<Arc<Entry>> {
-        let old = |entry: &Arc<Entry>| match entry.dirty_since() {
-            Some((since, false)) if since < limit => Some((since, entry.clone())),
-            _ => None,
-        };
-        let mut old: Vec<_> = self.entries.iter().filter_map(|entry| old(entry.value())).collect();
-        old.sort_by_key(|(since, entry)| (*since, entry.id));
-        old.into_iter().map(|(_, entry)| entry).collect()
+    /// way, oldest first, at most `count`.
+    pub(crate) fn dirty_before(&self, limit: Sequence, count: usize) -> Vec<Arc<Entry>> {
+        let old = self.dirty.before(limit, count);
+        old.iter().filter_map(|id| self.entries.get(id).map(|entry| entry.clone())).collect()
     }
 
     /// What may be seen of a calendar now. Loads it when it is asleep, and wakes it only when its
@@ -521,26 +496,5 @@ impl Directory {
         if let Some(supervisor) = self.supervisor.get() {
             supervisor.stop(None);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_while_a_snapshot_is_on_its_way_is_not_in_it() {
-        let mut dirty = Dirty::default();
-        dirty.note(3);
-        assert!(dirty.begin());
-        assert!(!dirty.begin(), "one at a time");
-        dirty.note(5);
-        dirty.note(6);
-        assert_eq!(dirty.since, Some(3), "until it is there");
-        dirty.end();
-        assert_eq!(dirty.since, Some(5));
-        assert!(dirty.begin());
-        dirty.end();
-        assert_eq!(dirty.since, None);
     }
 }

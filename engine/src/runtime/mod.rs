@@ -21,6 +21,7 @@ mod commit;
 mod deadlines;
 mod desk;
 mod directory;
+mod dirty;
 mod feed;
 mod index;
 mod key_map;

@@ -137,10 +137,8 @@ async fn write_behind(shared: Arc<Shared>, directory: Arc<Directory>) {
             shared.index.rows().store().tell_time(shared.now().millis());
             let idle_ms = i64::try_from(shared.config.idle.as_millis()).unwrap_or(i64::MAX);
             let idle_since = shared.now().plus_ms(-idle_ms);
-            for entry in directory.all() {
-                if entry.idle_since() < idle_since {
-                    directory.retire(&entry).await;
-                }
+            for entry in directory.idle_since(idle_since) {
+                directory.retire(&entry).await;
             }
         }
     }
@@ -179,7 +177,7 @@ pub(crate) async fn flush(
 fn keep_oldest(shared: &Shared, directory: &Arc<Directory>) {
     let durable = shared.queue.progress().durable;
     let limit = durable.saturating_sub(shared.config.replay_max / 2);
-    for entry in directory.dirty_before(limit).into_iter().take(CHECKPOINTS_PER_ROUND) {
+    for entry in directory.dirty_before(limit, CHECKPOINTS_PER_ROUND) {
         directory.checkpoint(&entry);
     }
 }

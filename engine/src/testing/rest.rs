@@ -10,6 +10,7 @@ use super::model::{Model, State};
 use super::random::Dice;
 use super::scene::{Scene, locked, read_on};
 use crate::booking::Calendar;
+use crate::booking::schedule::later;
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId, PersonId};
 use crate::limits::PANICS_MAX;
@@ -196,9 +197,15 @@ fn free(
     let grid = schedule.grid();
     let mut slots = Vec::new();
     let mut step = grid.ceil(from);
+    // Most of the time nothing is open, and to ask for each step costs more than all else here.
+    let day = |instant, days| later(schedule.date_at(instant), days);
+    let open = schedule.open_steps(day(from, -1), day(until, 1));
+    let is_open = |step: u32| open.iter().any(|(first, end)| *first <= step && step < *end);
     while grid.start_of(step) < until {
         let start = grid.start_of(step);
-        if let Ok(place) = schedule.place(reason, start, now) {
+        if is_open(step.0)
+            && let Ok(place) = schedule.place(reason, start, now)
+        {
             let lanes = 0..schedule.definition().lanes;
             let free = |lane: &u16| calendar.is_free(*lane, start, place.occupied_until, None);
             let free = lanes.filter(free).count();
