@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use creneau::{Config, Engine, RandomBits, SystemRandom};
@@ -29,6 +29,10 @@ use crate::{backup, say, view};
 
 /// Arrivals that may wait for the runtime.
 const QUEUE_MAX: usize = 8_192;
+
+/// Microseconds for which nobody looks whether there is room again once there was none. Each look
+/// wakes a thread, and a flood of those who are dropped must not cost the server its processor.
+const FULL_US: u64 = 1_000;
 
 /// Calendars under creation at a time.
 const CREATIONS_MAX: usize = 16;
@@ -304,8 +308,8 @@ async fn calendars(
 /// Lets all patients come and go, and gives what went wrong.
 async fn drive(world: &Arc<World>) -> Vec<String> {
     let mut troubles = Vec::new();
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut coming = match pace(world, stop.clone()) {
+    let door = Arc::new(Door::default());
+    let mut coming = match pace(world, door.clone()) {
         Ok(coming) => coming,
         Err(error) => return vec![format!("nobody could be sent: {error}")],
     };
@@ -316,6 +320,7 @@ async fn drive(world: &Arc<World>) -> Vec<String> {
         tokio::select! {
             biased;
             Some(gone) = patients.join_next(), if !patients.is_empty() => {
+                door.inside.fetch_sub(1, Ordering::Relaxed);
                 lost |= self::gone(world, gone, &mut troubles);
                 if lost { break; }
             }
@@ -324,12 +329,14 @@ async fn drive(world: &Arc<World>) -> Vec<String> {
                 break;
             }
             arrival = coming.recv() => match arrival {
-                Some(arrival) => arrive(world, arrival, &mut patients),
+                Some(arrival) => {
+                    patients.spawn(visit(world.clone(), arrival));
+                }
                 None => break,
             },
         }
     }
-    stop.store(true, Ordering::Relaxed);
+    door.shut.store(true, Ordering::Relaxed);
     drop(coming);
     if lost {
         patients.abort_all();
@@ -379,28 +386,37 @@ fn gone(
     }
 }
 
-/// Lets a patient in, or counts it as dropped.
-fn arrive(world: &Arc<World>, arrival: Arrival, patients: &mut JoinSet<Result<(), Lost>>) {
-    let dropped = world.scenario.in_flight_max <= patients.len();
-    world.caller.meter.arrived(arrival.phase, dropped);
-    if !dropped {
-        patients.spawn(visit(world.clone(), arrival));
-    }
+/// What those who send patients and those who see them go have in common.
+#[derive(Default)]
+struct Door {
+    /// Patients who were let in and have not gone.
+    inside: AtomicUsize,
+    shut: AtomicBool,
 }
 
-/// Sends arrivals at their time, from a thread of its own.
-fn pace(world: &World, stop: Arc<AtomicBool>) -> std::io::Result<mpsc::Receiver<Arrival>> {
+/// Lets patients in at their time, from a thread of its own, or counts them as dropped.
+fn pace(world: &Arc<World>, door: Arc<Door>) -> std::io::Result<mpsc::Receiver<Arrival>> {
     let (sender, coming) = mpsc::channel(QUEUE_MAX);
-    let (arrivals, clock) = (Arrivals::of(&world.scenario), world.caller.clock);
-    let begin = clock.us();
+    let (world, arrivals) = (world.clone(), Arrivals::of(&world.scenario));
+    let begin = world.caller.clock.us();
     let thread = std::thread::Builder::new().name("arrivals".to_owned());
     thread.spawn(move || {
+        let World { scenario, caller: Caller { clock, meter, .. }, .. } = &*world;
+        let mut look_again_us = begin;
         for arrival in arrivals {
             let at_us = begin + arrival.at_us;
-            clock.block_until(at_us);
+            clock.block_until(at_us.max(look_again_us));
+            let dropped = scenario.in_flight_max <= door.inside.load(Ordering::Relaxed);
+            meter.arrived(arrival.phase, dropped);
+            if dropped && look_again_us < at_us {
+                look_again_us = at_us + FULL_US;
+            }
+            if !dropped {
+                door.inside.fetch_add(1, Ordering::Relaxed);
+            }
             // A full queue delays the arrival, and its latency shows it.
-            let late = sender.blocking_send(Arrival { at_us, ..arrival }).is_err();
-            if late || stop.load(Ordering::Relaxed) {
+            let late = !dropped && sender.blocking_send(Arrival { at_us, ..arrival }).is_err();
+            if late || door.shut.load(Ordering::Relaxed) {
                 return;
             }
         }

@@ -115,8 +115,9 @@ impl Spawned {
     pub(crate) fn step_back(&self, by: i32) -> Result<(), String> {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok());
         let id = id.and_then(rustix::process::Pid::from_raw).ok_or("the server has gone")?;
+        let own = rustix::process::getpriority_process(None).map_err(|error| error.to_string())?;
         // It leads a group of its own, and of a group each thread is meant.
-        rustix::process::setpriority_pgrp(Some(id), by).map_err(|error| error.to_string())
+        rustix::process::setpriority_pgrp(Some(id), own + by).map_err(|error| error.to_string())
     }
 
     /// Whether it has ended by itself.

@@ -178,7 +178,13 @@ impl Engine {
                     if let Some(command) = command {
                         named = match self.named(Some(&command.key), command.fingerprint).await? {
                             Named::Fresh(named) => named,
-                            Named::Repeat(_) | Named::Reused => return Err(Error::OutcomeUnknown),
+                            // The same request, sent twice, has found it meanwhile.
+                            Named::Repeat(events) => {
+                                let value =
+                                    answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
+                                return Ok(Ok(Outcome { value, fresh: true }));
+                            }
+                            Named::Reused => return refused(Rejection::CommandReused),
                         };
                     }
                 }

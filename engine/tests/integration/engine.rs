@@ -374,6 +374,30 @@ async fn moves_within_a_calendar_may_overlap_themselves() {
     assert_eq!(cancelled.unwrap_err(), Rejection::NotChangeable);
 }
 
+/// Found by a simulated month: the second sending found the appointment where another move had put
+/// it, and the first one was told that nobody knows.
+#[tokio::test(start_paused = true)]
+async fn a_move_sent_twice_has_one_outcome_also_behind_another_move() {
+    let engine = Disk::default().open(Config::in_memory()).await;
+    let mut calendars = [CalendarId::from_bits(0); 3];
+    for calendar in &mut calendars {
+        *calendar = practice(&engine, 1).await;
+    }
+    let [from, by, last] = calendars;
+    let appointment = booked(&engine, from, "05T09:00", "ana").await.id;
+    // Each on a task of its own, so that they are woken in the order of what wakes them.
+    let to = |calendar, command| {
+        let (engine, start) = (engine.clone(), at("05T10:00"));
+        let asked = MoveAppointment { appointment, start, calendar: Some(calendar), command };
+        tokio::spawn(async move { engine.move_appointment(asked).await })
+    };
+    let (other, once, again) = (to(by, key("other")), to(last, key("one")), to(last, key("one")));
+    let (other, once, again) = (other.await.unwrap(), once.await.unwrap(), again.await.unwrap());
+    assert_eq!(other.unwrap().unwrap().value.calendar, by);
+    assert_eq!(once, again);
+    assert_eq!(once.unwrap().unwrap().value.calendar, last);
+}
+
 #[cfg(feature = "testing")]
 #[tokio::test(start_paused = true)]
 async fn a_calendar_that_fails_is_rebuilt_once_and_then_set_apart() {
