@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::calendars::check_limit;
 use super::{Engine, Named, answers, refused};
-use crate::booking::{Command, Rejection};
+use crate::booking::{Command, Event, Rejection};
 use crate::error::{Answer, Error};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Remembered;
@@ -80,10 +80,7 @@ impl Engine {
         let print = key_of(&[b"cancel", &appointment.bits().to_le_bytes()]);
         let named = match self.named(command.as_ref(), print).await? {
             Named::Fresh(named) => named,
-            Named::Repeat(events) => {
-                let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
-                return Ok(Ok(Outcome { value, fresh: true }));
-            }
+            Named::Repeat(events) => return done(&events),
             Named::Reused => return refused(Rejection::CommandReused),
         };
         self.change_appointment(appointment.into(), Asked::Cancel, named).await
@@ -112,10 +109,7 @@ impl Engine {
         let print = key_of(&[b"move", &id, &start.millis().to_le_bytes(), &to_bits]);
         let named = match self.named(command.as_ref(), print).await? {
             Named::Fresh(named) => named,
-            Named::Repeat(events) => {
-                let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
-                return Ok(Ok(Outcome { value, fresh: true }));
-            }
+            Named::Repeat(events) => return done(&events),
             Named::Reused => return refused(Rejection::CommandReused),
         };
         if to.is_some_and(|to| !self.shared().index.knows(to)) {
@@ -169,21 +163,14 @@ impl Engine {
                 }
             };
             match verdict {
-                Verdict::Decided { events } => {
-                    let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
-                    return Ok(Ok(Outcome { value, fresh: true }));
-                }
+                Verdict::Decided { events } => return done(&events),
                 Verdict::Refused(Rejection::UnknownAppointment) => {
                     // It was moved meanwhile; the refusal came after that was durable.
                     if let Some(command) = command {
                         named = match self.named(Some(&command.key), command.fingerprint).await? {
                             Named::Fresh(named) => named,
                             // The same request, sent twice, has found it meanwhile.
-                            Named::Repeat(events) => {
-                                let value =
-                                    answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
-                                return Ok(Ok(Outcome { value, fresh: true }));
-                            }
+                            Named::Repeat(events) => return done(&events),
                             Named::Reused => return refused(Rejection::CommandReused),
                         };
                     }
@@ -238,6 +225,12 @@ impl Engine {
             verdict => Ok(verdict),
         }
     }
+}
+
+/// The answer of a command that was done.
+fn done(events: &[Event]) -> Answer<Outcome<Appointment>> {
+    let value = answers::settled(events).ok_or(Error::OutcomeUnknown)?;
+    Ok(Ok(Outcome { value, fresh: true }))
 }
 
 /// Has a calendar stand still, if it comes to that in `wait_ms`. The caller holds a permit.
