@@ -105,6 +105,15 @@ impl Schedule {
         self.midnight(later(self.date_at(now), days))
     }
 
+    /// The horizon at `now`, and until when it stays the same: the date, by which it goes, ends at
+    /// the next midnight, or earlier where the clocks change.
+    pub(crate) fn horizon_for_now(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let midnight = self.midnight(later(self.date_at(now), 1));
+        let change = self.zone.following(now.to_jiff()).next();
+        let until = change.map_or(midnight, |change| midnight.min(change.timestamp().into()));
+        (self.horizon(now), until)
+    }
+
     /// The openings of one local date, in order.
     pub fn openings(&self, date: Date) -> impl Iterator<Item = Opening> + '_ {
         let hours = self.hours_of(date);
@@ -191,17 +200,28 @@ impl Schedule {
         start: Timestamp,
         now: Timestamp,
     ) -> Result<Place<'_>, Rejection> {
+        self.place_by(reason, start, now, (|| self.horizon(now), |range| self.is_open(range)))
+    }
+
+    /// As [`Schedule::place`], by a horizon and hours that the caller has at hand.
+    pub(crate) fn place_by(
+        &self,
+        reason: &ReasonId,
+        start: Timestamp,
+        now: Timestamp,
+        (horizon, is_open): (impl FnOnce() -> Timestamp, impl Fn(StepRange) -> bool),
+    ) -> Result<Place<'_>, Rejection> {
         let reason = self.definition.reason(reason).ok_or(Rejection::UnknownReason)?;
         let grid_minutes = self.grid.minutes();
         let first = self.grid.exact(start).ok_or(Rejection::OffGrid { grid_minutes })?;
         if start < now {
             return Err(Rejection::InThePast);
         }
-        if self.horizon(now) <= start {
+        if horizon() <= start {
             return Err(Rejection::BeyondHorizon { horizon_days: self.definition.horizon_days });
         }
         let range = self.grid.range(first, reason.occupied_minutes());
-        let range = range.filter(|&range| self.is_open(range)).ok_or(Rejection::OutsideOpenings)?;
+        let range = range.filter(|&range| is_open(range)).ok_or(Rejection::OutsideOpenings)?;
         let buffer = if planted::is(Bug::BufferIgnored) { 0 } else { reason.buffer_minutes };
         Ok(Place {
             reason,

@@ -269,7 +269,7 @@ impl Engine {
             let _ = crate::runtime::expire(self.directory().clone(), wanted.calendar, Share::Hold)
                 .await;
         }
-        let until = wanted.until.min(view.schedule.horizon(now));
+        let until = wanted.until.min(view.horizon(now));
         let mut slots = view.slots(&wanted.reason, wanted.from.max(now), until, wanted.limit + 1);
         let next = slots.get(wanted.limit).map(|slot| slot.start);
         slots.truncate(wanted.limit);

@@ -142,7 +142,7 @@ impl Engine {
             Err(attempt) => return Ok(attempt),
         };
         let view = self.directory().view(&entry).await?;
-        let place = match view.schedule.place(&asked.reason, asked.start, shared.now()) {
+        let place = match view.place(&asked.reason, asked.start, shared.now()) {
             Ok(place) => place,
             Err(rejection) => {
                 shared.queue.durable(view.rests_on).await?;

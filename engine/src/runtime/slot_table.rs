@@ -163,7 +163,7 @@ impl<W: SlotWord> SlotTable<W> {
                     }
                 });
             }
-            let base = (self.first_word + u32::try_from(place).unwrap_or(u32::MAX)) * W::BITS;
+            let base = self.base(place);
             for_each_bit(any, |bit| {
                 let step = Step(base + bit);
                 if from <= step && step < until {
@@ -172,6 +172,105 @@ impl<W: SlotWord> SlotTable<W> {
             });
         }
         starts
+    }
+
+    /// The steps in `from..until` nearest to `centre`, itself left out, at which `count` free steps
+    /// begin, with the lanes that have them: nearest first, and the earlier one first of two that
+    /// are as near; at most `wanted`.
+    ///
+    /// Words are looked at from the centre outwards, and no further than needed.
+    pub(crate) fn nearest(
+        &self,
+        centre: Step,
+        (from, until): (Step, Step),
+        count: u16,
+        wanted: usize,
+    ) -> Vec<(Step, u16)> {
+        let place_of = |step: Step| (step.0 / W::BITS).saturating_sub(self.first_word) as usize;
+        let (first, end) = (place_of(from), (place_of(until) + 1).min(self.words_per_lane));
+        let Some(last) = end.checked_sub(1).filter(|last| first <= *last) else {
+            return Vec::new();
+        };
+        let middle = place_of(centre).clamp(first, last);
+        let base = |place: usize| i64::from(self.base(place));
+        let mut found = Vec::new();
+        for reach in 0..end {
+            let left = middle.checked_sub(reach).filter(|left| first <= *left);
+            let right = Some(middle + reach).filter(|right| *right <= last);
+            if left.is_none() && right.is_none() {
+                break;
+            }
+            for place in left.into_iter().chain(right.filter(|_| 0 < reach)) {
+                self.starts_around(place, centre, (from, until), count, (wanted, &mut found));
+            }
+            // Everything as near as this was looked at. A side that has ended hides nothing.
+            let seen_left =
+                left.filter(|left| first < *left).map(|left| i64::from(centre.0) - base(left));
+            let seen_right = right
+                .filter(|right| *right < last)
+                .map(|right| base(right + 1) - 1 - i64::from(centre.0));
+            let seen = seen_left.into_iter().chain(seen_right).min().unwrap_or(i64::MAX);
+            let near = |step: &&Step| i64::from(step.0.abs_diff(centre.0)) <= seen;
+            if wanted <= found.iter().filter(near).count() {
+                break;
+            }
+        }
+        found.sort_unstable_by_key(|step| (step.0.abs_diff(centre.0), step.0));
+        let lanes = |step: Step| (step, self.lanes_free(step, count));
+        found.into_iter().take(wanted).map(lanes).filter(|(_, free)| 0 < *free).collect()
+    }
+
+    /// Adds the starts of one word, of each side of `centre` the `wanted` nearest.
+    fn starts_around(
+        &self,
+        place: usize,
+        centre: Step,
+        (from, until): (Step, Step),
+        count: u16,
+        (wanted, found): (usize, &mut Vec<Step>),
+    ) {
+        let base = self.base(place);
+        let below = |step: Step| ones(step.0.saturating_sub(base).min(W::BITS));
+        let asked = below(until) & !below(from);
+        let mut any = 0;
+        for lane in 0..self.lanes {
+            any |= self.runs(lane, place, count) & asked;
+            if any == asked {
+                break;
+            }
+        }
+        let mut earlier = any & below(centre);
+        for _ in 0..wanted.min(earlier.count_ones() as usize) {
+            let bit = u128::BITS - 1 - earlier.leading_zeros();
+            earlier &= !(1 << bit);
+            found.push(Step(base + bit));
+        }
+        let mut later = any & !below(Step(centre.0.saturating_add(1)));
+        for _ in 0..wanted.min(later.count_ones() as usize) {
+            let bit = later.trailing_zeros();
+            later &= later - 1;
+            found.push(Step(base + bit));
+        }
+    }
+
+    /// The lanes in which `count` free steps begin at `step`.
+    fn lanes_free(&self, step: Step, count: u16) -> u16 {
+        let Some(place) = (step.0 / W::BITS).checked_sub(self.first_word) else { return 0 };
+        let bit = 1 << (step.0 % W::BITS);
+        let begins = |lane: &u16| self.runs(*lane, place as usize, count) & bit != 0;
+        u16::try_from((0..self.lanes).filter(begins).count()).unwrap_or(u16::MAX)
+    }
+
+    /// Whether the hours leave all of `bits` open.
+    pub(crate) fn is_open(&self, bits: Bits) -> bool {
+        let open = |place: usize| self.open.get(place).copied().unwrap_or(0);
+        let [low, high] = bits.masks;
+        low & !open(bits.word) == 0 && high & !open(bits.word + 1) == 0
+    }
+
+    /// The first step of a word.
+    fn base(&self, place: usize) -> u32 {
+        (self.first_word + u32::try_from(place).unwrap_or(u32::MAX)) * W::BITS
     }
 
     /// The bits of a word at which `count` free steps begin; they may reach into the next word.

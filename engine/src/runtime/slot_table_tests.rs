@@ -26,6 +26,9 @@ mod laws {
                 (FIRST - 200..END + 200, 1u16..=128, any::<u16>()), 0..40,
             ),
             counted in 1u16..=128,
+            asked_near in (
+                FIRST - 200..END + 200, FIRST - 200..END + 200, FIRST - 200..END + 200, 0usize..9,
+            ),
         ) {
             let stretches: Vec<_> =
                 open.iter().map(|&(start, len)| (start, (start + len).min(END))).collect();
@@ -66,7 +69,13 @@ mod laws {
                     expected.push((Step(first), lanes));
                 }
             }
-            prop_assert_eq!(listed, expected);
+            prop_assert_eq!(&listed, &expected);
+            let (centre, from, until, wanted) = asked_near;
+            let near = table.nearest(Step(centre), (Step(from), Step(until)), counted, wanted);
+            expected.retain(|(step, _)| (from..until).contains(&step.0) && step.0 != centre);
+            expected.sort_by_key(|(step, _)| step.0.abs_diff(centre));
+            expected.truncate(wanted);
+            prop_assert_eq!(near, expected);
         }
 
         #[test]

@@ -4,11 +4,12 @@
 //! replaced when the schedule changes and when the days that it covers run out; a reservation
 //! names the view that it was made in.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::slot_table::{Bits, SlotTable};
 use super::sync::{AtomicI64, Ordering};
-use crate::booking::{Calendar, Schedule, Slot, Span, Step, StepRange, schedule};
+use crate::booking::schedule::Place;
+use crate::booking::{Calendar, Rejection, Schedule, Slot, Span, Step, StepRange, schedule};
 use crate::ids::{CalendarId, ReasonId};
 use crate::journal::Sequence;
 use crate::limits::{ALTERNATIVES_DAYS, ALTERNATIVES_MAX, TABLE_SLACK_DAYS};
@@ -30,6 +31,23 @@ pub(crate) struct View {
     stale_at: Timestamp,
     table: SlotTable,
     next_deadline: AtomicI64,
+    today: RwLock<Today>,
+}
+
+/// The horizon of a stretch of time. To find it anew takes longer than everything else that a
+/// refusal needs.
+#[derive(Clone, Copy)]
+struct Today {
+    from: Timestamp,
+    until: Timestamp,
+    horizon: Timestamp,
+}
+
+impl Today {
+    fn at(schedule: &Schedule, now: Timestamp) -> Self {
+        let (horizon, until) = schedule.horizon_for_now(now);
+        Self { from: now, until, horizon }
+    }
 }
 
 impl View {
@@ -57,7 +75,9 @@ impl View {
         }
         let stale_at = schedule.midnight(schedule::later(today, i64::from(TABLE_SLACK_DAYS)));
         let deadline = calendar.next_deadline().map_or(NO_DEADLINE, Timestamp::millis);
+        let today = RwLock::new(Today::at(&schedule, now));
         Self {
+            today,
             calendar: calendar.id(),
             generation,
             schedule: Arc::new(schedule),
@@ -81,6 +101,36 @@ impl View {
     pub(crate) fn set_next_deadline(&self, deadline: Option<Timestamp>) {
         let millis = deadline.map_or(NO_DEADLINE, Timestamp::millis);
         self.next_deadline.store(millis, Ordering::Release);
+    }
+
+    /// The first instant after the last day that can be booked at `now`.
+    pub(crate) fn horizon(&self, now: Timestamp) -> Timestamp {
+        let known = *self.today.read().unwrap_or_else(PoisonError::into_inner);
+        if known.from <= now && now < known.until {
+            return known.horizon;
+        }
+        let today = Today::at(&self.schedule, now);
+        *self.today.write().unwrap_or_else(PoisonError::into_inner) = today;
+        today.horizon
+    }
+
+    /// The slot of `reason` at `start`, if it may be booked at `now`: as [`Schedule::place`], by
+    /// what the table knows of the hours.
+    ///
+    /// # Errors
+    ///
+    /// As [`Schedule::place`].
+    pub(crate) fn place(
+        &self,
+        reason: &ReasonId,
+        start: Timestamp,
+        now: Timestamp,
+    ) -> Result<Place<'_>, Rejection> {
+        let is_open = |range| match self.table.bits(range) {
+            Some(bits) => self.table.is_open(bits),
+            None => self.schedule.is_open(range),
+        };
+        self.schedule.place_by(reason, start, now, (|| self.horizon(now), is_open))
     }
 
     /// The bits of a span; none outside the table.
@@ -126,21 +176,22 @@ impl View {
         start: Timestamp,
         now: Timestamp,
     ) -> Vec<Slot> {
-        const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
-        let near = |days: i64| {
-            let from = start.plus_ms(-days * MS_PER_DAY).max(now);
-            let until = start.plus_ms(days * MS_PER_DAY).min(self.schedule.horizon(now));
-            let mut slots = self.slots(reason, from, until, usize::MAX);
-            slots.retain(|slot| slot.start != start);
-            slots.sort_by_key(|slot| (slot.start.millis() - start.millis()).abs());
-            slots.truncate(ALTERNATIVES_MAX);
-            if planted::is(Bug::AlternativesLate) {
-                let step = self.schedule.grid().minutes().into();
-                slots.iter_mut().for_each(|slot| slot.start = slot.start.plus_minutes(step));
-            }
-            slots
+        const REACH_MS: i64 = ALTERNATIVES_DAYS as i64 * 24 * 60 * 60 * 1_000;
+        let Some(reason) = self.schedule.definition().reason(reason) else { return Vec::new() };
+        let grid = self.schedule.grid();
+        let from = grid.ceil(start.plus_ms(-REACH_MS).max(now));
+        let until = grid.ceil(start.plus_ms(REACH_MS).min(self.horizon(now)));
+        let Some(range) = grid.range(grid.floor(start), reason.occupied_minutes()) else {
+            return Vec::new();
         };
-        let today = near(1);
-        if today.len() < ALTERNATIVES_MAX { near(ALTERNATIVES_DAYS.into()) } else { today }
+        let near = self.table.nearest(range.first, (from, until), range.count, ALTERNATIVES_MAX);
+        let late = i64::from(planted::is(Bug::AlternativesLate)) * i64::from(grid.minutes());
+        let duration = i64::from(reason.duration_minutes);
+        let slot = |(step, free): (Step, u16)| {
+            let start = grid.start_of(step);
+            let end = start.plus_minutes(duration);
+            Slot { calendar: self.calendar, start: start.plus_minutes(late), end, free }
+        };
+        near.into_iter().map(slot).collect()
     }
 }
