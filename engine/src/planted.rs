@@ -99,6 +99,7 @@ bugs! {
     ProgressAhead in "runtime/upkeep.rs": "a store says that it has states that it lacks";
     HangIgnored in "runtime/upkeep.rs": "a write that hangs is waited for without end";
     RetiredBusy in "runtime/directory.rs": "a calendar is retired with a write under way";
+    NameNotNoted in "runtime/names.rs": "a command's name is taken for unknown while it is known";
     DirtyForgotten in "runtime/dirty.rs": "what is written during a snapshot is not noted";
     RebuiltShort in "runtime/directory.rs": "a failed calendar is rebuilt without its last entry";
     QuarantineNever in "runtime/directory.rs": "a calendar that fails again is rebuilt again";

@@ -242,6 +242,8 @@ impl Engine {
         let Some(key) = command else { return Ok(Named::Fresh(None)) };
         let shared = self.shared();
         let hash = command_hash(key);
+        // Before anything is claimed under it.
+        shared.index.names().note(hash);
         for _ in 0..CLAIM_WAITS_MAX {
             // The claim first, then the index: what was under way until now is found there.
             let claim = match shared.commands.claim(hash) {

@@ -103,7 +103,8 @@ impl Engine {
         if !is_lock_free() {
             return Err(Error::NotLockFree);
         }
-        let index = Arc::new(Index::new(Behind::new(storage.store.clone())));
+        let index =
+            Arc::new(Index::new(Behind::new(storage.store.clone()), storage.journal.blocks()));
         let (storage, recovered) = if storage.journal.blocks() {
             let index = index.clone();
             blocking(move || {
@@ -134,6 +135,7 @@ impl Engine {
             stop: stop.subscribe(),
         };
         upkeep.start();
+        note_names(&shared)?;
         let committer = AsyncMutex::new(Some(committer));
         let replayed = recovered.replayed;
         Ok(Self { inner: Arc::new(Inner { shared, directory, stop, committer, replayed }) })
@@ -196,6 +198,21 @@ pub fn restore(
         }
     };
     Ok(crate::storage::rocksdb::restore(from, to, judge)?)
+}
+
+/// Notes the names of commands that the store has: beside the first requests where that takes long.
+fn note_names(shared: &Arc<Shared>) -> Result<(), Error> {
+    if !shared.blocks {
+        return Ok(shared.index.note_names(|| true)?);
+    }
+    let shared = shared.clone();
+    tokio::task::spawn_blocking(move || {
+        // Without them every refusal asks the store, which is slower and not wrong.
+        if let Err(error) = shared.index.note_names(|| shared.check().is_ok()) {
+            tracing::warn!(%error, "the names of known commands were not read");
+        }
+    });
+    Ok(())
 }
 
 /// Runs what blocks beside the runtime's own threads.

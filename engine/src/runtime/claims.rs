@@ -11,15 +11,36 @@ use super::sync::watch;
 use crate::ids::HoldId;
 use crate::planted::{self, Bug};
 
+/// Bytes of a key's parts that are hashed at once; what is longer is hashed part by part.
+const PARTS_BYTES: usize = 256;
+
 /// A key of 128 bits from parts of any length.
 pub(crate) fn key_of(parts: &[&[u8]]) -> u128 {
-    let mut hasher = blake3::Hasher::new();
+    let hash = match joined(parts, &mut [0; PARTS_BYTES]) {
+        Some(bytes) => blake3::hash(bytes),
+        None => {
+            let mut hasher = blake3::Hasher::new();
+            for part in parts {
+                hasher.update(&(part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+            hasher.finalize()
+        }
+    };
+    hash.as_bytes().first_chunk::<16>().map_or(0, |half| u128::from_le_bytes(*half))
+}
+
+/// The parts one after the other, each after its length, where they fit: one call of the hash takes
+/// a fraction of what many small ones do.
+fn joined<'a>(parts: &[&[u8]], buffer: &'a mut [u8; PARTS_BYTES]) -> Option<&'a [u8]> {
+    let mut used = 0;
     for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
+        for bytes in [(part.len() as u64).to_le_bytes().as_slice(), part] {
+            buffer.get_mut(used..)?.get_mut(..bytes.len())?.copy_from_slice(bytes);
+            used += bytes.len();
+        }
     }
-    let hash: [u8; 32] = hasher.finalize().into();
-    hash.first_chunk::<16>().map_or(0, |half| u128::from_le_bytes(*half))
+    buffer.get(..used)
 }
 
 /// Who has a key.
@@ -128,6 +149,23 @@ impl Drop for Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Rows of the store are found by it: it must not change.
+    #[test]
+    fn a_key_is_the_same_however_it_is_hashed() {
+        let slowly = |parts: &[&[u8]]| {
+            let mut hasher = blake3::Hasher::new();
+            for part in parts {
+                hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+            }
+            hasher.finalize().as_bytes().first_chunk().map(|half| u128::from_le_bytes(*half))
+        };
+        let long = [7; PARTS_BYTES];
+        for len in [0, 1, PARTS_BYTES - 17, PARTS_BYTES - 16, PARTS_BYTES - 15, PARTS_BYTES] {
+            let parts: [&[u8]; 2] = [&long[..len], b""];
+            assert_eq!(Some(key_of(&parts)), slowly(&parts), "{len}");
+        }
+    }
 
     #[tokio::test]
     async fn one_holder_at_a_time() {

@@ -228,6 +228,13 @@ impl Directory {
         self.entries.entry(id).or_insert_with(new).clone()
     }
 
+    /// What may be seen of a calendar without waiting for anything; none where it sleeps.
+    pub(crate) fn seen(&self, id: CalendarId, now: Timestamp) -> Option<Arc<View>> {
+        let entry = self.entries.get(&id)?;
+        entry.last_used.store(now.millis(), Ordering::Relaxed);
+        entry.current_view().filter(|view| !view.is_stale(now))
+    }
+
     fn forget(&self, entry: &Arc<Entry>) {
         self.entries.remove_if(&entry.id, |_, there| Arc::ptr_eq(there, entry));
     }

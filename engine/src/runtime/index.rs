@@ -14,6 +14,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 use super::behind::Behind;
 use super::claims::key_of;
 use super::commit::Durable;
+use super::names::Names;
 use super::sync::RwLock;
 use crate::booking::calendar::CalendarSnapshot;
 use crate::booking::{Booking, Definition, Event, Guard};
@@ -88,7 +89,11 @@ struct Catalogue {
 pub(crate) struct Index {
     rows: Behind,
     catalogue: RwLock<Catalogue>,
+    names: Names,
 }
+
+/// Rows of names that are read at once at the start.
+const NAMES_AT_ONCE: usize = 4_096;
 
 /// The value of a row that never runs out.
 const NEVER: i64 = i64::MAX;
@@ -156,8 +161,37 @@ archived!(DefinitionRow, encode_definition, decode_definition);
 archived!(SnapshotRow, encode_snapshot, decode_snapshot);
 
 impl Index {
-    pub(crate) fn new(rows: Behind) -> Self {
-        Self { rows, catalogue: RwLock::default() }
+    /// An index beside a storage that blocks its thread, or one in memory.
+    pub(crate) fn new(rows: Behind, blocks: bool) -> Self {
+        Self { rows, catalogue: RwLock::default(), names: Names::new(blocks) }
+    }
+
+    /// The names that may be known.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Notes the names that the store has; then what is not noted is unknown. May block.
+    ///
+    /// # Errors
+    ///
+    /// What the store says. Then every name may be known.
+    pub(crate) fn note_names(&self, goes_on: impl Fn() -> bool) -> Result<(), StoreError> {
+        let mut from = Vec::new();
+        while goes_on() {
+            let rows = self.rows.scan(Table::Commands, &[], &from, NAMES_AT_ONCE)?;
+            for (key, _) in &rows {
+                let name = key.first_chunk::<16>().ok_or_else(|| damaged(Table::Commands))?;
+                self.names.note(u128::from_be_bytes(*name));
+            }
+            let Some((last, _)) = rows.last().filter(|_| rows.len() == NAMES_AT_ONCE) else {
+                self.names.complete();
+                return Ok(());
+            };
+            from.clone_from(last);
+            from.push(0);
+        }
+        Ok(())
     }
 
     pub(crate) fn rows(&self) -> &Behind {
@@ -383,7 +417,9 @@ impl Durable for Index {
                 &fingerprint.to_le_bytes(),
             ]
             .concat();
-            self.rows.put(Table::Commands, id_key(command_hash(key)), Some(row));
+            let name = command_hash(key);
+            self.names.note(name);
+            self.rows.put(Table::Commands, id_key(name), Some(row));
         }
     }
 }

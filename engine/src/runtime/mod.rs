@@ -30,6 +30,7 @@ mod mailbox;
 #[cfg(creneau_shuttle)]
 #[path = "mailbox_shuttle.rs"]
 mod mailbox;
+mod names;
 mod reservation;
 mod shared;
 mod slot_table;
@@ -51,7 +52,7 @@ pub(crate) use index::{
     BookingRow, BookingState, HoldRow, Index, SnapshotRow, command_hash, decode_booking,
     decode_definition, decode_hold, decode_snapshot, hold_key, hold_of_key,
 };
-pub(crate) use reservation::{Reservation, SlotClaim, guard_keys};
+pub(crate) use reservation::{Reservation, SlotClaim, guard_key, guard_keys};
 pub(crate) use shared::Shared;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use slot_table::SlotTable;

@@ -103,6 +103,18 @@ impl<W: SlotWord> SlotTable<W> {
         true
     }
 
+    /// Whether each lane has something of `bits` that is not free.
+    pub(crate) fn is_taken(&self, bits: Bits) -> bool {
+        let [low, high] = bits.masks;
+        (0..self.lanes).all(|lane| {
+            let Some((first, second)) = self.words_of(lane, bits.word) else { return true };
+            let is_set = |word: Option<&W>, mask| {
+                mask != 0 && word.is_none_or(|word| word.load() & mask != 0)
+            };
+            is_set(Some(first), low) || is_set(second, high)
+        })
+    }
+
     /// Gives back bits that a reservation claimed.
     pub(crate) fn undo(&self, lane: u16, bits: Bits) {
         let Some((first, second)) = self.words_of(lane, bits.word) else { return };

@@ -134,6 +134,7 @@ async fn write_behind(shared: Arc<Shared>, directory: Arc<Directory>) {
         }
         keep_oldest(&shared, &directory);
         if round % ROUNDS_PER_LOOK == 0 {
+            shared.index.names().tell_time(shared.now());
             shared.index.rows().store().tell_time(shared.now().millis());
             let idle_ms = i64::try_from(shared.config.idle.as_millis()).unwrap_or(i64::MAX);
             let idle_since = shared.now().plus_ms(-idle_ms);

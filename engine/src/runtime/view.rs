@@ -195,3 +195,61 @@ impl View {
         near.into_iter().map(slot).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::booking::{Definition, Event, Interval, Reason, WeeklyHours};
+
+    const HOUR_MS: i64 = 60 * 60 * 1_000;
+
+    /// A calendar of a zone that is open from one to ten at night, two days ahead.
+    fn calendar(zone: &str, at: Timestamp) -> Calendar {
+        let mut definition = Definition::weekdays("Practice", zone);
+        let night: Vec<_> = Interval::new(60, 600).into_iter().collect();
+        definition.weekly_hours = WeeklyHours { days: std::array::from_fn(|_| night.clone()) };
+        definition.horizon_days = 2;
+        definition.reasons = vec![Reason::new("visit".parse().unwrap(), "Visit", 30)];
+        let calendar = CalendarId::from_bits(1);
+        Calendar::created(&Event::CalendarCreated { calendar, at, definition }).unwrap()
+    }
+
+    /// What a view keeps of the hours and of the horizon is what the schedule says, over midnights
+    /// and on the nights when the clocks change, at midnight in Havana and by half an hour on Lord
+    /// Howe Island.
+    #[test]
+    fn a_view_keeps_what_the_schedule_says() {
+        let changes = [
+            ("Europe/Paris", "2027-03-28T01:00:00Z"),
+            ("Europe/Paris", "2027-10-31T01:00:00Z"),
+            ("America/Havana", "2027-03-14T05:00:00Z"),
+            ("America/Havana", "2027-11-07T05:00:00Z"),
+            ("Australia/Lord_Howe", "2027-04-03T15:00:00Z"),
+            ("Pacific/Apia", "2027-01-10T11:00:00Z"),
+        ];
+        let reason: ReasonId = "visit".parse().unwrap();
+        for (zone, change) in changes {
+            let change: Timestamp = change.parse().unwrap();
+            let first = change.plus_ms(-26 * HOUR_MS);
+            let calendar = calendar(zone, first);
+            let view = View::of(&calendar, first, 1, 0);
+            let schedule = calendar.schedule();
+            for now in (0..).flat_map(|half| {
+                let now = first.plus_ms(half * HOUR_MS / 2);
+                [now.plus_ms(-1).max(first), now]
+            }) {
+                if view.is_stale(now) {
+                    break;
+                }
+                assert_eq!(view.horizon(now), schedule.horizon(now), "{zone} at {now}");
+                for quarters in -3..300 {
+                    let start = schedule.grid().floor(now.plus_minutes(15 * quarters));
+                    let start = schedule.grid().start_of(start);
+                    let kept = view.place(&reason, start, now).map(|place| place.range);
+                    let said = schedule.place(&reason, start, now).map(|place| place.range);
+                    assert_eq!(kept, said, "{zone} at {now}: {start}");
+                }
+            }
+        }
+    }
+}

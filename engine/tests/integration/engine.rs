@@ -285,6 +285,31 @@ async fn a_named_command_has_one_outcome() {
     assert!(engine.hold(ask("06T10:00", "one")).await.unwrap().unwrap().fresh);
 }
 
+/// Others have the slot by now. Who asked for it under a name has the outcome of then.
+#[tokio::test(start_paused = true)]
+async fn a_known_command_is_not_refused_at_once() {
+    let disk = Disk::default();
+    let engine = disk.open(Config::in_memory()).await;
+    let calendar = practice(&engine, 1).await;
+    let ask = |start, name| HoldSlot { command: key(name), ..wanted(calendar, at(start), "ana") };
+    let first = engine.hold(ask("05T09:00", "one")).await.unwrap().unwrap();
+    engine.release(OfHold { hold: first.value.id, command: None }).await.unwrap().unwrap();
+    booked(&engine, calendar, "05T09:00", "bob").await;
+    booked(&engine, calendar, "05T10:00", "bob").await;
+    let all = async |engine: &Engine| {
+        // So that its slots are seen.
+        assert_eq!(free(engine, calendar, "05T09:00").await, 0);
+        assert_eq!(engine.hold(ask("05T09:00", "one")).await.unwrap().unwrap(), first);
+        let reused = engine.hold(ask("05T10:00", "one")).await.unwrap();
+        assert_eq!(reused, Err(Rejection::CommandReused));
+        let other = engine.hold(ask("05T09:00", "two")).await.unwrap();
+        assert!(matches!(other, Err(Rejection::SlotTaken { .. })), "{other:?}");
+    };
+    all(&engine).await;
+    drop(engine);
+    all(&disk.open(Config::in_memory()).await).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn changes_leave_what_is_booked_and_say_what_lies_outside() {
     let engine = Disk::default().open(Config::in_memory()).await;
