@@ -35,6 +35,8 @@ pub(crate) struct Tallied {
     pub(crate) faults: u64,
     /// Milliseconds from the first byte of a slow client to the end of its connection.
     pub(crate) longest_ms: u64,
+    /// Connections by the whole seconds that they lived.
+    pub(crate) lives: BTreeMap<u64, u64>,
 }
 
 impl Tally {
@@ -58,6 +60,7 @@ impl Tally {
     pub(super) fn lived(&self, ms: u64) {
         let mut tallied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tallied.longest_ms = tallied.longest_ms.max(ms);
+        *tallied.lives.entry(ms / 1_000).or_default() += 1;
     }
 
     pub(super) fn told(&self) -> Tallied {
@@ -67,12 +70,13 @@ impl Tally {
 
 impl fmt::Display for Tallied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, answered, closed, broken, silent, longest_ms, .. } = self;
+        let Self { sent, answered, closed, broken, silent, longest_ms, lives, .. } = self;
         write!(f, "{sent} sent; answered")?;
         for (status, count) in answered {
             write!(f, " {status}: {count}")?;
         }
         write!(f, "; {closed} closed, {broken} broken, {silent} silent; ")?;
-        write!(f, "longest life {longest_ms} ms")
+        write!(f, "longest life {longest_ms} ms; lives by whole seconds:")?;
+        lives.iter().try_for_each(|(seconds, count)| write!(f, " {seconds}: {count}"))
     }
 }
