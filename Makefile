@@ -55,7 +55,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench bench-parts simulate soak small-worlds shuttle crashes overload hostile fuzz planted \
+.PHONY: help setup demo build test bench bench-peers bench-parts simulate soak small-worlds shuttle crashes overload hostile fuzz planted \
 	schemathesis compare-wrk lint doc fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz \
 	test-bench
 
@@ -77,6 +77,10 @@ test: setup fmt clippy test-core test-all doc-check test-loom test-shuttle test-
 
 bench: setup ## Ours against the machine, as ratios, in half an hour. BENCH_ARGS="--only http_holds --seconds 3".
 	@$(env) cargo run --release -p creneau-benches --bin ratios $(LOCKED) -- $(BENCH_ARGS)
+
+bench-peers: setup ## PostgreSQL and Redis doing the same job, installed where they are not there.
+	@.ci/peers
+	@$(env) cargo run --release -p creneau-benches --bin ratios $(LOCKED) -- --peers $(BENCH_ARGS)
 
 bench-parts: setup ## Measure single parts with criterion. BENCH_ARGS="..." goes to cargo bench.
 	@$(env) cargo bench -p creneau-benches $(LOCKED) $(BENCH_ARGS)

@@ -17,6 +17,9 @@ const COME_BACK: Duration = Duration::from_millis(20);
 /// The bytes of a request, by its number.
 pub(crate) type Requests = Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>;
 
+/// What is asked next of an answer that was as it should be.
+pub(crate) type Follow = fn(&[u8]) -> Option<Vec<u8>>;
+
 /// What a client is to do.
 #[derive(Clone)]
 pub(crate) struct Task {
@@ -30,6 +33,8 @@ pub(crate) struct Task {
     pub(crate) next: Arc<AtomicU64>,
     /// The status that answers must have; 503 may come in between.
     pub(crate) status: u16,
+    /// What follows on each answer, with the same status, and counts as a part of it.
+    pub(crate) follow: Option<Follow>,
 }
 
 /// What a client saw.
@@ -117,17 +122,27 @@ async fn talk(
             return Ok(seen);
         }
         let request = (task.requests)(task.next.fetch_add(1, Ordering::Relaxed));
-        while connection.ask(&request).await? != task.status {
-            if connection.status != 503 {
-                return Err(
-                    format!("an answer with {}: {}", connection.status, connection.text()).into()
-                );
-            }
-            seen.busy += 1;
-            tokio::time::sleep(COME_BACK).await;
+        seen.busy += settle(&mut connection, &request, task.status).await?;
+        if let Some(follow) = task.follow {
+            let next = follow(connection.answer()).ok_or("an answer that nothing follows on")?;
+            seen.busy += settle(&mut connection, &next, task.status).await?;
         }
         seen.took.push(nanos(from));
     }
+}
+
+/// Asks until it is not told to come back; gives how often it was.
+async fn settle(connection: &mut Connection, request: &[u8], status: u16) -> Fallible<u64> {
+    let mut busy = 0;
+    while connection.ask(request).await? != status {
+        if connection.status != 503 {
+            let (status, text) = (connection.status, connection.text());
+            return Err(format!("an answer with {status}: {text}").into());
+        }
+        busy += 1;
+        tokio::time::sleep(COME_BACK).await;
+    }
+    Ok(busy)
 }
 
 /// A connection, and the answer that was read last.

@@ -96,7 +96,7 @@ async fn write(
 }
 
 /// An engine whose calendars are all awake.
-fn practice(plan: &Plan, runtime: &Runtime, name: &str) -> Fallible<Arc<Practice>> {
+pub(crate) fn practice(plan: &Plan, runtime: &Runtime, name: &str) -> Fallible<Arc<Practice>> {
     let calendars = plan.sized(CALENDARS, CALENDARS_QUICK);
     runtime.block_on(async {
         let practice = Practice::create(&plan.place(name), calendars, always_open()).await?;
@@ -115,7 +115,11 @@ fn practice(plan: &Plan, runtime: &Runtime, name: &str) -> Fallible<Arc<Practice
     })
 }
 
-fn finish(runtime: &Runtime, practice: Arc<Practice>, measured: &mut Measured) -> Fallible<()> {
+pub(crate) fn finish(
+    runtime: &Runtime,
+    practice: Arc<Practice>,
+    measured: &mut Measured,
+) -> Fallible<()> {
     let overloaded = practice.overloaded.load(std::sync::atomic::Ordering::Relaxed);
     if 0 < overloaded {
         measured.notes.push(format!("{overloaded} calls were told to come back, and did"));

@@ -144,6 +144,7 @@ fn against_bare(
         requests: requests.clone(),
         next: next.clone(),
         status,
+        follow: None,
     };
     let (ours, theirs) = (task(&served.server, next), task(bare, &Arc::default()));
     // Calendars wake and connections are made before anything counts.
@@ -219,4 +220,63 @@ pub(crate) fn holds(plan: &Plan) -> Fallible<Measured> {
     measured.notes.push(format!("{busy} requests were told to come back, and did"));
     measured.notes.push(served.finish(held + 1)?);
     Ok(measured)
+}
+
+/// Our server, and clients who hold and confirm.
+pub(crate) struct Booked {
+    served: Served,
+    task: Task,
+    booked: u64,
+    busy: u64,
+}
+
+impl Booked {
+    pub(crate) fn start(plan: &Plan, name: &str, connections: u64) -> Fallible<Self> {
+        let served = Served::start(plan, name, 0)?;
+        let task = Task {
+            address: served.server.address,
+            connections,
+            span: plan.span,
+            rate: None,
+            requests: served.holds(),
+            next: Arc::default(),
+            status: 201,
+            follow: Some(confirm),
+        };
+        let mut booked = Self { served, task, booked: 0, busy: 0 };
+        // Calendars wake before anything counts.
+        booked.measure(plan.span.min(Duration::from_secs(2)))?;
+        Ok(booked)
+    }
+
+    /// Bookings a second.
+    pub(crate) fn measure(&mut self, span: Duration) -> Fallible<f64> {
+        let seen = run(&Task { span, ..self.task.clone() })?;
+        self.booked += seen.took.len() as u64;
+        self.busy += seen.busy;
+        Ok(seen.rate())
+    }
+
+    /// Has the server leave, and sees that the journal has all that was acknowledged.
+    pub(crate) fn finish(self) -> Fallible<String> {
+        let Self { served: Served { server, data, .. }, booked, busy, .. } = self;
+        server.finish()?;
+        let found = accounted(&data)?;
+        if found != (0, booked) {
+            return Err(format!("{booked} bookings were acknowledged; there are {found:?}").into());
+        }
+        Ok(format!("{busy} requests were told to come back; all {booked} bookings are there"))
+    }
+}
+
+/// The confirm of the hold that an answer tells of.
+fn confirm(answer: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(answer).ok()?;
+    let (_, after) = text.split_once("\"hold_id\":\"")?;
+    let (hold, _) = after.split_once('"')?;
+    let request = format!(
+        "POST /v1/holds/{hold}/confirm HTTP/1.1\r\nhost: localhost\r\nidempotency-key: c-{hold}\r\n\
+         content-length: 0\r\n\r\n"
+    );
+    Some(request.into_bytes())
 }

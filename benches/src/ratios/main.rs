@@ -4,7 +4,7 @@
 //! [`measured`] how it is told. [`raw`], [`skeleton`] and [`bare`] are what ours is held against.
 //! [`practice`] is an engine with calendars, [`server`] a server of its own process, [`client`]
 //! what asks either server. The rows are measured in [`embedded`], [`refused`], [`http`],
-//! [`tails`] and [`scale`].
+//! [`tails`] and [`scale`]; [`peers`] does the same job with PostgreSQL and Redis.
 
 mod bare;
 mod client;
@@ -12,6 +12,7 @@ mod embedded;
 mod goals;
 mod http;
 mod measured;
+mod peers;
 mod plan;
 mod practice;
 mod probe;
@@ -49,6 +50,9 @@ struct Asked {
     /// To see that everything runs, in seconds: no figure means anything.
     #[arg(long)]
     quick: bool,
+    /// PostgreSQL and Redis doing the same job, instead of the rows of the table.
+    #[arg(long)]
+    peers: bool,
     /// Where the figures go; target/bench.json of the checkout as standard.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -78,7 +82,8 @@ fn main() -> ExitCode {
 
 /// Measures what was asked for, and tells it.
 fn measure(asked: &Asked) -> Fallible<()> {
-    let rows = wanted(&asked.only)?;
+    let all: &[Row] = if asked.peers { &peers::ROWS } else { &ROWS };
+    let rows = wanted(all, &asked.only)?;
     let target = plan::checkout().join("target");
     std::fs::create_dir_all(&target)?;
     let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(&target)?;
@@ -90,7 +95,11 @@ fn measure(asked: &Asked) -> Fallible<()> {
         root: directory.path().to_path_buf(),
         probes: std::cell::OnceCell::new(),
     };
-    let name = if asked.quick { "bench-quick.json" } else { "bench.json" };
+    let name = match (asked.peers, asked.quick) {
+        (false, false) => "bench.json",
+        (false, true) => "bench-quick.json",
+        (true, _) => "bench-peers.json",
+    };
     let json = asked.json.clone().unwrap_or_else(|| target.join(name));
     say(&plan::machine(&plan)?)?;
     say(&measured::head())?;
@@ -101,20 +110,20 @@ fn measure(asked: &Asked) -> Fallible<()> {
         say(&row_told.text())?;
         told.push(row_told.json());
     }
-    let legend: Vec<_> = ROWS.iter().map(|row| format!("{}: {}", row.name, row.what)).collect();
+    let legend: Vec<_> = all.iter().map(|row| format!("{}: {}", row.name, row.what)).collect();
     say(&format!("\n{}", legend.join("\n")))?;
     std::fs::write(&json, serde_json::to_vec_pretty(&told)?)?;
     say(&format!("\nwritten to {}", json.display()))
 }
 
 /// The rows of these names, or all.
-fn wanted(only: &[String]) -> Fallible<Vec<&'static Row>> {
-    if let Some(name) = only.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {
-        let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
+fn wanted<'a>(all: &'a [Row], only: &[String]) -> Fallible<Vec<&'a Row>> {
+    if let Some(name) = only.iter().find(|name| all.iter().all(|row| row.name != **name)) {
+        let names: Vec<_> = all.iter().map(|row| row.name).collect();
         return Err(format!("--only {name}: must be of {}", names.join(", ")).into());
     }
     let named = |row: &&Row| only.is_empty() || only.iter().any(|name| name == row.name);
-    Ok(ROWS.iter().filter(named).collect())
+    Ok(all.iter().filter(named).collect())
 }
 
 /// Says a line at once: a run takes half an hour.

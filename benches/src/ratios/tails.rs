@@ -25,6 +25,7 @@ pub(crate) fn hold_p99(plan: &Plan) -> Fallible<Measured> {
         requests: served.holds(),
         next: Arc::new(AtomicU64::new(0)),
         status: 201,
+        follow: None,
     };
     let most = run(&full)?;
     let half = Task { rate: Some(most.rate() / 2.0), ..full };
