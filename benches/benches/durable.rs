@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use creneau::journal::{Journal, Tail, frame};
 use creneau::storage::rocksdb::{Options, open};
 use creneau::{
-    CalendarId, Config, Definition, Engine, HoldSlot, Interval, OfHold, Reason, Timestamp,
-    WeeklyHours,
+    By, CalendarId, Config, Definition, Details, Engine, HoldSlot, Interval, OfHold, Reason,
+    Timestamp, WeeklyHours,
 };
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
@@ -96,9 +96,17 @@ impl Practice {
         let slot = number / CALENDARS / u64::from(LANES);
         let start = self.first.plus_minutes(i64::try_from(slot).unwrap() * 5);
         let (reason, person) = ("dose".parse().unwrap(), format!("p-{number}").parse().unwrap());
-        let ask = HoldSlot { calendar, start, reason, person, command: None };
+        let ask = HoldSlot {
+            calendar,
+            start,
+            reason,
+            person,
+            details: Details::default(),
+            by: By::Unsaid,
+            command: None,
+        };
         let hold = self.engine.hold(ask).await.unwrap().unwrap().value.id;
-        self.engine.confirm(OfHold { hold, command: None }).await.unwrap().unwrap();
+        self.engine.confirm(OfHold { hold, by: By::Unsaid, command: None }).await.unwrap().unwrap();
     }
 
     /// The time that `count` bookings take while `callers` are under way at any time.

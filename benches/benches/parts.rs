@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use creneau::booking::{Calendar, Command, Event};
+use creneau::booking::{By, Calendar, Command, Details, Event};
 use creneau::journal::{Entry, Frame, frame};
 use creneau::testing::words::Words;
 use creneau::{CalendarId, Definition, Guard, HoldId, Interval, Reason, Timestamp, WeeklyHours};
@@ -67,6 +67,8 @@ fn hold(number: u128, start: Timestamp) -> Command {
         lane: 0,
         hold_ms: 900_000,
         guards: vec![Guard::per_calendar()],
+        details: Details::default(),
+        by: By::Unsaid,
     }
 }
 
@@ -78,7 +80,7 @@ fn calendar(booked: u32) -> (Calendar, Timestamp) {
     for number in 0..booked {
         for command in [
             hold(number.into(), start),
-            Command::Confirm { hold: HoldId::from_bits(number.into()) },
+            Command::Confirm { hold: HoldId::from_bits(number.into()), by: By::Unsaid },
         ] {
             for event in calendar.decide(&command, monday()).unwrap() {
                 calendar.apply(&event);

@@ -4,8 +4,8 @@
 //! run it twice to see the second start find the first one's booking.
 
 use creneau::{
-    CommandKey, Config, Definition, Engine, FindSlots, HoldSlot, ListAppointments, ListCalendars,
-    OfHold, Reason, ReasonId, Rejection,
+    By, CommandKey, Config, Definition, Details, Engine, FindSlots, HoldSlot, ListAppointments,
+    ListCalendars, OfHold, Reason, ReasonId, Rejection,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -19,7 +19,8 @@ async fn main() -> Result<(), Failure> {
 
     let from = engine.now();
     let until = from.plus_minutes(14 * 24 * 60);
-    let wanted = FindSlots { calendar, reason: reason.clone(), from, until, limit: 5 };
+    let wanted =
+        FindSlots { calendar, reason: reason.clone(), from, until, limit: 5, practice: false };
     let found = engine.find_slots(wanted).await??;
     let Some(slot) = found.slots.first() else { return Err("no slot is free".into()) };
     say(&format!("free at {}, and {} more", slot.start, found.slots.len() - 1));
@@ -32,6 +33,8 @@ async fn main() -> Result<(), Failure> {
         start: slot.start,
         reason,
         person: person.clone(),
+        details: Details::default(),
+        by: By::Unsaid,
         command: Some(command),
     };
     let hold = match engine.hold(asked).await? {
@@ -44,7 +47,8 @@ async fn main() -> Result<(), Failure> {
     };
     say(&format!("held as {} until {:?}", hold.id, hold.expires_at));
 
-    let booked = engine.confirm(OfHold { hold: hold.id, command: None }).await??.value;
+    let booked =
+        engine.confirm(OfHold { hold: hold.id, by: By::Unsaid, command: None }).await??.value;
     say(&format!("booked as {}", booked.id));
 
     let asked = ListAppointments { person, cursor: None, limit: 100 };

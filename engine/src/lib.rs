@@ -67,9 +67,9 @@ mod runtime;
 mod time;
 
 pub use booking::{
-    Absence, Agenda, Change, DayException, Definition, Edge, Event, Guard, GuardScope, Holiday,
-    HolidayCalendar, Interval, Location, Practitioner, PublicHolidays, Reason, Rejection, Schedule,
-    Slot, Template, WeeklyHours,
+    Absence, Agenda, By, Change, Channel, DayException, Definition, Details, Edge, Event, Guard,
+    GuardScope, Holiday, HolidayCalendar, Interval, Location, Practitioner, PublicHolidays, Reason,
+    Rejection, Rules, Schedule, Slot, Standing, Template, Visit, WeeklyHours,
 };
 pub use config::{Config, Place};
 pub use engine::{Engine, Environment, Status};

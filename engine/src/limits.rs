@@ -20,6 +20,15 @@ pub const TABLE_BITS_MAX: u64 = 1 << 26;
 /// Reasons of a calendar.
 pub const REASONS_MAX: usize = 100;
 
+/// Minutes of notice that a reason may ask for: 90 days.
+pub const NOTICE_MINUTES_MAX: u32 = 129_600;
+
+/// Minutes before its start until which an appointment can be changed: 30 days.
+pub const CHANGE_UNTIL_MINUTES_MAX: u32 = 43_200;
+
+/// Bytes of a reason's instructions.
+pub const INSTRUCTIONS_BYTES_MAX: usize = 1_000;
+
 /// Dated exceptions of a calendar.
 pub const EXCEPTIONS_MAX: usize = 1_000;
 

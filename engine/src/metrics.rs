@@ -136,12 +136,15 @@ names! {
     Refusal:
     Invalid = "invalid", CommandReused = "command_reused", UnknownCalendar = "unknown_calendar",
     UnknownHold = "unknown_hold", UnknownAppointment = "unknown_appointment",
+    NotYours = "not_yours",
     VersionMismatch = "version_mismatch", ExternalIdTaken = "external_id_taken",
     HoldReleased = "hold_released", HoldExpired = "hold_expired",
-    HoldConfirmed = "hold_confirmed", NotChangeable = "not_changeable",
-    UnknownReason = "unknown_reason", OffGrid = "off_grid", InThePast = "in_the_past",
-    BeyondHorizon = "beyond_horizon", OutsideOpenings = "outside_openings",
-    SlotTaken = "slot_taken", PersonHasHold = "person_has_hold",
+    HoldConfirmed = "hold_confirmed", NotChangeable = "not_changeable", TooLate = "too_late",
+    UnknownReason = "unknown_reason", PracticeOnly = "practice_only",
+    PatientsOnly = "patients_only", VisitNotOffered = "visit_not_offered",
+    OffGrid = "off_grid", InThePast = "in_the_past",
+    TooSoon = "too_soon", BeyondHorizon = "beyond_horizon", OutsideOpenings = "outside_openings",
+    SlotTaken = "slot_taken", PersonHasHold = "person_has_hold", DayFull = "day_full",
 }
 
 names! {
@@ -181,19 +184,26 @@ impl From<&Rejection> for Refusal {
             Rejection::UnknownCalendar => Self::UnknownCalendar,
             Rejection::UnknownHold => Self::UnknownHold,
             Rejection::UnknownAppointment => Self::UnknownAppointment,
+            Rejection::NotYours => Self::NotYours,
             Rejection::VersionMismatch { .. } => Self::VersionMismatch,
             Rejection::ExternalIdTaken { .. } => Self::ExternalIdTaken,
             Rejection::HoldReleased => Self::HoldReleased,
             Rejection::HoldExpired => Self::HoldExpired,
             Rejection::HoldConfirmed { .. } => Self::HoldConfirmed,
             Rejection::NotChangeable => Self::NotChangeable,
+            Rejection::TooLate { .. } => Self::TooLate,
             Rejection::UnknownReason => Self::UnknownReason,
+            Rejection::PracticeOnly => Self::PracticeOnly,
+            Rejection::PatientsOnly { .. } => Self::PatientsOnly,
+            Rejection::VisitNotOffered { .. } => Self::VisitNotOffered,
             Rejection::OffGrid { .. } => Self::OffGrid,
             Rejection::InThePast => Self::InThePast,
+            Rejection::TooSoon { .. } => Self::TooSoon,
             Rejection::BeyondHorizon { .. } => Self::BeyondHorizon,
             Rejection::OutsideOpenings => Self::OutsideOpenings,
             Rejection::SlotTaken { .. } => Self::SlotTaken,
             Rejection::PersonHasHold { .. } => Self::PersonHasHold,
+            Rejection::DayFull { .. } => Self::DayFull,
         }
     }
 }

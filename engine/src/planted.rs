@@ -52,6 +52,9 @@ bugs! {
     EndForgotten in "booking/calendar.rs": "a calendar does not remember how a hold ended";
     PastForgottenEarly in "booking/calendar.rs": "appointments are let go of two days too early";
     GuardIgnored in "booking/decide.rs": "a calendar does not look at its person guards";
+    HeldNotCounted in "booking/decide.rs": "a day's count leaves out what is only held";
+    BufferForgotten in "booking/decide.rs": "what is moved keeps no buffer";
+    LimitPerAccount in "booking/decide.rs": "a limit counts who booked and not who comes";
     ChecksumSkipped in "journal/frame.rs": "a frame's checksum is not compared";
     TornTailAccepted in "journal/frame.rs": "a frame is read as far as it goes";
     EntriesChainUnchecked in "journal/entries.rs": "a reader does not compare the chain's hashes";

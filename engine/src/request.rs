@@ -1,6 +1,6 @@
 //! What a host asks of the engine, and what it is told.
 
-use crate::booking::{Agenda, Change, Definition, Interval, Slot, WeeklyHours};
+use crate::booking::{Agenda, By, Change, Definition, Details, Interval, Rules, Slot, WeeklyHours};
 use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId, PersonId, ReasonId};
 use crate::time::Timestamp;
 
@@ -85,6 +85,8 @@ pub struct FindSlots {
     pub until: Timestamp,
     /// How many, 1 to 1,000.
     pub limit: usize,
+    /// Whether for the practice, which needs no notice and may look beyond what patients may book.
+    pub practice: bool,
 }
 
 /// Free slots: every grid start on which the reason fits, overlapping ones included.
@@ -107,6 +109,10 @@ pub struct HoldSlot {
     pub reason: ReasonId,
     /// For whom.
     pub person: PersonId,
+    /// Who books, where that is another, and how.
+    pub details: Details,
+    /// Whether the practice asks; who books is in the details.
+    pub by: By,
     /// The caller's name for this command.
     pub command: Option<CommandKey>,
 }
@@ -139,6 +145,8 @@ pub struct Hold {
     pub start: Timestamp,
     /// When it ends.
     pub end: Timestamp,
+    /// Who booked, and how.
+    pub details: Details,
     /// When the hold ends by itself; none once it has ended.
     pub expires_at: Option<Timestamp>,
     /// What has become of it.
@@ -171,6 +179,8 @@ pub struct Appointment {
     pub start: Timestamp,
     /// When it ends.
     pub end: Timestamp,
+    /// Who booked, and how.
+    pub details: Details,
     /// What has become of it.
     pub status: AppointmentStatus,
 }
@@ -190,6 +200,8 @@ pub struct Outcome<T> {
 pub struct OfHold {
     /// The hold.
     pub hold: HoldId,
+    /// Who asks.
+    pub by: By,
     /// The caller's name for this command.
     pub command: Option<CommandKey>,
 }
@@ -199,6 +211,8 @@ pub struct OfHold {
 pub struct OfAppointment {
     /// The appointment.
     pub appointment: AppointmentId,
+    /// Who asks.
+    pub by: By,
     /// The caller's name for this command.
     pub command: Option<CommandKey>,
 }
@@ -212,6 +226,8 @@ pub struct MoveAppointment {
     pub start: Timestamp,
     /// On which calendar; none for the one where it lies.
     pub calendar: Option<CalendarId>,
+    /// Who asks.
+    pub by: By,
     /// The caller's name for this command.
     pub command: Option<CommandKey>,
 }
@@ -272,6 +288,13 @@ impl crate::booking::Reason {
     /// A reason of `minutes` without a buffer.
     #[must_use]
     pub fn new(id: ReasonId, name: impl Into<String>, minutes: u16) -> Self {
-        Self { id, name: name.into(), duration_minutes: minutes, buffer_minutes: 0, version: 0 }
+        Self {
+            id,
+            name: name.into(),
+            duration_minutes: minutes,
+            buffer_minutes: 0,
+            version: 0,
+            rules: Rules::default(),
+        }
     }
 }

@@ -177,7 +177,8 @@ async fn practice(engine: &Engine) -> CalendarId {
 
 async fn is_free(engine: &Engine, calendar: CalendarId, start: Timestamp) -> bool {
     let until = start.plus_minutes(1);
-    let asked = FindSlots { calendar, reason: reason(), from: start, until, limit: 1 };
+    let asked =
+        FindSlots { calendar, reason: reason(), from: start, until, limit: 1, practice: false };
     !engine.find_slots(asked).await.unwrap().unwrap().slots.is_empty()
 }
 
@@ -210,14 +211,29 @@ async fn moved() -> Move {
     let engine = opened(&disk, &store).await;
     let (from, to) = (practice(&engine).await, practice(&engine).await);
     let person = "ana".parse().unwrap();
-    let ask = HoldSlot { calendar: from, start: at(9), reason: reason(), person, command: None };
+    let ask = HoldSlot {
+        calendar: from,
+        start: at(9),
+        reason: reason(),
+        person,
+        details: Details::default(),
+        by: By::Unsaid,
+        command: None,
+    };
     let hold = engine.hold(ask).await.unwrap().unwrap().value.id;
-    let booked = engine.confirm(OfHold { hold, command: None }).await.unwrap().unwrap();
+    let booked =
+        engine.confirm(OfHold { hold, by: By::Unsaid, command: None }).await.unwrap().unwrap();
     let id = booked.value.id;
     // What was told before is marked, and in the store.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (before, marked, store) = (disk.bytes(), engine.status().watermark, copied(&store));
-    let ask = MoveAppointment { appointment: id, start: at(11), calendar: Some(to), command: None };
+    let ask = MoveAppointment {
+        appointment: id,
+        start: at(11),
+        calendar: Some(to),
+        by: By::Unsaid,
+        command: None,
+    };
     engine.move_appointment(ask).await.unwrap().unwrap();
     Move { from, to, id, before, after: disk.bytes(), marked, store }
 }
@@ -240,7 +256,15 @@ async fn is_whole(case: &Move, bytes: Vec<u8>, store: &MemoryStore, went: bool, 
     assert_eq!(listed, [found], "{what}");
     let (calendar, start) = if went { (case.from, at(9)) } else { (case.to, at(11)) };
     let person = "bob".parse().unwrap();
-    let ask = HoldSlot { calendar, start, reason: reason(), person, command: None };
+    let ask = HoldSlot {
+        calendar,
+        start,
+        reason: reason(),
+        person,
+        details: Details::default(),
+        by: By::Unsaid,
+        command: None,
+    };
     assert!(engine.hold(ask).await.unwrap().is_ok(), "{what}");
     drop(engine);
 }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use creneau::{Config, Engine, FindSlots, HoldSlot, ListCalendars, OfAppointment, OfHold};
+use creneau::{
+    By, Config, Details, Engine, FindSlots, HoldSlot, ListCalendars, OfAppointment, OfHold,
+};
 use creneau_server::http::{Limits, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -106,7 +108,11 @@ async fn a_rehearsal_over_http_passes_and_a_forgotten_booking_fails_its_audit() 
     let victim = booked.iter().find(|told| !cancelled.contains(&told.hold)).unwrap();
     assert_eq!(victim.state, State::Booked);
     let appointment = victim.hold.into();
-    engine.cancel(OfAppointment { appointment, command: None }).await.unwrap().unwrap();
+    engine
+        .cancel(OfAppointment { appointment, by: By::Unsaid, command: None })
+        .await
+        .unwrap()
+        .unwrap();
     let (_, address) = watch::channel(Some(address));
     let driver = std::sync::Arc::new(Driver::http(address, Access::default(), &client));
     let verdict = audit::over_api(&ledger, None, &driver, 1).await.unwrap();
@@ -161,19 +167,34 @@ async fn intrude(engine: Engine) {
         };
         let reason: creneau::ReasonId = "visit".parse().unwrap();
         let (from, until) = (engine.now(), engine.now().plus_minutes(3 * 24 * 60));
-        let wanted = FindSlots { calendar, reason: reason.clone(), from, until, limit: 1_000 };
+        let wanted = FindSlots {
+            calendar,
+            reason: reason.clone(),
+            from,
+            until,
+            limit: 1_000,
+            practice: false,
+        };
         let free = engine.find_slots(wanted).await.unwrap().unwrap().slots;
         let mut holds = Vec::new();
         for (place, slot) in free.iter().enumerate() {
             let person = format!("intruder-{number}-{place}").parse().unwrap();
             let (start, reason) = (slot.start, reason.clone());
-            let wanted = HoldSlot { calendar, start, reason, person, command: None };
+            let wanted = HoldSlot {
+                calendar,
+                start,
+                reason,
+                person,
+                details: Details::default(),
+                by: By::Unsaid,
+                command: None,
+            };
             if let Ok(Ok(held)) = engine.hold(wanted).await {
                 holds.push(held.value.id);
             }
         }
         for hold in holds {
-            let _ = engine.release(OfHold { hold, command: None }).await;
+            let _ = engine.release(OfHold { hold, by: By::Unsaid, command: None }).await;
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use creneau::audit::audit;
 use creneau::journal::{Entry, Remembered};
 use creneau::{
-    CalendarId, CommandKey, Config, Definition, Engine, Error, HoldId, HoldSlot, Interval, OfHold,
-    Reason, SystemWallClock, Timestamp, WallClock, WeeklyHours,
+    By, CalendarId, CommandKey, Config, Definition, Details, Engine, Error, HoldId, HoldSlot,
+    Interval, OfHold, Reason, SystemWallClock, Timestamp, WallClock, WeeklyHours,
 };
 
 use crate::plan::{Fallible, now};
@@ -125,7 +125,7 @@ impl Practice {
     /// Holds a slot and confirms it, each its own call under a command id of its own.
     pub(crate) async fn book(&self) -> Fallible<()> {
         let hold = self.hold().await?;
-        let asked = OfHold { hold, command: Some(key(&format!("c-{hold}"))?) };
+        let asked = OfHold { hold, by: By::Unsaid, command: Some(key(&format!("c-{hold}"))?) };
         loop {
             let answer = self.engine.confirm(asked.clone()).await;
             if !self.waited(answer.as_ref().err()).await {
@@ -216,6 +216,8 @@ impl Slot {
             start,
             reason: REASON.parse()?,
             person: format!("patient-{visit}-{number:012}").parse()?,
+            details: Details::default(),
+            by: By::Unsaid,
             command: Some(key(&format!("hold-{visit}-{number:012}"))?),
         })
     }

@@ -67,7 +67,8 @@ async fn probe(data: &Path, calendars: Vec<CalendarId>, awake: usize, visits: i6
     let from = practice.first;
     for calendar in sleeping.iter().take(LOOKS_MAX) {
         let (reason, until) = (REASON.parse()?, from.plus_minutes(7 * 24 * 60));
-        let wanted = FindSlots { calendar: *calendar, reason, from, until, limit: 20 };
+        let wanted =
+            FindSlots { calendar: *calendar, reason, from, until, limit: 20, practice: false };
         let began = now();
         let found = practice.engine.find_slots(wanted).await?;
         looks.push(nanos(began));

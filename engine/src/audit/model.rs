@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::derived::command_hash;
 use super::lanes::Lanes;
 use super::report::{FaultKind, Faults};
-use crate::booking::{Booking, Definition, Event, Guard, GuardScope, Span};
+use crate::booking::{Booking, Definition, Details, Event, Guard, GuardScope, Span};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::{Entry, Sequence};
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
@@ -38,6 +38,7 @@ pub(super) struct Known {
     pub(super) span: Span,
     person: u64,
     reason: u64,
+    details: u64,
     version: u32,
     guards: u64,
     pub(super) state: State,
@@ -53,6 +54,7 @@ impl Known {
             span: booking.span,
             person: hash(&[booking.person.as_str().as_bytes()]),
             reason: hash(&[booking.reason.id.as_str().as_bytes()]),
+            details: hash_details(&booking.details),
             version: booking.reason.version,
             guards: 0,
             state,
@@ -70,7 +72,7 @@ impl Known {
 
     /// Whether it is the same person's, for the same reason, wherever it lies.
     pub(super) fn is_whose(&self, other: &Self) -> bool {
-        (self.person, self.reason) == (other.person, other.reason)
+        (self.person, self.reason, self.details) == (other.person, other.reason, other.details)
     }
 
     pub(super) fn is_of(&self, person: &[u8]) -> bool {
@@ -165,6 +167,15 @@ fn hash_guards(guards: &[Guard]) -> u64 {
     let parts: Vec<&[u8]> =
         guards.iter().flat_map(|guard| [guard.kind.as_bytes(), scope(guard)]).collect();
     hash(&parts)
+}
+
+/// Of few bookings there is anything to hash.
+fn hash_details(details: &Details) -> u64 {
+    if *details == Details::default() {
+        return 0;
+    }
+    let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(details).unwrap_or_default();
+    hash(&[&bytes])
 }
 
 /// A guard as one person claims it.

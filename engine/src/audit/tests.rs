@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::booking::{Booking, Definition, Event, Guard, GuardScope, ReasonRef, Span};
+use crate::booking::{Booking, By, Definition, Details, Event, Guard, GuardScope, ReasonRef, Span};
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::{Entry, JournalReader, ReadError, Remembered, Sequence, Tail, frame};
 use crate::storage::memory::{self, MemoryJournal, MemoryStore};
@@ -30,6 +30,7 @@ fn booking(id: u128, person: &str, start: i64) -> Booking {
             end: at(start + 15),
             occupied_until: at(start + 20),
         },
+        details: Details::default(),
     }
 }
 
@@ -245,7 +246,8 @@ async fn worked(clean: bool) -> (MemoryJournal, MemoryStore, Timestamp) {
     let calendar = engine.create_calendar(practice, None).await.unwrap().unwrap().value.id;
     let from = engine.now();
     let until = from.plus_minutes(14 * 24 * 60);
-    let wanted = FindSlots { calendar, reason: reason.clone(), from, until, limit: 500 };
+    let wanted =
+        FindSlots { calendar, reason: reason.clone(), from, until, limit: 500, practice: false };
     let slots = engine.find_slots(wanted).await.unwrap().unwrap().slots;
     for number in 0..12 {
         let (start, person) = (slots[number * 9].start, format!("p{number}").parse().unwrap());
@@ -253,22 +255,35 @@ async fn worked(clean: bool) -> (MemoryJournal, MemoryStore, Timestamp) {
             caller: "local".parse().unwrap(),
             id: format!("hold-{number}").parse().unwrap(),
         };
-        let asked =
-            HoldSlot { calendar, start, reason: reason.clone(), person, command: Some(key) };
+        let asked = HoldSlot {
+            calendar,
+            start,
+            reason: reason.clone(),
+            person,
+            details: Details::default(),
+            by: By::Unsaid,
+            command: Some(key),
+        };
         let hold = engine.hold(asked).await.unwrap().unwrap().value.id;
-        let of = OfHold { hold, command: None };
+        let of = OfHold { hold, by: By::Unsaid, command: None };
         match number % 4 {
             0 => {}
             1 => engine.release(of).await.unwrap().unwrap(),
             _ => {
                 let appointment = engine.confirm(of).await.unwrap().unwrap().value.id;
                 if number % 4 == 3 {
-                    let of = OfAppointment { appointment, command: None };
+                    let of = OfAppointment { appointment, by: By::Unsaid, command: None };
                     engine.cancel(of).await.unwrap().unwrap();
                 } else {
                     let start = slots[200 + number * 9].start;
                     let calendar = None;
-                    let to = MoveAppointment { appointment, calendar, start, command: None };
+                    let to = MoveAppointment {
+                        appointment,
+                        calendar,
+                        start,
+                        by: By::Unsaid,
+                        command: None,
+                    };
                     engine.move_appointment(to).await.unwrap().unwrap();
                 }
             }

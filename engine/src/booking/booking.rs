@@ -2,6 +2,8 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
+use super::rules::{By, Standing};
+use super::seldom::Seldom;
 use crate::ids::{CalendarId, HoldId, PersonId, ReasonId};
 use crate::time::Timestamp;
 
@@ -27,6 +29,31 @@ pub struct ReasonRef {
     pub version: u32,
 }
 
+/// How a booking came to the practice.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Channel {
+    /// Without anyone of the practice.
+    #[default]
+    Online,
+    /// By a call that the practice took.
+    Phone,
+    /// At the practice's desk.
+    OnSite,
+}
+
+/// What few bookings have beside a person, a reason and a span.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// Who booked, where that is not the person who comes.
+    pub booked_by: Option<PersonId>,
+    /// Whether the person is new to the practice or known there, as was stated.
+    pub standing: Option<Standing>,
+    /// Whether it is by video.
+    pub by_video: bool,
+    /// How it came to the practice.
+    pub channel: Channel,
+}
+
 /// A slot of a calendar that is a person's: by a hold, or by the appointment that the hold became.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
@@ -40,6 +67,22 @@ pub struct Booking {
     pub reason: ReasonRef,
     /// Where and when.
     pub span: Span,
+    /// The rest.
+    #[rkyv(with = Seldom)]
+    pub details: Details,
+}
+
+impl Booking {
+    /// Whether it may be changed in the name of `by`: nobody changes what they did not book.
+    #[must_use]
+    pub fn is_for(&self, by: &By) -> bool {
+        match by {
+            By::Unsaid | By::Practice => true,
+            By::Person(person) => {
+                *person == *self.details.booked_by.as_ref().unwrap_or(&self.person)
+            }
+        }
+    }
 }
 
 /// How far a person guard reaches.

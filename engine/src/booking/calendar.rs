@@ -232,6 +232,20 @@ impl Calendar {
         holds.filter_map(|hold| self.live.get(hold))
     }
 
+    /// What occupies a lane and starts at `from` or later, and before `until`: lane by lane.
+    pub fn starting_in(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = &Live> {
+        let mut lane = 0;
+        let lanes = std::iter::from_fn(move || {
+            let first = (lane, Timestamp::from_millis(i64::MIN));
+            let (&(found, _), _) = self.lanes.range(first..).next()?;
+            lane = found.saturating_add(1);
+            Some(self.lanes.range((found, from)..(found, until.max(from))))
+        });
+        // A lane of the highest number there is would be found again and again.
+        let lanes = lanes.take(self.lanes.len());
+        lanes.flatten().filter_map(|(_, (_, hold))| self.live.get(hold))
+    }
+
     /// The earliest deadline of a live hold.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {

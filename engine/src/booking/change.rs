@@ -22,6 +22,8 @@ pub struct Change {
     pub absences: Option<Vec<Absence>>,
     /// The public holidays that are kept, in place of those before.
     pub public_holidays: Option<PublicHolidays>,
+    /// Minutes before its start until which an appointment can be changed.
+    pub change_until_minutes: Option<u32>,
     /// All the reasons, in place of those there.
     pub reasons: Option<Vec<Reason>>,
     /// How many can be seen at once. A removed lane keeps what is booked in it until it is over.
@@ -56,6 +58,9 @@ impl Change {
         if let Some(reasons) = &self.reasons {
             new.reasons = reasons.iter().map(|reason| versioned(reason, old, version)).collect();
         }
+        let agenda = &mut new.agenda;
+        agenda.change_until_minutes =
+            self.change_until_minutes.unwrap_or(agenda.change_until_minutes);
         new.lanes = self.lanes.unwrap_or(new.lanes);
         new.horizon_days = self.horizon_days.unwrap_or(new.horizon_days);
         new.checked()

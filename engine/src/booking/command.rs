@@ -1,7 +1,8 @@
 //! What can be asked of a calendar.
 
-use super::booking::Guard;
+use super::booking::{Details, Guard};
 use super::change::Change;
+use super::rules::By;
 use crate::ids::{HoldId, PersonId, ReasonId};
 use crate::time::Timestamp;
 
@@ -32,21 +33,31 @@ pub enum Command {
         hold_ms: i64,
         /// The rules that keep the person to one live hold.
         guards: Vec<Guard>,
+        /// Who booked, and how.
+        details: Details,
+        /// Who asks.
+        by: By,
     },
     /// Turn a hold into an appointment.
     Confirm {
         /// The hold.
         hold: HoldId,
+        /// Who asks.
+        by: By,
     },
     /// Give a hold back.
     Release {
         /// The hold.
         hold: HoldId,
+        /// Who asks.
+        by: By,
     },
     /// Cancel an appointment.
     Cancel {
         /// The appointment, by the bits of its hold.
         hold: HoldId,
+        /// Who asks.
+        by: By,
     },
     /// End the holds whose time has come.
     Expire,

@@ -4,12 +4,15 @@
 //! the order of [`Rejection`]'s variants. Decisions rest on the calendar's own occupancy, never
 //! on slot words.
 
-use super::booking::{Booking, Guard, ReasonRef, Span};
+use super::booking::{Booking, Details, Guard, ReasonRef, Span};
 use super::calendar::{Calendar, Ending, Live, Status};
 use super::change::Change;
 use super::command::Command;
+use super::definition::Reason;
 use super::event::Event;
 use super::rejection::Rejection;
+use super::rules::{By, Terms};
+use super::schedule::later;
 use crate::ids::{HoldId, PersonId, ReasonId};
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
@@ -23,6 +26,8 @@ struct HoldAsked<'a> {
     lane: u16,
     hold_ms: i64,
     guards: &'a [Guard],
+    details: &'a Details,
+    by: &'a By,
 }
 
 impl Calendar {
@@ -34,7 +39,7 @@ impl Calendar {
     pub fn decide(&self, command: &Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Change { change, version } => self.decide_change(change, *version, now),
-            Command::Hold { hold, person, reason, start, lane, hold_ms, guards } => {
+            Command::Hold { hold, person, reason, start, lane, hold_ms, guards, details, by } => {
                 let asked = HoldAsked {
                     hold: *hold,
                     person,
@@ -43,12 +48,14 @@ impl Calendar {
                     lane: *lane,
                     hold_ms: *hold_ms,
                     guards,
+                    details,
+                    by,
                 };
                 self.decide_hold(&asked, now)
             }
-            Command::Confirm { hold } => self.decide_confirm(*hold, now),
-            Command::Release { hold } => self.decide_release(*hold, now),
-            Command::Cancel { hold } => self.decide_cancel(*hold, now),
+            Command::Confirm { hold, by } => self.decide_confirm(*hold, by, now),
+            Command::Release { hold, by } => self.decide_release(*hold, by, now),
+            Command::Cancel { hold, by } => self.decide_cancel(*hold, by, now),
             Command::Expire => Ok(self.due(now).filter_map(|live| expired(live, now)).collect()),
         }
     }
@@ -78,16 +85,20 @@ impl Calendar {
         if own.is_some_and(|own| own.deadline().is_some_and(|deadline| now < deadline)) {
             return Ok(Vec::new());
         }
-        let place = self.schedule().place(asked.reason, asked.start, now)?;
+        let terms = Terms::new(asked.details, asked.by);
+        let place = self.schedule().place(asked.reason, asked.start, now, terms)?;
         let more = u16::from(planted::is(Bug::LaneTooMany));
         let lanes = self.schedule().definition().lanes + more;
         let free = self.is_free(asked.lane, asked.start, place.occupied_until, None);
         if lanes <= asked.lane || !free {
             return Err(Rejection::SlotTaken { alternatives: Vec::new() });
         }
-        if let Some(other) = self.guarded_by(asked.person, asked.guards) {
+        let account =
+            || if planted::is(Bug::LimitPerAccount) { self.of_account(asked) } else { None };
+        if let Some(other) = self.guarded_by(asked.person, asked.guards).or_else(account) {
             return Err(Rejection::PersonHasHold { hold: other });
         }
+        self.check_day(place.reason, asked.start, terms, None)?;
         let booking = Booking {
             id: asked.hold,
             calendar: self.id(),
@@ -99,9 +110,32 @@ impl Calendar {
                 end: place.end,
                 occupied_until: place.occupied_until,
             },
+            details: asked.details.clone(),
         };
         let deadline = now.plus_ms(asked.hold_ms);
         Ok(vec![Event::Held { at: now, booking, deadline, guards: asked.guards.to_vec() }])
+    }
+
+    /// Whether the day of `start` has room for one more of a reason, `except` left aside.
+    fn check_day(
+        &self,
+        reason: &Reason,
+        start: Timestamp,
+        terms: Terms,
+        except: Option<HoldId>,
+    ) -> Result<(), Rejection> {
+        let Some(per_day) = reason.rules.per_day.filter(|_| !terms.practice) else {
+            return Ok(());
+        };
+        let date = self.schedule().date_at(start);
+        let day = (self.schedule().midnight(date), self.schedule().midnight(later(date, 1)));
+        let counts = |live: &&Live| {
+            live.booking.reason.id == reason.id
+                && Some(live.booking.id) != except
+                && !(planted::is(Bug::HeldNotCounted) && live.deadline().is_some())
+        };
+        let count = self.starting_in(day.0, day.1).filter(counts).count();
+        if count < per_day.into() { Ok(()) } else { Err(Rejection::DayFull { per_day }) }
     }
 
     /// The person's own live hold of this very slot; of several, the one that lasts longest.
@@ -130,7 +164,21 @@ impl Calendar {
         self.holds_of(person).find(counts).map(|live| live.booking.id)
     }
 
-    fn decide_confirm(&self, hold: HoldId, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    /// A live hold that the same person booked, for whomever.
+    fn of_account(&self, asked: &HoldAsked<'_>) -> Option<HoldId> {
+        let booker = asked.details.booked_by.as_ref().unwrap_or(asked.person);
+        let by = By::Person(booker.clone());
+        let holds = self.live().filter(|live| live.deadline().is_some());
+        holds.map(|live| &live.booking).find(|it| it.is_for(&by)).map(|it| it.id)
+    }
+
+    fn decide_confirm(
+        &self,
+        hold: HoldId,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.check_whose(hold, by)?;
         match (self.live_booking(hold), self.ending(hold)) {
             (Some(Live { booking, status: Status::Held { deadline, guards } }), _) => {
                 if *deadline <= now && !planted::is(Bug::ConfirmedLate) {
@@ -147,7 +195,13 @@ impl Calendar {
         }
     }
 
-    fn decide_release(&self, hold: HoldId, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    fn decide_release(
+        &self,
+        hold: HoldId,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.check_whose(hold, by)?;
         match (self.live_booking(hold), self.ending(hold)) {
             (Some(live @ Live { booking, status: Status::Held { deadline, guards } }), _) => {
                 if *deadline <= now {
@@ -165,20 +219,39 @@ impl Calendar {
         }
     }
 
-    fn decide_cancel(&self, hold: HoldId, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    fn decide_cancel(
+        &self,
+        hold: HoldId,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
         if self.live_booking(hold).is_none() && self.ending(hold) == Some(Ending::Cancelled) {
             return Ok(Vec::new());
         }
-        let booking = self.changeable(hold, now)?.clone();
+        let booking = self.changeable(hold, by, now)?.clone();
         Ok(vec![Event::Cancelled { at: now, booking }])
     }
 
-    /// An appointment that lies here and has not begun.
-    fn changeable(&self, hold: HoldId, now: Timestamp) -> Result<&Booking, Rejection> {
+    /// Nobody changes what they did not book, but for the practice.
+    fn check_whose(&self, hold: HoldId, by: &By) -> Result<(), Rejection> {
+        let theirs = self.live_booking(hold).is_none_or(|live| live.booking.is_for(by));
+        if theirs { Ok(()) } else { Err(Rejection::NotYours) }
+    }
+
+    /// An appointment that lies here, and that `by` may still change.
+    fn changeable(&self, hold: HoldId, by: &By, now: Timestamp) -> Result<&Booking, Rejection> {
         match (self.live_booking(hold), self.ending(hold)) {
             (Some(Live { booking, status: Status::Booked }), _) => {
+                if !booking.is_for(by) {
+                    return Err(Rejection::NotYours);
+                }
                 if booking.span.start <= now {
                     return Err(Rejection::NotChangeable);
+                }
+                let until_minutes = self.schedule().definition().agenda.change_until_minutes;
+                let late = booking.span.start < now.plus_minutes(until_minutes.into());
+                if late && !by.is_practice() {
+                    return Err(Rejection::TooLate { until_minutes });
                 }
                 Ok(booking)
             }
@@ -202,23 +275,28 @@ pub fn decide_move(
     hold: HoldId,
     start: Timestamp,
     lane: u16,
+    by: &By,
     now: Timestamp,
 ) -> Result<Vec<Event>, Rejection> {
-    let booking = from.changeable(hold, now)?;
+    let booking = from.changeable(hold, by, now)?;
     let target = to.unwrap_or(from);
     if target.id() == from.id() && booking.span.start == start {
         return Ok(Vec::new());
     }
-    let place = target.schedule().place(&booking.reason.id, start, now)?;
+    let terms = Terms::new(&booking.details, by);
+    let place = target.schedule().place(&booking.reason.id, start, now, terms)?;
     let own = (target.id() == from.id()).then_some(hold);
     let free = target.is_free(lane, start, place.occupied_until, own);
     if target.schedule().definition().lanes <= lane || !free {
         return Err(Rejection::SlotTaken { alternatives: Vec::new() });
     }
+    target.check_day(place.reason, start, terms, own)?;
+    let forgotten = planted::is(Bug::BufferForgotten);
+    let occupied_until = if forgotten { place.end } else { place.occupied_until };
     let moved = Booking {
         calendar: target.id(),
         reason: ReasonRef { id: place.reason.id.clone(), version: place.reason.version },
-        span: Span { lane, start, end: place.end, occupied_until: place.occupied_until },
+        span: Span { lane, start, end: place.end, occupied_until },
         ..booking.clone()
     };
     let (from_calendar, from) = (from.id(), booking.span);

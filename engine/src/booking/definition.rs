@@ -4,11 +4,13 @@ use jiff::tz::TimeZone;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::absence::{Absence, Edge};
-use super::agenda::{Agenda, Seldom};
+use super::agenda::Agenda;
 use super::grid::Grid;
 use super::hours::{DayException, WeeklyHours, normalised};
 use super::rejection::Rejection;
+use super::rules::Rules;
 use super::schedule::{Opening, later, midnight};
+use super::seldom::Seldom;
 use crate::ids::ReasonId;
 use crate::limits;
 
@@ -49,6 +51,9 @@ pub struct Reason {
     pub buffer_minutes: u16,
     /// The calendar's version at which this reason last changed. The engine sets it.
     pub version: u32,
+    /// Who may book it, how, and when.
+    #[rkyv(with = Seldom)]
+    pub rules: Rules,
 }
 
 impl Reason {
@@ -107,6 +112,25 @@ fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Rejection
     Ok(())
 }
 
+fn check_rules(place: usize, rules: &Rules) -> Result<(), Rejection> {
+    let field = |name: &str| format!("reasons[{place}].{name}");
+    if limits::NOTICE_MINUTES_MAX < rules.notice_minutes {
+        let rule = format!("must be at most {}", limits::NOTICE_MINUTES_MAX);
+        return Err(invalid(field("notice_minutes"), rule));
+    }
+    if rules.ahead_days.is_some_and(|days| limits::HORIZON_DAYS_MAX < days) {
+        let rule = format!("must be at most {}", limits::HORIZON_DAYS_MAX);
+        return Err(invalid(field("ahead_days"), rule));
+    }
+    if rules.per_day == Some(0) {
+        return Err(invalid(field("per_day"), "must be at least 1"));
+    }
+    match &rules.instructions {
+        Some(text) => check_text(&field("instructions"), text, limits::INSTRUCTIONS_BYTES_MAX),
+        None => Ok(()),
+    }
+}
+
 impl Definition {
     /// The definition with its hours in order, or the first rule that it breaks.
     ///
@@ -135,11 +159,10 @@ impl Definition {
         for day in &mut self.weekly_hours.days {
             *day = normalised(std::mem::take(day));
         }
-        let Agenda { templates, absences, public_holidays } = self.agenda;
-        let templates = templates.into_iter().enumerate();
-        let templates = templates.map(|(place, it)| it.checked(place)).collect::<Result<_, _>>()?;
-        let public_holidays = public_holidays.checked()?;
-        self.agenda = Agenda { templates, absences, public_holidays };
+        let templates = std::mem::take(&mut self.agenda.templates).into_iter().enumerate();
+        self.agenda.templates =
+            templates.map(|(place, it)| it.checked(place)).collect::<Result<_, _>>()?;
+        self.agenda.public_holidays = std::mem::take(&mut self.agenda.public_holidays).checked()?;
         for exception in &mut self.exceptions {
             exception.hours = normalised(std::mem::take(&mut exception.hours));
         }
@@ -261,6 +284,7 @@ impl Definition {
                 let rule = format!("must be at least 1, and with its buffer at most {longest}");
                 return Err(invalid(format!("reasons[{place}].duration_minutes"), rule));
             }
+            check_rules(place, &reason.rules)?;
         }
         Ok(())
     }
@@ -284,7 +308,11 @@ impl Definition {
                 return Err(invalid(format!("exceptions[{place}].date"), "must not stand twice"));
             }
         }
-        let Agenda { templates, absences, .. } = &self.agenda;
+        let Agenda { templates, absences, change_until_minutes, .. } = &self.agenda;
+        if limits::CHANGE_UNTIL_MINUTES_MAX < *change_until_minutes {
+            let rule = format!("must be at most {}", limits::CHANGE_UNTIL_MINUTES_MAX);
+            return Err(invalid("change_until_minutes", rule));
+        }
         if limits::TEMPLATES_MAX < templates.len() {
             return Err(invalid("templates", format!("must be at most {}", limits::TEMPLATES_MAX)));
         }

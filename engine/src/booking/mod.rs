@@ -4,8 +4,8 @@
 //! identifiers come in as arguments; what has happened goes out as [`Event`]s. In reading order:
 //!
 //! - [`grid`]: the steps on which appointments start.
-//! - [`hours`] and [`agenda`], with [`template`], [`absence`] and [`holidays`], and [`definition`]:
-//!   what a practitioner or a centre sets.
+//! - [`hours`] and [`agenda`], with [`template`], [`absence`] and [`holidays`], [`rules`], and
+//!   [`definition`]: what a practitioner or a centre sets.
 //! - [`schedule`]: those hours as instants, over the nights on which the clocks change.
 //! - [`booking`]: what a hold and an appointment have in common.
 //! - [`command`], [`event`], [`rejection`]: what is asked, what has happened, what is refused.
@@ -19,7 +19,9 @@ pub mod absence;
 pub mod agenda;
 pub mod definition;
 pub mod holidays;
+pub mod rules;
 pub mod schedule;
+mod seldom;
 pub mod template;
 
 #[expect(clippy::module_inception, reason = "the noun is the module's own")]
@@ -35,7 +37,7 @@ pub mod invariants;
 
 pub use absence::{Absence, Edge};
 pub use agenda::Agenda;
-pub use booking::{Booking, Guard, GuardScope, ReasonRef, Span};
+pub use booking::{Booking, Channel, Details, Guard, GuardScope, ReasonRef, Span};
 pub use calendar::{Calendar, Ending, Status};
 pub use change::Change;
 pub use command::Command;
@@ -45,6 +47,7 @@ pub use grid::{Grid, Step, StepRange};
 pub use holidays::{Holiday, HolidayCalendar, PublicHolidays};
 pub use hours::{DayException, Interval, WeeklyHours};
 pub use rejection::{Rejection, Slot};
+pub use rules::{By, Rules, Standing, Terms, Visit};
 pub use schedule::Schedule;
 pub use template::Template;
 

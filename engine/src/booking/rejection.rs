@@ -2,6 +2,7 @@
 //!
 //! The variants stand in their order of precedence: where two apply, the earlier one is said.
 
+use super::rules::Standing;
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::time::Timestamp;
 
@@ -41,6 +42,9 @@ pub enum Rejection {
     /// No such appointment.
     #[error("there is no such appointment")]
     UnknownAppointment,
+    /// Another person booked it.
+    #[error("another person booked it")]
+    NotYours,
     /// The calendar has changed since the caller read it.
     #[error("the calendar is at version {current}")]
     VersionMismatch {
@@ -68,9 +72,30 @@ pub enum Rejection {
     /// The appointment is past or cancelled.
     #[error("the appointment is past or cancelled")]
     NotChangeable,
+    /// So soon before its start only the practice may change the appointment.
+    #[error("the appointment can be changed until {until_minutes} minutes before its start")]
+    TooLate {
+        /// Minutes before its start until which it can be changed.
+        until_minutes: u32,
+    },
     /// The calendar has no such reason.
     #[error("the calendar has no such reason")]
     UnknownReason,
+    /// Only the practice may book the reason.
+    #[error("only the practice may book this reason")]
+    PracticeOnly,
+    /// The reason is for other patients.
+    #[error("the reason is for {patients:?} patients")]
+    PatientsOnly {
+        /// Those whom it is for.
+        patients: Standing,
+    },
+    /// The reason is not seen to in this way.
+    #[error("the reason is not seen to {}", if *by_video { "by video" } else { "in person" })]
+    VisitNotOffered {
+        /// The way that was asked for.
+        by_video: bool,
+    },
     /// The start lies between two steps of the calendar's grid.
     #[error("the start is not on the calendar's grid of {grid_minutes} minutes")]
     OffGrid {
@@ -80,6 +105,12 @@ pub enum Rejection {
     /// The start has passed.
     #[error("the start has passed")]
     InThePast,
+    /// The start is so near that only the practice may book it.
+    #[error("the reason can be booked until {notice_minutes} minutes before its start")]
+    TooSoon {
+        /// Minutes before its start until which it can be booked.
+        notice_minutes: u32,
+    },
     /// The start lies beyond what can be booked yet.
     #[error("the calendar can be booked {horizon_days} days ahead")]
     BeyondHorizon {
@@ -100,5 +131,11 @@ pub enum Rejection {
     PersonHasHold {
         /// That hold.
         hold: HoldId,
+    },
+    /// The day has as many of the reason as it may have.
+    #[error("the day has {per_day} of this reason already")]
+    DayFull {
+        /// How many patients may book in one day.
+        per_day: u16,
     },
 }

@@ -20,6 +20,7 @@ use super::definition::{Definition, Reason};
 use super::grid::{Grid, StepRange};
 use super::hours::{Interval, MINUTES_PER_DAY, normalised};
 use super::rejection::Rejection;
+use super::rules::{Rules, Terms};
 use crate::ids::ReasonId;
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
@@ -100,9 +101,29 @@ impl Schedule {
     /// The first instant after the last day that can be booked.
     #[must_use]
     pub fn horizon(&self, now: Timestamp) -> Timestamp {
+        self.days_on(now, self.definition.horizon_days)
+    }
+
+    /// From when on a reason can be booked, and before which instant, by a horizon at hand.
+    pub(crate) fn window(
+        &self,
+        reason: &Reason,
+        now: Timestamp,
+        practice: bool,
+        horizon: Timestamp,
+    ) -> (Timestamp, Timestamp) {
+        let Rules { notice_minutes, ahead_days, .. } = &reason.rules;
+        if practice {
+            return (now, horizon);
+        }
+        let ahead = ahead_days.map_or(horizon, |days| self.days_on(now, days).min(horizon));
+        (now.plus_minutes((*notice_minutes).into()), ahead)
+    }
+
+    /// The first instant after the day that is so many days after today.
+    fn days_on(&self, now: Timestamp, days: u16) -> Timestamp {
         let more = i64::from(planted::is(Bug::HorizonDayMore));
-        let days = i64::from(self.definition.horizon_days) + 1 + more;
-        self.midnight(later(self.date_at(now), days))
+        self.midnight(later(self.date_at(now), i64::from(days) + 1 + more))
     }
 
     /// The horizon at `now`, and until when it stays the same: the date, by which it goes, ends at
@@ -200,15 +221,19 @@ impl Schedule {
     ///
     /// # Errors
     ///
-    /// In this order: [`Rejection::UnknownReason`], [`Rejection::OffGrid`],
-    /// [`Rejection::InThePast`], [`Rejection::BeyondHorizon`], [`Rejection::OutsideOpenings`].
+    /// In this order: [`Rejection::UnknownReason`], [`Rejection::PracticeOnly`],
+    /// [`Rejection::PatientsOnly`], [`Rejection::VisitNotOffered`], [`Rejection::OffGrid`],
+    /// [`Rejection::InThePast`], [`Rejection::TooSoon`], [`Rejection::BeyondHorizon`],
+    /// [`Rejection::OutsideOpenings`].
     pub fn place(
         &self,
         reason: &ReasonId,
         start: Timestamp,
         now: Timestamp,
+        terms: Terms,
     ) -> Result<Place<'_>, Rejection> {
-        self.place_by(reason, start, now, (|| self.horizon(now), |range| self.is_open(range)))
+        let known = (|| self.horizon(now), |range| self.is_open(range));
+        self.place_by(reason, start, now, terms, known)
     }
 
     /// As [`Schedule::place`], by a horizon and hours that the caller has at hand.
@@ -217,16 +242,27 @@ impl Schedule {
         reason: &ReasonId,
         start: Timestamp,
         now: Timestamp,
+        terms: Terms,
         (horizon, is_open): (impl FnOnce() -> Timestamp, impl Fn(StepRange) -> bool),
     ) -> Result<Place<'_>, Rejection> {
         let reason = self.definition.reason(reason).ok_or(Rejection::UnknownReason)?;
+        reason.rules.admit(terms)?;
         let grid_minutes = self.grid.minutes();
         let first = self.grid.exact(start).ok_or(Rejection::OffGrid { grid_minutes })?;
         if start < now {
             return Err(Rejection::InThePast);
         }
+        let notice_minutes = reason.rules.notice_minutes;
+        if !terms.practice && start < now.plus_minutes(notice_minutes.into()) {
+            return Err(Rejection::TooSoon { notice_minutes });
+        }
         if horizon() <= start {
             return Err(Rejection::BeyondHorizon { horizon_days: self.definition.horizon_days });
+        }
+        if let Some(horizon_days) = reason.rules.ahead_days.filter(|_| !terms.practice)
+            && self.days_on(now, horizon_days) <= start
+        {
+            return Err(Rejection::BeyondHorizon { horizon_days });
         }
         let range = self.grid.range(first, reason.occupied_minutes());
         let range = range.filter(|&range| is_open(range)).ok_or(Rejection::OutsideOpenings)?;

@@ -7,7 +7,7 @@ use crate::runtime::{BookingRow, BookingState};
 use crate::time::Timestamp;
 
 pub(super) fn hold(booking: &Booking, status: HoldStatus, expires_at: Option<Timestamp>) -> Hold {
-    let Booking { id, calendar, person, reason, span } = booking;
+    let Booking { id, calendar, person, reason, span, details } = booking;
     Hold {
         id: *id,
         calendar: *calendar,
@@ -15,6 +15,7 @@ pub(super) fn hold(booking: &Booking, status: HoldStatus, expires_at: Option<Tim
         reason: reason.id.clone(),
         start: span.start,
         end: span.end,
+        details: details.clone(),
         expires_at,
         status,
     }
@@ -31,7 +32,7 @@ pub(super) fn hold_of(row: &BookingRow) -> Hold {
 }
 
 pub(super) fn appointment(booking: &Booking, status: AppointmentStatus) -> Appointment {
-    let Booking { id, calendar, person, reason, span } = booking;
+    let Booking { id, calendar, person, reason, span, details } = booking;
     Appointment {
         id: AppointmentId::from(*id),
         calendar: *calendar,
@@ -40,6 +41,7 @@ pub(super) fn appointment(booking: &Booking, status: AppointmentStatus) -> Appoi
         lane: span.lane,
         start: span.start,
         end: span.end,
+        details: details.clone(),
         status,
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::calendars::check_limit;
+use super::holds::print_of;
 use super::{Engine, Named, answers, refused};
-use crate::booking::{Command, Event, Rejection};
+use crate::booking::{By, Command, Event, Rejection};
 use crate::error::{Answer, Error};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Remembered;
@@ -64,8 +65,9 @@ impl Engine {
 
     /// Cancels an appointment; its slot is free at once. Again, the answer is the same, not fresh.
     ///
-    /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownAppointment`] or, when it has
-    /// begun, [`Rejection::NotChangeable`].
+    /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownAppointment`],
+    /// [`Rejection::NotYours`], when it has begun [`Rejection::NotChangeable`], or
+    /// [`Rejection::TooLate`].
     ///
     /// # Errors
     ///
@@ -76,14 +78,14 @@ impl Engine {
 
     async fn try_cancel(&self, asked: OfAppointment) -> Answer<Outcome<Appointment>> {
         self.shared().check()?;
-        let OfAppointment { appointment, command } = asked;
-        let print = key_of(&[b"cancel", &appointment.bits().to_le_bytes()]);
+        let OfAppointment { appointment, by, command } = asked;
+        let print = print_of(b"cancel", appointment.into(), &by);
         let named = match self.named(command.as_ref(), print).await? {
             Named::Fresh(named) => named,
             Named::Repeat(events) => return done(&events),
             Named::Reused => return refused(Rejection::CommandReused),
         };
-        self.change_appointment(appointment.into(), Asked::Cancel, named).await
+        self.change_appointment(appointment.into(), (Asked::Cancel, by), named).await
     }
 
     /// Moves an appointment, also to another calendar: the new slot is taken and the old one freed
@@ -91,8 +93,8 @@ impl Engine {
     /// there already, the answer is not fresh.
     ///
     /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownCalendar`],
-    /// [`Rejection::UnknownAppointment`], [`Rejection::NotChangeable`], or as a hold of the new
-    /// slot would be.
+    /// [`Rejection::UnknownAppointment`], [`Rejection::NotYours`], [`Rejection::NotChangeable`],
+    /// [`Rejection::TooLate`], or as a hold of the new slot would be.
     ///
     /// # Errors
     ///
@@ -103,10 +105,15 @@ impl Engine {
 
     async fn try_move(&self, asked: MoveAppointment) -> Answer<Outcome<Appointment>> {
         self.shared().check()?;
-        let MoveAppointment { appointment, start, calendar: to, command } = asked;
+        let MoveAppointment { appointment, start, calendar: to, by, command } = asked;
         let to_bits = to.map_or(0, CalendarId::bits).to_le_bytes();
         let id = appointment.bits().to_le_bytes();
-        let print = key_of(&[b"move", &id, &start.millis().to_le_bytes(), &to_bits]);
+        let start_bits = start.millis().to_le_bytes();
+        let plain: [&[u8]; 4] = [b"move", &id, &start_bits, &to_bits];
+        let print = match &by {
+            By::Unsaid => key_of(&plain),
+            by => key_of(&[&plain[..], &[by.print()]].concat()),
+        };
         let named = match self.named(command.as_ref(), print).await? {
             Named::Fresh(named) => named,
             Named::Repeat(events) => return done(&events),
@@ -115,13 +122,13 @@ impl Engine {
         if to.is_some_and(|to| !self.shared().index.knows(to)) {
             return refused(Rejection::UnknownCalendar);
         }
-        self.change_appointment(appointment.into(), Asked::Move { start, to }, named).await
+        self.change_appointment(appointment.into(), (Asked::Move { start, to }, by), named).await
     }
 
     async fn change_appointment(
         &self,
         id: HoldId,
-        asked: Asked,
+        (asked, by): (Asked, By),
         named: Option<(Remembered, Claim)>,
     ) -> Answer<Outcome<Appointment>> {
         let mut named = named;
@@ -133,6 +140,9 @@ impl Engine {
             else {
                 return refused(Rejection::UnknownAppointment);
             };
+            if !row.booking.is_for(&by) {
+                return refused(Rejection::NotYours);
+            }
             if row.state == BookingState::Cancelled {
                 return match asked {
                     Asked::Cancel => Ok(Ok(Outcome { value: appointment, fresh: false })),
@@ -151,17 +161,7 @@ impl Engine {
                 None => (None, None),
             };
             let name = command.clone().zip(claim);
-            let verdict = match asked {
-                Asked::Move { start, to: Some(to) } if to != lies_at => {
-                    self.move_between(lies_at, to, id, start, name).await?
-                }
-                Asked::Move { start, .. } => {
-                    self.settle(lies_at, Work::Move { hold: id, start }, name).await?
-                }
-                Asked::Cancel => {
-                    self.settle(lies_at, Work::Command(Command::Cancel { hold: id }), name).await?
-                }
-            };
+            let verdict = self.ask_there((id, lies_at), asked, &by, name).await?;
             match verdict {
                 Verdict::Decided { events } => return done(&events),
                 Verdict::Refused(Rejection::UnknownAppointment) => {
@@ -185,14 +185,36 @@ impl Engine {
         Err(self.contended())
     }
 
+    /// Has the calendar on which an appointment lies decide what is asked of it.
+    async fn ask_there(
+        &self,
+        (id, lies_at): (HoldId, CalendarId),
+        asked: Asked,
+        by: &By,
+        name: Option<(Remembered, Claim)>,
+    ) -> Result<Verdict, Error> {
+        match asked {
+            Asked::Move { start, to: Some(to) } if to != lies_at => {
+                self.move_between(lies_at, to, (id, start, by.clone()), name).await
+            }
+            Asked::Move { start, .. } => {
+                let work = Work::Move { hold: id, start, by: by.clone() };
+                self.settle(lies_at, work, name).await
+            }
+            Asked::Cancel => {
+                let command = Command::Cancel { hold: id, by: by.clone() };
+                self.settle(lies_at, Work::Command(command), name).await
+            }
+        }
+    }
+
     /// Moves an appointment between two calendars. Both stand still while it is decided; they are
     /// stopped in the order of their identifiers, each for a bounded time.
     async fn move_between(
         &self,
         from: CalendarId,
         to: CalendarId,
-        hold: HoldId,
-        start: Timestamp,
+        (hold, start, by): (HoldId, Timestamp, By),
         named: Option<(Remembered, Claim)>,
     ) -> Result<Verdict, Error> {
         let directory = self.directory().clone();
@@ -214,7 +236,7 @@ impl Engine {
                 let (from, to) =
                     if from < to { (&mut first, &mut second) } else { (&mut second, &mut first) };
                 match (from.desk(), to.desk()) {
-                    (Some(from), Some(to)) => order_move(from, to, hold, start, asked),
+                    (Some(from), Some(to)) => order_move(from, to, (hold, start, &by), asked),
                     _ => return Err(Error::OutcomeUnknown),
                 }
             }

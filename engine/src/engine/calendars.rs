@@ -237,8 +237,8 @@ impl Engine {
 
     /// Free slots of a reason: advisory, since others book meanwhile. Wakes no calendar.
     ///
-    /// Refused as [`Rejection::Invalid`], [`Rejection::UnknownCalendar`] or
-    /// [`Rejection::UnknownReason`].
+    /// Refused as [`Rejection::Invalid`], [`Rejection::UnknownCalendar`],
+    /// [`Rejection::UnknownReason`] or [`Rejection::PracticeOnly`].
     ///
     /// # Errors
     ///
@@ -260,8 +260,11 @@ impl Engine {
         let entry = self.directory().entry(wanted.calendar);
         let view = self.directory().view(&entry).await?;
         shared.queue.durable(view.rests_on).await?;
-        if view.schedule.definition().reason(&wanted.reason).is_none() {
+        let Some(reason) = view.schedule.definition().reason(&wanted.reason) else {
             return refused(Rejection::UnknownReason);
+        };
+        if reason.rules.practice_only && !wanted.practice {
+            return refused(Rejection::PracticeOnly);
         }
         let now = shared.now();
         if view.has_due(now) {
@@ -269,8 +272,9 @@ impl Engine {
             let _ = crate::runtime::expire(self.directory().clone(), wanted.calendar, Share::Hold)
                 .await;
         }
-        let until = wanted.until.min(view.horizon(now));
-        let mut slots = view.slots(&wanted.reason, wanted.from.max(now), until, wanted.limit + 1);
+        let (earliest, end) = view.schedule.window(reason, now, wanted.practice, view.horizon(now));
+        let (from, until) = (wanted.from.max(earliest), wanted.until.min(end));
+        let mut slots = view.slots(&wanted.reason, from, until, wanted.limit + 1);
         let next = slots.get(wanted.limit).map(|slot| slot.start);
         slots.truncate(wanted.limit);
         Ok(Ok(FoundSlots { slots, next }))

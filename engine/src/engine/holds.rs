@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use rkyv::rancor::Error as RkyvError;
+
 use super::{Engine, Named, answers, refused};
-use crate::booking::{Command, Guard, Rejection, Slot};
+use crate::booking::{By, Command, Details, Guard, Rejection, Slot, Terms};
 use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::Remembered;
@@ -36,14 +38,38 @@ enum Attempt {
     Settle(HoldId),
 }
 
+/// What a hold asks, to tell its repeats from other commands under its name.
+fn hold_print(asked: &HoldSlot) -> Result<u128, Error> {
+    let (calendar, start) = (asked.calendar.bits().to_le_bytes(), asked.start.millis());
+    let start = start.to_le_bytes();
+    let (reason, person) = (asked.reason.as_str().as_bytes(), asked.person.as_str().as_bytes());
+    let plain: [&[u8]; 5] = [b"hold", &calendar, &start, reason, person];
+    if asked.details == Details::default() && asked.by == By::Unsaid {
+        return Ok(key_of(&plain));
+    }
+    let details = rkyv::to_bytes::<RkyvError>(&asked.details).map_err(|_| Error::Failed)?;
+    Ok(key_of(&[&plain[..], &[&details, asked.by.print()]].concat()))
+}
+
+/// What a command about a booking asks.
+pub(super) fn print_of(what: &[u8], hold: HoldId, by: &By) -> u128 {
+    let bits = hold.bits().to_le_bytes();
+    match by {
+        By::Unsaid => key_of(&[what, &bits]),
+        by => key_of(&[what, &bits, by.print()]),
+    }
+}
+
 impl Engine {
     /// Holds a slot for a person for as long as the configuration says. Where the person holds
     /// this very slot already, the answer is that hold, unchanged and not fresh.
     ///
     /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownCalendar`],
-    /// [`Rejection::UnknownReason`], [`Rejection::OffGrid`], [`Rejection::InThePast`],
-    /// [`Rejection::BeyondHorizon`], [`Rejection::OutsideOpenings`], [`Rejection::SlotTaken`] with
-    /// the nearest free slots, or [`Rejection::PersonHasHold`].
+    /// [`Rejection::UnknownReason`], [`Rejection::PracticeOnly`], [`Rejection::PatientsOnly`],
+    /// [`Rejection::VisitNotOffered`], [`Rejection::OffGrid`], [`Rejection::InThePast`],
+    /// [`Rejection::TooSoon`], [`Rejection::BeyondHorizon`], [`Rejection::OutsideOpenings`],
+    /// [`Rejection::SlotTaken`] with the nearest free slots, [`Rejection::PersonHasHold`] or
+    /// [`Rejection::DayFull`].
     ///
     /// # Errors
     ///
@@ -71,7 +97,8 @@ impl Engine {
         }
         let now = shared.now();
         let view = self.directory().seen(asked.calendar, now)?;
-        let place = view.place(&asked.reason, asked.start, now).ok()?;
+        let terms = Terms::new(&asked.details, &asked.by);
+        let place = view.place(&asked.reason, asked.start, now, terms).ok()?;
         if !view.table().is_taken(view.bits(place.range)?) || view.has_due(now) {
             return None;
         }
@@ -88,13 +115,10 @@ impl Engine {
 
     async fn try_hold(&self, asked: HoldSlot) -> Answer<Outcome<Hold>> {
         self.shared().check()?;
-        let print = key_of(&[
-            b"hold",
-            &asked.calendar.bits().to_le_bytes(),
-            &asked.start.millis().to_le_bytes(),
-            asked.reason.as_str().as_bytes(),
-            asked.person.as_str().as_bytes(),
-        ]);
+        let mut asked = asked;
+        // Who books for themselves need not say so.
+        asked.details.booked_by = asked.details.booked_by.filter(|it| *it != asked.person);
+        let print = hold_print(&asked)?;
         let (mut named, mut settled) = (None, None);
         for _ in 0..CLAIM_WAITS_MAX {
             // The name comes before everything else that is claimed, here and everywhere, so that
@@ -161,6 +185,8 @@ impl Engine {
             lane: reservation.slot.as_ref().map_or(u16::MAX, |slot| slot.lane),
             hold_ms: config.hold_ms(),
             guards: config.guards.clone(),
+            details: asked.details.clone(),
+            by: asked.by.clone(),
         };
         Work::Hold { command, reservation }
     }
@@ -176,7 +202,8 @@ impl Engine {
             Err(attempt) => return Ok(attempt),
         };
         let view = self.directory().view(&entry).await?;
-        let place = match view.place(&asked.reason, asked.start, shared.now()) {
+        let terms = Terms::new(&asked.details, &asked.by);
+        let place = match view.place(&asked.reason, asked.start, shared.now(), terms) {
             Ok(place) => place,
             Err(rejection) => {
                 shared.queue.durable(view.rests_on).await?;
@@ -286,7 +313,7 @@ impl Engine {
     /// fresh.
     ///
     /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownHold`],
-    /// [`Rejection::HoldReleased`] or [`Rejection::HoldExpired`].
+    /// [`Rejection::NotYours`], [`Rejection::HoldReleased`] or [`Rejection::HoldExpired`].
     ///
     /// # Errors
     ///
@@ -297,8 +324,8 @@ impl Engine {
 
     async fn try_confirm(&self, asked: OfHold) -> Answer<Outcome<Appointment>> {
         self.shared().check()?;
-        let OfHold { hold, command } = asked;
-        let print = key_of(&[b"confirm", &hold.bits().to_le_bytes()]);
+        let OfHold { hold, by, command } = asked;
+        let print = print_of(b"confirm", hold, &by);
         let named = match self.named(command.as_ref(), print).await? {
             Named::Fresh(named) => named,
             Named::Repeat(events) => {
@@ -308,8 +335,11 @@ impl Engine {
             Named::Reused => return refused(Rejection::CommandReused),
         };
         let mut row = self.shared().index.booking(hold, self.now())?;
+        if row.as_ref().is_some_and(|row| !row.booking.is_for(&by)) {
+            return refused(Rejection::NotYours);
+        }
         if let Some(BookingRow { state: BookingState::Held { .. }, booking, .. }) = &row {
-            let work = Work::Command(Command::Confirm { hold });
+            let work = Work::Command(Command::Confirm { hold, by });
             match self.settle(booking.calendar, work, named).await? {
                 Verdict::Decided { events } => {
                     let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
@@ -337,8 +367,8 @@ impl Engine {
     /// Gives a hold back; its slot is free at once. Again, or once it has expired, the answer is
     /// the same.
     ///
-    /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownHold`] or
-    /// [`Rejection::HoldConfirmed`].
+    /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownHold`], [`Rejection::NotYours`]
+    /// or [`Rejection::HoldConfirmed`].
     ///
     /// # Errors
     ///
@@ -349,8 +379,8 @@ impl Engine {
 
     async fn try_release(&self, asked: OfHold) -> Answer<()> {
         self.shared().check()?;
-        let OfHold { hold, command } = asked;
-        let print = key_of(&[b"release", &hold.bits().to_le_bytes()]);
+        let OfHold { hold, by, command } = asked;
+        let print = print_of(b"release", hold, &by);
         let named = match self.named(command.as_ref(), print).await? {
             Named::Fresh(named) => named,
             Named::Repeat(_) => return Ok(Ok(())),
@@ -358,8 +388,9 @@ impl Engine {
         };
         let row = self.shared().index.booking(hold, self.now())?;
         match row {
+            Some(row) if !row.booking.is_for(&by) => refused(Rejection::NotYours),
             Some(row @ BookingRow { state: BookingState::Held { .. }, .. }) => {
-                let work = Work::Command(Command::Release { hold });
+                let work = Work::Command(Command::Release { hold, by });
                 match self.settle(row.booking.calendar, work, named).await? {
                     // It ended so long ago that only the index remembers it.
                     Verdict::Refused(Rejection::UnknownHold) => self.released(hold),

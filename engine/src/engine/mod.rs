@@ -39,7 +39,7 @@ const SHUTDOWN_LOOK_MS: u64 = 2;
 /// # Example
 ///
 /// ```
-/// use creneau::{Config, Definition, Engine, FindSlots, HoldSlot, OfHold, Reason};
+/// use creneau::{By, Config, Definition, Details, Engine, FindSlots, HoldSlot, OfHold, Reason};
 ///
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// let engine = Engine::open(Config::in_memory()).await?;
@@ -51,13 +51,29 @@ const SHUTDOWN_LOOK_MS: u64 = 2;
 ///
 /// let from = engine.now();
 /// let until = from.plus_minutes(7 * 24 * 60);
-/// let wanted = FindSlots { calendar, reason: reason.clone(), from, until, limit: 10 };
+/// let wanted = FindSlots {
+///     calendar,
+///     reason: reason.clone(),
+///     from,
+///     until,
+///     limit: 10,
+///     practice: false,
+/// };
 /// let slot = engine.find_slots(wanted).await??.slots[0];
 ///
 /// let person = "patient-4711".parse()?;
-/// let wanted = HoldSlot { calendar, start: slot.start, reason, person, command: None };
+/// let wanted = HoldSlot {
+///     calendar,
+///     start: slot.start,
+///     reason,
+///     person,
+///     details: Details::default(),
+///     by: By::Unsaid,
+///     command: None,
+/// };
 /// let hold = engine.hold(wanted).await??.value;
-/// let booked = engine.confirm(OfHold { hold: hold.id, command: None }).await??.value;
+/// let wanted = OfHold { hold: hold.id, by: By::Unsaid, command: None };
+/// let booked = engine.confirm(wanted).await??.value;
 /// assert_eq!(booked.start, slot.start);
 ///
 /// engine.shutdown().await?;

@@ -3,6 +3,7 @@
 use super::check;
 use super::world::{A_SECOND, World, at, crossing, go};
 use crate::booking::Rejection;
+use crate::booking::{By, Details};
 use crate::time::held;
 use crate::{CommandKey, Config, Error, Event, HoldSlot};
 
@@ -167,7 +168,15 @@ async fn names() {
         let key = CommandKey { caller: "app".parse().unwrap(), id: "one".parse().unwrap() };
         let (reason, person) = (super::world::reason(), "ann".parse().unwrap());
         let calendar = world.calendars[0];
-        HoldSlot { calendar, start, reason, person, command: Some(key) }
+        HoldSlot {
+            calendar,
+            start,
+            reason,
+            person,
+            details: Details::default(),
+            by: By::Unsaid,
+            command: Some(key),
+        }
     };
     let starts = [crossing(0), crossing(0), at("09:00")];
     let asked = starts.map(|start| {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use shuttle::future::{JoinHandle, spawn_local, yield_now};
 
 use crate::audit::audit;
+use crate::booking::{By, Details};
 use crate::journal::{Appending, Entry, Frame, Journal, JournalReader, ReadError, Sequence, Tail};
 use crate::runtime::{Share, expire, flush};
 use crate::storage::memory::{MemoryJournal, MemoryStore, reopened};
@@ -243,7 +244,15 @@ impl World {
     ) -> Answer<Outcome<Hold>> {
         let calendar = self.calendars[calendar];
         let (reason, person) = (reason(), who.parse().unwrap());
-        let asked = HoldSlot { calendar, start, reason, person, command: None };
+        let asked = HoldSlot {
+            calendar,
+            start,
+            reason,
+            person,
+            details: Details::default(),
+            by: By::Unsaid,
+            command: None,
+        };
         let answer = self.engine.hold(asked).await;
         if let Ok(Ok(held)) = &answer {
             self.heard.lock().unwrap().push(held.value.id);
@@ -265,30 +274,32 @@ impl World {
     }
 
     pub(super) async fn confirm(&self, hold: HoldId) -> Answer<()> {
-        let answer = self.engine.confirm(OfHold { hold, command: None }).await;
+        let answer = self.engine.confirm(OfHold { hold, by: By::Unsaid, command: None }).await;
         answer.map(|outcome| outcome.map(|_| ()))
     }
 
     pub(super) async fn release(&self, hold: HoldId) -> Answer<()> {
-        self.engine.release(OfHold { hold, command: None }).await
+        self.engine.release(OfHold { hold, by: By::Unsaid, command: None }).await
     }
 
     pub(super) async fn cancel(&self, hold: HoldId) -> Answer<()> {
-        let asked = OfAppointment { appointment: AppointmentId::from(hold), command: None };
+        let asked =
+            OfAppointment { appointment: AppointmentId::from(hold), by: By::Unsaid, command: None };
         self.engine.cancel(asked).await.map(|outcome| outcome.map(|_| ()))
     }
 
     pub(super) async fn moved(&self, hold: HoldId, start: Timestamp, to: usize) -> Answer<()> {
         let calendar = Some(self.calendars[to]);
         let appointment = AppointmentId::from(hold);
-        let asked = MoveAppointment { appointment, start, calendar, command: None };
+        let asked = MoveAppointment { appointment, start, calendar, by: By::Unsaid, command: None };
         self.engine.move_appointment(asked).await.map(|outcome| outcome.map(|_| ()))
     }
 
     pub(super) async fn listed(&self, calendar: usize) -> Result<Vec<Slot>, Error> {
         let (from, until) = (at("00:00"), at("23:00"));
         let calendar = self.calendars[calendar];
-        let wanted = FindSlots { calendar, reason: reason(), from, until, limit: 1_000 };
+        let wanted =
+            FindSlots { calendar, reason: reason(), from, until, limit: 1_000, practice: false };
         self.engine.find_slots(wanted).await.map(|found| found.unwrap().slots)
     }
 

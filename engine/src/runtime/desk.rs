@@ -18,7 +18,7 @@ use super::sync::oneshot;
 use super::view::View;
 use crate::booking::calendar::Live;
 use crate::booking::decide::decide_move;
-use crate::booking::{Booking, Calendar, Command, Event, Guard, Rejection};
+use crate::booking::{Booking, By, Calendar, Command, Event, Guard, Rejection, Terms};
 use crate::error::Error;
 use crate::ids::{HoldId, ReasonId};
 use crate::journal::{self, Remembered, Sequence};
@@ -47,7 +47,7 @@ pub(crate) enum Work {
     /// A hold, with what it has claimed.
     Hold { command: Command, reservation: Reservation },
     /// A move within the calendar.
-    Move { hold: HoldId, start: Timestamp },
+    Move { hold: HoldId, start: Timestamp, by: By },
     /// A fault of the engine's own, planted by a test.
     #[cfg(any(test, feature = "testing"))]
     Panic,
@@ -131,7 +131,7 @@ impl Desk {
                 }
                 None => self.decide_hold(command, reservation, now),
             },
-            Work::Move { hold, start } => self.decide_move_here(None, hold, start, now),
+            Work::Move { hold, start, by } => self.decide_move_here(None, (hold, start, &by), now),
             #[cfg(any(test, feature = "testing"))]
             #[expect(clippy::panic, reason = "a test asked for it")]
             Work::Panic => panic!("planted"),
@@ -234,13 +234,14 @@ impl Desk {
         reservation: Reservation,
         now: Timestamp,
     ) -> (Decision, Option<Reservation>) {
-        let Command::Hold { reason, start, lane, hold, .. } = &mut command else {
+        let Command::Hold { reason, start, lane, hold, details, by, .. } = &mut command else {
             return (self.calendar.decide(&command, now), None);
         };
         let Reservation { slot, guards } = reservation;
         // A reservation of an earlier view says nothing of this one: it is made anew.
         let slot = slot.filter(|slot| slot.is_in(&self.view)).or_else(|| {
-            let place = self.calendar.schedule().place(reason, *start, now).ok();
+            let terms = Terms::new(details, by);
+            let place = self.calendar.schedule().place(reason, *start, now, terms).ok();
             let bits = place.and_then(|place| self.view.bits(place.range));
             bits.and_then(|bits| SlotClaim::any_lane(&self.view, bits, lane_hint(*hold)))
         });
@@ -257,17 +258,17 @@ impl Desk {
     fn decide_move_here(
         &self,
         from: Option<&Self>,
-        hold: HoldId,
-        start: Timestamp,
+        asked: (HoldId, Timestamp, &By),
         now: Timestamp,
     ) -> (Decision, Option<Reservation>) {
-        let slot = self.claim_for_move(from, hold, start, now);
+        let slot = self.claim_for_move(from, asked, now);
+        let (hold, start, by) = asked;
         let lane = slot.as_ref().map_or(u16::MAX, |slot| slot.lane);
         let (source, target) = match from {
             Some(from) => (&from.calendar, Some(&self.calendar)),
             None => (&self.calendar, None),
         };
-        let decision = decide_move(source, target, hold, start, lane, now);
+        let decision = decide_move(source, target, hold, start, lane, by, now);
         let reason = source.live_booking(hold).map(|live| (&live.booking.reason.id, start));
         let decision =
             decision.map_err(|rejection| with_alternatives(rejection, &self.view, reason, now));
@@ -277,12 +278,12 @@ impl Desk {
     fn claim_for_move(
         &self,
         from: Option<&Self>,
-        hold: HoldId,
-        start: Timestamp,
+        (hold, start, by): (HoldId, Timestamp, &By),
         now: Timestamp,
     ) -> Option<SlotClaim> {
         let booking = &from.unwrap_or(self).calendar.live_booking(hold)?.booking;
-        let place = self.calendar.schedule().place(&booking.reason.id, start, now).ok()?;
+        let terms = Terms::new(&booking.details, by);
+        let place = self.calendar.schedule().place(&booking.reason.id, start, now, terms).ok()?;
         let bits = self.view.bits(place.range)?;
         if from.is_none() {
             // Its own bits are no obstacle: it claims the others of its lane first.
@@ -429,13 +430,12 @@ type Decision = Result<Vec<Event>, Rejection>;
 pub(crate) fn order_move(
     from: &mut Desk,
     to: &mut Desk,
-    hold: HoldId,
-    start: Timestamp,
+    (hold, start, by): (HoldId, Timestamp, &By),
     asked: MoveAsked,
 ) {
     let now = from.begin().max(to.begin());
     let asker = Asker { named: asked.named, permits: asked.permits, reply: asked.reply };
-    let (decision, claimed) = to.decide_move_here(Some(from), hold, start, now);
+    let (decision, claimed) = to.decide_move_here(Some(from), (hold, start, by), now);
     to.settle(Some(from), decision, claimed, asker);
 }
 

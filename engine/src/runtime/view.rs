@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::slot_table::{Bits, SlotTable};
 use super::sync::{AtomicI64, Ordering};
 use crate::booking::schedule::Place;
-use crate::booking::{Calendar, Rejection, Schedule, Slot, Span, Step, StepRange, schedule};
+use crate::booking::{Calendar, Rejection, Schedule, Slot, Span, Step, StepRange, Terms, schedule};
 use crate::ids::{CalendarId, ReasonId};
 use crate::journal::Sequence;
 use crate::limits::{ALTERNATIVES_DAYS, ALTERNATIVES_MAX, TABLE_SLACK_DAYS};
@@ -125,12 +125,13 @@ impl View {
         reason: &ReasonId,
         start: Timestamp,
         now: Timestamp,
+        terms: Terms,
     ) -> Result<Place<'_>, Rejection> {
         let is_open = |range| match self.table.bits(range) {
             Some(bits) => self.table.is_open(bits),
             None => self.schedule.is_open(range),
         };
-        self.schedule.place_by(reason, start, now, (|| self.horizon(now), is_open))
+        self.schedule.place_by(reason, start, now, terms, (|| self.horizon(now), is_open))
     }
 
     /// The bits of a span; none outside the table.
@@ -179,8 +180,9 @@ impl View {
         const REACH_MS: i64 = ALTERNATIVES_DAYS as i64 * 24 * 60 * 60 * 1_000;
         let Some(reason) = self.schedule.definition().reason(reason) else { return Vec::new() };
         let grid = self.schedule.grid();
-        let from = grid.ceil(start.plus_ms(-REACH_MS).max(now));
-        let until = grid.ceil(start.plus_ms(REACH_MS).min(self.horizon(now)));
+        let (earliest, end) = self.schedule.window(reason, now, false, self.horizon(now));
+        let from = grid.ceil(start.plus_ms(-REACH_MS).max(earliest));
+        let until = grid.ceil(start.plus_ms(REACH_MS).min(end));
         let Some(range) = grid.range(grid.floor(start), reason.occupied_minutes()) else {
             return Vec::new();
         };
@@ -245,8 +247,9 @@ mod tests {
                 for quarters in -3..300 {
                     let start = schedule.grid().floor(now.plus_minutes(15 * quarters));
                     let start = schedule.grid().start_of(start);
-                    let kept = view.place(&reason, start, now).map(|place| place.range);
-                    let said = schedule.place(&reason, start, now).map(|place| place.range);
+                    let terms = Terms::default();
+                    let kept = view.place(&reason, start, now, terms).map(|place| place.range);
+                    let said = schedule.place(&reason, start, now, terms).map(|place| place.range);
                     assert_eq!(kept, said, "{zone} at {now}: {start}");
                 }
             }

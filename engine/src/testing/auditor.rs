@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ledger::{Ask, Record, Told};
 use super::model::{Model, Named, State, Told as Known};
-use crate::booking::{Event, Rejection};
+use crate::booking::{By, Event, Rejection};
 use crate::error::Answer;
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::Sequence;
@@ -272,9 +272,41 @@ fn refused(
             Ask::Move(asked) => asked.start < record.told_at,
             _ => false,
         },
-        _ => true,
+        _ => by_rule(record, rejection, about),
     };
     if may { Ok(()) } else { Err(format!("it may not be refused: {about:?}")) }
+}
+
+/// Whether a rule of the practice may have refused it.
+fn by_rule(record: &Record, rejection: &Rejection, about: Option<&Known>) -> bool {
+    let by = by(&record.ask);
+    let practice = by.is_some_and(By::is_practice);
+    match (rejection, about) {
+        (Rejection::NotYours, Some(about)) => by.is_some_and(|by| !about.booking.is_for(by)),
+        (Rejection::TooLate { .. }, Some(about)) => {
+            let near = |start: Timestamp| start <= record.told_at.plus_minutes(24 * 60);
+            !practice && about.places.iter().any(|(.., start)| near(*start))
+        }
+        (
+            Rejection::PracticeOnly
+            | Rejection::PatientsOnly { .. }
+            | Rejection::TooSoon { .. }
+            | Rejection::DayFull { .. },
+            _,
+        ) => !practice,
+        _ => true,
+    }
+}
+
+/// Who asked for something about a booking.
+fn by(ask: &Ask) -> Option<&By> {
+    match ask {
+        Ask::Confirm(asked) | Ask::Release(asked) => Some(&asked.by),
+        Ask::Cancel(asked) => Some(&asked.by),
+        Ask::Move(asked) => Some(&asked.by),
+        Ask::Hold(asked) => Some(&asked.by),
+        Ask::Create(..) | Ask::Change(_) => None,
+    }
 }
 
 fn harmed(life: Option<&Life>) -> bool {

@@ -339,7 +339,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::booking::{Booking, Definition, ReasonRef};
+    use crate::booking::{Booking, By, Definition, Details, ReasonRef};
     use crate::error::Answer;
     use crate::ids::PersonId;
     use crate::request::{
@@ -369,7 +369,7 @@ mod tests {
         let (start, end) = (minute(start), minute(start + 15));
         let reason = ReasonRef { id: reason(), version: 1 };
         let span = Span { lane: 0, start, end, occupied_until: end };
-        Booking { id: HOLD, calendar, person: person(1), reason, span }
+        Booking { id: HOLD, calendar, person: person(1), reason, span, details: Details::default() }
     }
 
     fn created(calendar: CalendarId) -> Event {
@@ -390,7 +390,7 @@ mod tests {
     }
 
     fn appointment(booking: &Booking) -> Option<Answer<Told>> {
-        let Booking { id, calendar, person, reason, span } = booking.clone();
+        let Booking { id, calendar, person, reason, span, details } = booking.clone();
         let value = Appointment {
             id: id.into(),
             calendar,
@@ -399,13 +399,14 @@ mod tests {
             lane: span.lane,
             start: span.start,
             end: span.end,
+            details,
             status: AppointmentStatus::Booked,
         };
         Some(Ok(Ok(Told::Appointment(Answered { value, fresh: true }))))
     }
 
     fn held(booking: &Booking) -> Option<Answer<Told>> {
-        let Booking { id, calendar, person, reason, span } = booking.clone();
+        let Booking { id, calendar, person, reason, span, details } = booking.clone();
         let value = Hold {
             id,
             calendar,
@@ -413,6 +414,7 @@ mod tests {
             reason: reason.id,
             start: span.start,
             end: span.end,
+            details,
             expires_at: Some(minute(500)),
             status: HoldStatus::Held,
         };
@@ -421,12 +423,20 @@ mod tests {
 
     fn hold(number: u32, calendar: CalendarId, start: i64) -> Ask {
         let (start, reason, person) = (minute(start), reason(), person(number));
-        Ask::Hold(HoldSlot { calendar, start, reason, person, command: None })
+        Ask::Hold(HoldSlot {
+            calendar,
+            start,
+            reason,
+            person,
+            details: Details::default(),
+            by: By::Unsaid,
+            command: None,
+        })
     }
 
     fn moving(start: i64, calendar: Option<CalendarId>) -> Ask {
         let (appointment, start) = (HOLD.into(), minute(start));
-        Ask::Move(MoveAppointment { appointment, start, calendar, command: None })
+        Ask::Move(MoveAppointment { appointment, start, calendar, by: By::Unsaid, command: None })
     }
 
     /// An appointment is moved within its calendar by a move that names none and whose answer
@@ -475,7 +485,7 @@ mod tests {
                 record((0, 1), hold(1, HERE, 600), held(first)),
                 record(
                     (2, 3),
-                    Ask::Confirm(OfHold { hold: HOLD, command: None }),
+                    Ask::Confirm(OfHold { hold: HOLD, by: By::Unsaid, command: None }),
                     appointment(first),
                 ),
                 record((4, NEVER), moving(660, None), None),

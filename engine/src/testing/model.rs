@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::disk::{self, SimDisk};
 use super::hours;
 use super::ledger::Counts;
+use super::rules;
 use crate::booking::{Booking, Calendar, Event, Guard, GuardScope, invariants};
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
 use crate::journal::{Entry, Frame, FrameHash, Remembered, Sequence};
@@ -245,6 +246,7 @@ impl Model {
             return Err(format!("{} has wrong instants", booking.id));
         }
         self.judge_hours(booking)?;
+        self.judge_rules(booking, at)?;
         for guard in guards {
             let key = guard_key(guard, booking);
             if let Some(other) = self.guards.insert(key, booking.id) {
@@ -300,6 +302,22 @@ impl Model {
     fn judge_hours(&self, booking: &Booking) -> Result<(), String> {
         let calendar = self.calendars.get(&booking.calendar).ok_or("the calendar is not known")?;
         hours::judge(calendar.schedule().definition(), booking)
+    }
+
+    /// Whoever booked it could.
+    fn judge_rules(&self, booking: &Booking, at: Timestamp) -> Result<(), String> {
+        let calendar = self.calendars.get(&booking.calendar).ok_or("the calendar is not known")?;
+        let schedule = calendar.schedule();
+        let reason = schedule.definition().reason(&booking.reason.id);
+        let reason = reason.ok_or_else(|| format!("{} has no reason", booking.id))?;
+        let day = |booking: &Booking| schedule.date_at(booking.span.start);
+        let from = (booking.calendar, 0, Timestamp::default(), Timestamp::default(), booking.id);
+        let here = self.live.range(from..).take_while(|(at, ..)| *at == booking.calendar);
+        let known = here.filter_map(|(.., id)| self.bookings.get(id));
+        let same = |told: &&Told| {
+            told.booking.reason.id == booking.reason.id && day(&told.booking) == day(booking)
+        };
+        rules::judge(reason, booking, at, known.filter(same).count())
     }
 
     /// No lane is sold twice.

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use crate::booking::schedule::later;
 use crate::booking::{
     Absence, DayException, Definition, Edge, Guard, GuardScope, HolidayCalendar, Interval,
-    PublicHolidays, Reason, Template,
+    PublicHolidays, Reason, Rules, Standing, Template, Terms, Visit,
 };
 use crate::config::Config;
 use crate::ids::{PersonId, ReasonId};
@@ -126,6 +126,8 @@ pub fn definition(dice: &mut Dice, number: u64, now: Timestamp) -> Definition {
         definition.exceptions = exceptions(&mut more, start);
         definition.agenda.absences = absences(&mut more, now);
         definition.agenda.public_holidays = holidays(&mut more);
+        rules(&mut more, &mut definition.reasons);
+        definition.agenda.change_until_minutes = change_until(&mut more);
     }
     definition
 }
@@ -139,6 +141,33 @@ pub fn reasons(dice: &mut Dice) -> Vec<Reason> {
     let long = u16::try_from(dice.between(40, 200)).unwrap_or(60);
     let all = [reason("visit", 15, 0), reason("vaccine", 7, 4), reason("surgery", long, 20)];
     all.into_iter().flatten().collect()
+}
+
+/// Who may book reasons, how, and when: few rules, or none.
+pub fn rules(dice: &mut Dice, reasons: &mut [Reason]) {
+    for reason in reasons {
+        let rare = |dice: &mut Dice, share| dice.chance(share);
+        let standing = *dice.pick(&[Standing::New, Standing::Known]).unwrap_or(&Standing::New);
+        let visit = *dice.pick(&[Visit::Video, Visit::Either]).unwrap_or(&Visit::Either);
+        let notice = *dice.pick(&[1, 60, 24 * 60]).unwrap_or(&1);
+        let few = u16::try_from(dice.between(1, 6)).unwrap_or(1);
+        reason.rules = Rules {
+            patients: rare(dice, 150).then_some(standing),
+            visit: if rare(dice, 200) { visit } else { Visit::InPerson },
+            notice_minutes: if rare(dice, 150) { notice } else { 0 },
+            ahead_days: rare(dice, 150).then_some(few),
+            per_day: rare(dice, 250).then_some(few),
+            instructions: rare(dice, 100).then(|| "Bring your card.".to_owned()),
+            practice_only: rare(dice, 100),
+        };
+    }
+}
+
+/// Terms that the rules of a reason let through.
+#[must_use]
+pub fn fitting(reason: &Reason) -> Terms {
+    let Rules { patients, visit, practice_only, .. } = &reason.rules;
+    Terms { practice: *practice_only, standing: *patients, by_video: *visit == Visit::Video }
 }
 
 /// Hours for each day of the week; some are open at night, when clocks change.
@@ -199,6 +228,11 @@ pub fn absences(dice: &mut Dice, now: Timestamp) -> Vec<Absence> {
         Absence { from: Edge::Instant(begin), until: Edge::Instant(until) }
     };
     (0..dice.below(4)).map(|_| absence(dice)).collect()
+}
+
+/// Minutes until which appointments may be changed.
+pub fn change_until(dice: &mut Dice) -> u32 {
+    *dice.pick(&[0, 30, 24 * 60]).unwrap_or(&0)
 }
 
 /// The public holidays that are kept, if any.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::auditor;
 use super::ledger::{Ask, Told};
 use super::model::{Model, State};
+use super::plan;
 use super::random::Dice;
 use super::scene::{Scene, locked, read_on};
-use crate::booking::Calendar;
 use crate::booking::schedule::later;
+use crate::booking::{By, Calendar, Channel, Details};
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId, PersonId};
 use crate::limits::PANICS_MAX;
@@ -170,7 +171,14 @@ async fn compare_slots(
     // A minute from now, so that no step begins meanwhile.
     let from = scene.engine.now().plus_minutes(day * 24 * 60 + 1);
     let until = from.plus_minutes(DAYS * 24 * 60);
-    let wanted = FindSlots { calendar: id, reason: reason.id.clone(), from, until, limit: 1_000 };
+    let wanted = FindSlots {
+        calendar: id,
+        reason: reason.id.clone(),
+        from,
+        until,
+        limit: 1_000,
+        practice: reason.rules.practice_only,
+    };
     let found = Box::pin(scene.engine.find_slots(wanted)).await;
     let Ok(Ok(found)) = found else { return Err(format!("{found:?}")) };
     let now = scene.engine.now();
@@ -195,6 +203,7 @@ fn free(
 ) -> Vec<(Timestamp, u16)> {
     let schedule = calendar.schedule();
     let grid = schedule.grid();
+    let terms = schedule.definition().reason(reason).map(plan::fitting).unwrap_or_default();
     let mut slots = Vec::new();
     let mut step = grid.ceil(from);
     // Most of the time nothing is open, and to ask for each step costs more than all else here.
@@ -204,7 +213,7 @@ fn free(
     while grid.start_of(step) < until {
         let start = grid.start_of(step);
         if is_open(step.0)
-            && let Ok(place) = schedule.place(reason, start, now)
+            && let Ok(place) = schedule.place(reason, start, now, terms)
         {
             let lanes = 0..schedule.definition().lanes;
             let free = |lane: &u16| calendar.is_free(*lane, start, place.occupied_until, None);
@@ -238,19 +247,33 @@ pub async fn nothing_leaks(scene: &Scene, dice: &mut Dice) -> Result<(), String>
         let reason = dice.place(info.definition.reasons.len());
         let slots = scene.slots(id, &info.definition, reason, 14).await;
         let slots = slots.map_err(|error| format!("{id}: {error}"))?;
-        let Some(reason) = info.definition.reasons.get(reason) else { continue };
+        let Some(what) = info.definition.reasons.get(reason) else { continue };
         for number in 0..TRIED.min(slots.len()) {
             let Some(slot) = dice.pick(&slots) else { break };
             let person = if number % 2 == 0 { scene.plan.person(dice) } else { None };
             let person = person.or_else(|| PersonId::new(format!("new-{number}")).ok());
             let Some(person) = person else { break };
-            let (start, reason) = (slot.start, reason.id.clone());
-            let ask = Ask::Hold(HoldSlot { calendar: id, start, reason, person, command: None });
+            let (start, reason) = (slot.start, what.id.clone());
+            let ask = Ask::Hold(HoldSlot {
+                calendar: id,
+                start,
+                reason,
+                person,
+                // The practice, which no rule of patients stops.
+                details: Details {
+                    by_video: plan::fitting(what).by_video,
+                    channel: Channel::Phone,
+                    ..Details::default()
+                },
+                by: By::Practice,
+                command: None,
+            });
             let told = Box::pin(scene.ask(ask, std::future::pending())).await;
             let Some(Ok(Ok(Told::Hold(outcome)))) = told else {
                 return Err(format!("nothing is live, and yet: {told:?} for {slot:?}"));
             };
-            let ask = Ask::Release(OfHold { hold: outcome.value.id, command: None });
+            let ask =
+                Ask::Release(OfHold { hold: outcome.value.id, by: By::Unsaid, command: None });
             let told = Box::pin(scene.ask(ask, std::future::pending())).await;
             if told != Some(Ok(Ok(Told::Released))) {
                 return Err(format!("a hold was not given back: {told:?}"));

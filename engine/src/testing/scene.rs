@@ -253,7 +253,14 @@ impl Scene {
         let failed = self.engine.status().ready == Err(Error::Failed);
         let from = self.engine.now();
         let until = from.plus_minutes(days * 24 * 60);
-        let wanted = FindSlots { calendar, reason: reason.id.clone(), from, until, limit: 1_000 };
+        let wanted = FindSlots {
+            calendar,
+            reason: reason.id.clone(),
+            from,
+            until,
+            limit: 1_000,
+            practice: reason.rules.practice_only,
+        };
         locked(&self.book).counts.operations += 1;
         let found = Box::pin(self.engine.find_slots(wanted)).await;
         self.judge(failed, &"find_slots", found.as_ref().map(|_| ()));

@@ -7,7 +7,7 @@ use super::ledger::{Ask, Told};
 use super::plan;
 use super::random::Dice;
 use super::scene::{Scene, locked};
-use crate::booking::{Change, Definition};
+use crate::booking::{By, Change, Channel, Definition, Details, Reason, Terms};
 use crate::error::Error;
 use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId};
 use crate::request::{
@@ -49,11 +49,13 @@ impl Client {
     async fn act(&mut self) {
         let ask = match self.dice.weighted(&WEIGHTS) {
             0 => self.hold().await,
-            1 => self.known_hold().map(|hold| Ask::Confirm(OfHold { hold, command: None })),
-            2 => self.known_hold().map(|hold| Ask::Release(OfHold { hold, command: None })),
-            3 => self
-                .known_appointment()
-                .map(|appointment| Ask::Cancel(OfAppointment { appointment, command: None })),
+            1 => self.of_hold().map(Ask::Confirm),
+            2 => self.of_hold().map(Ask::Release),
+            3 => {
+                let by = self.who();
+                let named = |appointment| OfAppointment { appointment, by, command: None };
+                self.known_appointment().map(named).map(Ask::Cancel)
+            }
             4 => self.movement().await,
             5 => return self.repeat().await,
             6 => return self.reuse().await,
@@ -109,6 +111,11 @@ impl Client {
         self.dice.pick(book.holds.get(from..)?).copied()
     }
 
+    fn of_hold(&mut self) -> Option<OfHold> {
+        let by = self.who();
+        self.known_hold().map(|hold| OfHold { hold, by, command: None })
+    }
+
     fn known_appointment(&mut self) -> Option<AppointmentId> {
         let book = locked(&self.scene.book);
         let recent = book.appointments.len().saturating_sub(12);
@@ -125,9 +132,36 @@ impl Client {
             0 => self.dice.pick(&slots),
             _ => self.dice.pick(slots.get(..near)?),
         }?;
-        let reason = definition.reasons.get(reason)?.id.clone();
+        let reason = definition.reasons.get(reason)?;
         let person = self.scene.plan.person(&mut self.dice)?;
-        Some(HoldSlot { calendar, start: slot.start, reason, person, command: None })
+        let (details, by) = self.how(reason);
+        let reason = reason.id.clone();
+        Some(HoldSlot { calendar, start: slot.start, reason, person, details, by, command: None })
+    }
+
+    /// Who books, and how: mostly as the reason has it, sometimes for a relative.
+    fn how(&mut self, reason: &Reason) -> (Details, By) {
+        let mut dice = self.dice.clone().fork();
+        let fitting = if dice.chance(950) { plan::fitting(reason) } else { Terms::default() };
+        let practice = fitting.practice || dice.chance(150);
+        let relative = dice.chance(200).then(|| self.scene.plan.person(&mut dice)).flatten();
+        let details = Details {
+            booked_by: relative,
+            standing: fitting.standing,
+            by_video: fitting.by_video,
+            channel: if practice { Channel::Phone } else { Channel::Online },
+        };
+        (details, if practice { By::Practice } else { By::Unsaid })
+    }
+
+    /// In whose name something is asked that was booked before: mostly nobody says.
+    fn who(&mut self) -> By {
+        let mut dice = self.dice.clone().fork();
+        match dice.below(10) {
+            0 | 1 => By::Practice,
+            2 => self.scene.plan.person(&mut dice).map_or(By::Unsaid, By::Person),
+            _ => By::Unsaid,
+        }
     }
 
     async fn hold(&mut self) -> Option<Ask> {
@@ -178,7 +212,13 @@ impl Client {
         let slot = self.slot(calendar, &definition).await?;
         let elsewhere = self.dice.chance(650);
         let calendar = elsewhere.then_some(calendar);
-        Some(Ask::Move(MoveAppointment { appointment, start: slot.start, calendar, command: None }))
+        Some(Ask::Move(MoveAppointment {
+            appointment,
+            start: slot.start,
+            calendar,
+            by: self.who(),
+            command: None,
+        }))
     }
 
     fn change(&mut self) -> Option<Ask> {
@@ -191,7 +231,11 @@ impl Client {
                 change.weekly_hours = Some(definition.weekly_hours);
             }
             1 => change.lanes = u16::try_from(self.dice.between(1, 4)).ok(),
-            2 => change.reasons = Some(plan::reasons(&mut self.dice)),
+            2 => {
+                let mut reasons = plan::reasons(&mut self.dice);
+                plan::rules(&mut more, &mut reasons);
+                change.reasons = Some(reasons);
+            }
             _ => change.horizon_days = u16::try_from(self.dice.between(2, 25)).ok(),
         }
         let now = self.scene.engine.now();
@@ -201,6 +245,7 @@ impl Client {
             1 => change.exceptions = Some(plan::exceptions(&mut more, today)),
             2 => change.absences = Some(plan::absences(&mut more, now)),
             3 => change.public_holidays = Some(plan::holidays(&mut more)),
+            4 => change.change_until_minutes = Some(plan::change_until(&mut more)),
             _ => {}
         }
         let version = self.dice.chance(200).then_some(1);

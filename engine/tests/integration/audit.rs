@@ -10,7 +10,7 @@ use creneau::booking::Booking;
 use creneau::journal::{Entries, Entry, Sequence, Tail, frame};
 use creneau::storage::rocksdb::{Options, inspect, open};
 use creneau::{
-    Config, Definition, Engine, Event, FindSlots, HoldId, HoldSlot, OfHold, Reason,
+    By, Config, Definition, Details, Engine, Event, FindSlots, HoldId, HoldSlot, OfHold, Reason,
     SystemWallClock, WallClock,
 };
 use tempfile::TempDir;
@@ -33,15 +33,24 @@ async fn work(root: &Path, round: usize) {
     let calendar = engine.create_calendar(practice, None).await.unwrap().unwrap().value.id;
     let from = engine.now();
     let until = from.plus_minutes(14 * 24 * 60);
-    let wanted = FindSlots { calendar, reason: reason.clone(), from, until, limit: 500 };
+    let wanted =
+        FindSlots { calendar, reason: reason.clone(), from, until, limit: 500, practice: false };
     let slots = engine.find_slots(wanted).await.unwrap().unwrap().slots;
     for number in 0..10 {
         let person = format!("person-{round}-{number}").parse().unwrap();
         let (start, reason) = (slots[number * 9].start, reason.clone());
-        let asked = HoldSlot { calendar, start, reason, person, command: None };
+        let asked = HoldSlot {
+            calendar,
+            start,
+            reason,
+            person,
+            details: Details::default(),
+            by: By::Unsaid,
+            command: None,
+        };
         let hold = engine.hold(asked).await.unwrap().unwrap().value.id;
         if number % 3 != 0 {
-            engine.confirm(OfHold { hold, command: None }).await.unwrap().unwrap();
+            engine.confirm(OfHold { hold, by: By::Unsaid, command: None }).await.unwrap().unwrap();
         }
     }
     engine.shutdown().await.unwrap();

@@ -57,7 +57,15 @@ async fn practice(engine: &Engine, lanes: u16) -> CalendarId {
 }
 
 fn wanted(calendar: CalendarId, start: Timestamp, who: &str) -> HoldSlot {
-    HoldSlot { calendar, start, reason: reason(), person: person(who), command: None }
+    HoldSlot {
+        calendar,
+        start,
+        reason: reason(),
+        person: person(who),
+        details: Details::default(),
+        by: By::Unsaid,
+        command: None,
+    }
 }
 
 async fn held(engine: &Engine, calendar: CalendarId, start: &str, who: &str) -> Hold {
@@ -66,13 +74,13 @@ async fn held(engine: &Engine, calendar: CalendarId, start: &str, who: &str) -> 
 
 async fn booked(engine: &Engine, calendar: CalendarId, start: &str, who: &str) -> Appointment {
     let hold = held(engine, calendar, start, who).await.id;
-    engine.confirm(OfHold { hold, command: None }).await.unwrap().unwrap().value
+    engine.confirm(OfHold { hold, by: By::Unsaid, command: None }).await.unwrap().unwrap().value
 }
 
 async fn free(engine: &Engine, calendar: CalendarId, start: &str) -> u16 {
     let from = at(start);
     let until = from.plus_minutes(1);
-    let asked = FindSlots { calendar, reason: reason(), from, until, limit: 1 };
+    let asked = FindSlots { calendar, reason: reason(), from, until, limit: 1, practice: false };
     let found = engine.find_slots(asked).await.unwrap().unwrap();
     found.slots.first().map_or(0, |slot| slot.free)
 }
@@ -134,7 +142,8 @@ async fn a_hold_lasts_until_its_deadline_and_ends_by_itself() {
     let ended = tokio::time::timeout(Duration::from_secs(1), feed.next()).await.unwrap();
     assert!(matches!(ended.unwrap().unwrap().events[..], [Event::Expired { .. }]));
     assert_eq!(free(&engine, calendar, "05T09:00").await, 1);
-    let confirm = engine.confirm(OfHold { hold: hold.id, command: None }).await.unwrap();
+    let confirm =
+        engine.confirm(OfHold { hold: hold.id, by: By::Unsaid, command: None }).await.unwrap();
     assert_eq!(confirm.unwrap_err(), Rejection::HoldExpired);
     assert_eq!(engine.hold_info(hold.id).await.unwrap().unwrap().status, HoldStatus::Expired);
     // It can be told apart for 24 hours.
@@ -161,7 +170,11 @@ async fn a_person_gets_their_hold_back_and_no_second_one() {
     let other = engine.hold(wanted(calendar, at("05T10:00"), "ana")).await.unwrap();
     assert_eq!(other, Err(Rejection::PersonHasHold { hold: first.id }));
     assert_eq!(free(&engine, calendar, "05T10:00").await, 1, "the lost claim was undone");
-    engine.release(OfHold { hold: first.id, command: None }).await.unwrap().unwrap();
+    engine
+        .release(OfHold { hold: first.id, by: By::Unsaid, command: None })
+        .await
+        .unwrap()
+        .unwrap();
     let second = held(&engine, calendar, "05T10:00", "ana").await;
     assert_eq!(engine.hold_info(second.id).await.unwrap().unwrap().status, HoldStatus::Held);
     // Many at once from one person: one hold.
@@ -219,12 +232,13 @@ async fn everything_acknowledged_is_there_after_a_restart() {
     let kept = booked(&engine, one, "05T09:00", "ana").await;
     let cancelled = booked(&engine, one, "05T10:00", "ana").await;
     let moved = booked(&engine, one, "05T11:00", "ana").await;
-    let of = |id| OfAppointment { appointment: id, command: None };
+    let of = |id| OfAppointment { appointment: id, by: By::Unsaid, command: None };
     engine.cancel(of(cancelled.id)).await.unwrap().unwrap();
     let to = MoveAppointment {
         appointment: moved.id,
         start: at("06T09:00"),
         calendar: Some(two),
+        by: By::Unsaid,
         command: key("move"),
     };
     let moved = engine.move_appointment(to.clone()).await.unwrap().unwrap().value;
@@ -266,11 +280,20 @@ async fn a_named_command_has_one_outcome() {
     let disk = Disk::default();
     let engine = disk.open(Config::in_memory()).await;
     let calendar = practice(&engine, 1).await;
-    let ask = |start, name| HoldSlot { command: key(name), ..wanted(calendar, at(start), "ana") };
+    let ask = |start, name| HoldSlot {
+        details: Details::default(),
+        by: By::Unsaid,
+        command: key(name),
+        ..wanted(calendar, at(start), "ana")
+    };
     let first = engine.hold(ask("05T09:00", "one")).await.unwrap().unwrap();
     let reused = engine.hold(ask("05T10:00", "one")).await.unwrap();
     assert_eq!(reused, Err(Rejection::CommandReused));
-    engine.release(OfHold { hold: first.value.id, command: None }).await.unwrap().unwrap();
+    engine
+        .release(OfHold { hold: first.value.id, by: By::Unsaid, command: None })
+        .await
+        .unwrap()
+        .unwrap();
     // The outcome is that of then, though the hold has ended since.
     assert_eq!(engine.hold(ask("05T09:00", "one")).await.unwrap().unwrap(), first);
     drop(engine);
@@ -293,7 +316,11 @@ async fn a_known_command_is_not_refused_at_once() {
     let calendar = practice(&engine, 1).await;
     let ask = |start, name| HoldSlot { command: key(name), ..wanted(calendar, at(start), "ana") };
     let first = engine.hold(ask("05T09:00", "one")).await.unwrap().unwrap();
-    engine.release(OfHold { hold: first.value.id, command: None }).await.unwrap().unwrap();
+    engine
+        .release(OfHold { hold: first.value.id, by: By::Unsaid, command: None })
+        .await
+        .unwrap()
+        .unwrap();
     booked(&engine, calendar, "05T09:00", "bob").await;
     booked(&engine, calendar, "05T10:00", "bob").await;
     let all = async |engine: &Engine| {
@@ -330,7 +357,7 @@ async fn changes_leave_what_is_booked_and_say_what_lies_outside() {
     let refusal = engine.hold(wanted(calendar, at("05T10:00"), "bob")).await.unwrap();
     assert_eq!(refusal.unwrap_err(), Rejection::OutsideOpenings);
     // Cancelled outside the hours, its time stays closed.
-    let of = OfAppointment { appointment: booked.id, command: None };
+    let of = OfAppointment { appointment: booked.id, by: By::Unsaid, command: None };
     engine.cancel(of).await.unwrap().unwrap();
     assert_eq!(free(&engine, calendar, "05T09:00").await, 0);
 }
@@ -362,7 +389,11 @@ async fn a_sleeping_calendar_is_as_it_was() {
     assert_eq!(free(&engine, calendar, "05T09:00").await, 0);
     assert_eq!(free(&engine, calendar, "05T09:15").await, 1);
     tokio::time::sleep(Duration::from_secs(10)).await;
-    engine.cancel(OfAppointment { appointment: booked.id, command: None }).await.unwrap().unwrap();
+    engine
+        .cancel(OfAppointment { appointment: booked.id, by: By::Unsaid, command: None })
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(free(&engine, calendar, "05T09:00").await, 1);
     // Its days go on while it sleeps: the last one that can be booked moves with today.
     tokio::time::advance(Duration::from_secs(30 * 86_400)).await;
@@ -381,6 +412,7 @@ async fn moves_within_a_calendar_may_overlap_themselves() {
         appointment,
         start: at(start),
         calendar: None,
+        by: By::Unsaid,
         command: None,
     };
     let moved = engine.move_appointment(to("05T09:10")).await.unwrap().unwrap();
@@ -393,7 +425,11 @@ async fn moves_within_a_calendar_may_overlap_themselves() {
         frees.push(free(&engine, calendar, start).await);
     }
     assert_eq!(frees, [0, 0, 0, 0, 0, 1]);
-    engine.cancel(OfAppointment { appointment, command: None }).await.unwrap().unwrap();
+    engine
+        .cancel(OfAppointment { appointment, by: By::Unsaid, command: None })
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(free(&engine, calendar, "05T09:15").await, 1);
     let cancelled = engine.move_appointment(to("05T10:00")).await.unwrap();
     assert_eq!(cancelled.unwrap_err(), Rejection::NotChangeable);
@@ -413,7 +449,8 @@ async fn a_move_sent_twice_has_one_outcome_also_behind_another_move() {
     // Each on a task of its own, so that they are woken in the order of what wakes them.
     let to = |calendar, command| {
         let (engine, start) = (engine.clone(), at("05T10:00"));
-        let asked = MoveAppointment { appointment, start, calendar: Some(calendar), command };
+        let by = By::Unsaid;
+        let asked = MoveAppointment { appointment, start, calendar: Some(calendar), by, command };
         tokio::spawn(async move { engine.move_appointment(asked).await })
     };
     let (other, once, again) = (to(by, key("other")), to(last, key("one")), to(last, key("one")));
@@ -432,7 +469,11 @@ async fn a_calendar_that_fails_is_rebuilt_once_and_then_set_apart() {
     assert_eq!(engine.plant_failure(calendar).await, Err(Error::OutcomeUnknown));
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(free(&engine, calendar, "05T09:00").await, 0);
-    engine.cancel(OfAppointment { appointment: booked.id, command: None }).await.unwrap().unwrap();
+    engine
+        .cancel(OfAppointment { appointment: booked.id, by: By::Unsaid, command: None })
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(engine.plant_failure(calendar).await, Err(Error::OutcomeUnknown));
     tokio::time::sleep(Duration::from_millis(10)).await;
     let refused = engine.hold(wanted(calendar, at("05T09:00"), "ana")).await;

@@ -42,7 +42,15 @@ impl Recorder {
         let reason = "check-up".parse().unwrap();
         let who = format!("p{person}").parse().unwrap();
         let (calendar, start) = (place.calendar, place.start);
-        let wanted = HoldSlot { calendar, start, reason, person: who, command: None };
+        let wanted = HoldSlot {
+            calendar,
+            start,
+            reason,
+            person: who,
+            details: Details::default(),
+            by: By::Unsaid,
+            command: None,
+        };
         let asked = self.tick();
         let told = self.engine.hold(wanted).await.unwrap();
         let outcome = match &told {
@@ -59,13 +67,18 @@ impl Recorder {
 
     async fn release(&self, person: u64, hold: HoldId) {
         let asked = self.tick();
-        self.engine.release(OfHold { hold, command: None }).await.unwrap().unwrap();
+        self.engine.release(OfHold { hold, by: By::Unsaid, command: None }).await.unwrap().unwrap();
         self.note(person, asked, What::Release(hold), Outcome::Released);
     }
 
     async fn confirm(&self, person: u64, hold: HoldId, place: Place) {
         let asked = self.tick();
-        let told = self.engine.confirm(OfHold { hold, command: None }).await.unwrap().unwrap();
+        let told = self
+            .engine
+            .confirm(OfHold { hold, by: By::Unsaid, command: None })
+            .await
+            .unwrap()
+            .unwrap();
         let place = Place { lane: Some(told.value.lane), ..place };
         let outcome = Outcome::Appointment { place, cancelled: false, fresh: told.fresh };
         self.note(person, asked, What::Confirm(hold), outcome);

@@ -35,7 +35,15 @@ async fn practice(engine: &Engine) -> CalendarId {
 async fn hold(engine: &Engine, calendar: CalendarId, time: &str, who: &str) -> Answer<HoldId> {
     let start = format!("2027-01-05T{time}:00+01:00").parse().unwrap();
     let (reason, person) = ("check-up".parse().unwrap(), who.parse().unwrap());
-    let asked = HoldSlot { calendar, start, reason, person, command: None };
+    let asked = HoldSlot {
+        calendar,
+        start,
+        reason,
+        person,
+        details: Details::default(),
+        by: By::Unsaid,
+        command: None,
+    };
     Ok(engine.hold(asked).await?.map(|held| held.value.id))
 }
 
@@ -59,12 +67,12 @@ async fn a_story_is_counted() {
     let bob = hold(&engine, calendar, "10:00", "bob").await.unwrap().unwrap();
     hold(&engine, calendar, "11:00", "eve").await.unwrap().unwrap();
     let command = CommandKey { caller: "test".parse().unwrap(), id: "one".parse().unwrap() };
-    let confirm = OfHold { hold: ana, command: Some(command) };
+    let confirm = OfHold { hold: ana, by: By::Unsaid, command: Some(command) };
     for _ in 0..3 {
         engine.confirm(confirm.clone()).await.unwrap().unwrap();
     }
-    engine.release(OfHold { hold: bob, command: None }).await.unwrap().unwrap();
-    let cancel = OfAppointment { appointment: ana.into(), command: None };
+    engine.release(OfHold { hold: bob, by: By::Unsaid, command: None }).await.unwrap().unwrap();
+    let cancel = OfAppointment { appointment: ana.into(), by: By::Unsaid, command: None };
     engine.cancel(cancel.clone()).await.unwrap().unwrap();
     engine.cancel(cancel).await.unwrap().unwrap();
 

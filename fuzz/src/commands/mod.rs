@@ -5,7 +5,7 @@ mod model;
 mod set;
 
 use creneau::booking::decide::decide_move;
-use creneau::booking::{Calendar, Command, Event, Rejection, invariants};
+use creneau::booking::{By, Calendar, Command, Details, Event, Rejection, invariants};
 use creneau::journal::{Entry, Frame, frame};
 use creneau::{HoldId, PersonId, ReasonId, Timestamp};
 
@@ -92,17 +92,17 @@ impl World {
             Act::Confirm(pick) => {
                 let (place, hold) = self.picked(*pick);
                 let expected = self.model.confirm(place, hold);
-                self.tell(place, &Command::Confirm { hold }, expected);
+                self.tell(place, &Command::Confirm { hold, by: By::Unsaid }, expected);
             }
             Act::Release(pick) => {
                 let (place, hold) = self.picked(*pick);
                 let expected = self.model.release(place, hold);
-                self.tell(place, &Command::Release { hold }, expected);
+                self.tell(place, &Command::Release { hold, by: By::Unsaid }, expected);
             }
             Act::Cancel(pick) => {
                 let (place, hold) = self.picked(*pick);
                 let expected = self.model.cancel(place, hold);
-                self.tell(place, &Command::Cancel { hold }, expected);
+                self.tell(place, &Command::Cancel { hold, by: By::Unsaid }, expected);
             }
             Act::Expire(place) => {
                 let expected = Ok(self.model.expire(*place));
@@ -150,6 +150,8 @@ impl World {
             lane: asked.lane,
             hold_ms: asked.hold_ms,
             guards: asked.guards(),
+            details: Details::default(),
+            by: By::Unsaid,
         };
         let mut expected = self.model.hold(place, hold, asked, start);
         let decided = self.decide(place, &command);
@@ -193,7 +195,8 @@ impl World {
         let (from, hold) = self.picked(pick);
         let (start, now) = (self.start(to, start), self.model.now);
         let target = (from != to).then_some(&self.calendars[to]);
-        let decided = decide_move(&self.calendars[from], target, hold, start, lane, now);
+        let decided =
+            decide_move(&self.calendars[from], target, hold, start, lane, &By::Unsaid, now);
         let expected = self.model.shift((from, to), hold, start, lane);
         if from != to && matches!(&decided, Ok(events) if !events.is_empty()) {
             self.met.note("moved to another calendar");
@@ -324,6 +327,13 @@ fn name(decided: &Decided) -> &'static str {
             Rejection::UnknownHold => "UnknownHold",
             Rejection::UnknownAppointment => "UnknownAppointment",
             Rejection::VersionMismatch { .. } => "VersionMismatch",
+            Rejection::NotYours
+            | Rejection::TooLate { .. }
+            | Rejection::PracticeOnly
+            | Rejection::PatientsOnly { .. }
+            | Rejection::VisitNotOffered { .. }
+            | Rejection::TooSoon { .. }
+            | Rejection::DayFull { .. } => "of a practice",
             Rejection::HoldReleased => "HoldReleased",
             Rejection::HoldExpired => "HoldExpired",
             Rejection::HoldConfirmed { .. } => "HoldConfirmed",

@@ -2,7 +2,7 @@
 //! end to end.
 
 use creneau::booking::calendar::Ending;
-use creneau::booking::{Booking, Event, Guard, ReasonRef, Rejection, Span};
+use creneau::booking::{Booking, Details, Event, Guard, ReasonRef, Rejection, Span};
 use creneau::{CalendarId, HoldId, PersonId, ReasonId, Timestamp};
 
 use super::acts::{Asked, Seen};
@@ -180,7 +180,8 @@ impl Model {
         if let Some(hold) = self.counted(place, asked).next() {
             return Err(Rejection::PersonHasHold { hold });
         }
-        let booking = Booking { id, calendar: id_of(place), person, reason, span };
+        let details = Details::default();
+        let booking = Booking { id, calendar: id_of(place), person, reason, span, details };
         let (at, deadline) = (self.now, self.now.plus_ms(asked.hold_ms));
         Ok(vec![Event::Held { at, booking, deadline, guards: asked.guards() }])
     }

@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use creneau::booking::hours::Date;
 use creneau::booking::{
-    Absence, Agenda, Booking, DayException, Definition, Edge, Event, Guard, GuardScope, Holiday,
-    HolidayCalendar, Interval, Location, Practitioner, PublicHolidays, Reason, ReasonRef, Span,
-    Template, WeeklyHours,
+    Absence, Agenda, Booking, Channel, DayException, Definition, Details, Edge, Event, Guard,
+    GuardScope, Holiday, HolidayCalendar, Interval, Location, Practitioner, PublicHolidays, Reason,
+    ReasonRef, Rules, Span, Standing, Template, Visit, WeeklyHours,
 };
 use creneau::journal::{Entry, Remembered};
 use creneau::{CalendarId, CommandKey, HoldId, Timestamp};
@@ -98,7 +98,17 @@ fn booking(tape: &mut Tape<'_>) -> Booking {
         person: token(tape),
         reason: ReasonRef { id: token(tape), version: tape.u16().into() },
         span: span(tape),
+        details: Details {
+            booked_by: some(tape, token),
+            standing: some(tape, standing),
+            by_video: tape.pick([false, true]),
+            channel: tape.pick([Channel::Online, Channel::Phone, Channel::OnSite]),
+        },
     }
+}
+
+fn standing(tape: &mut Tape<'_>) -> Standing {
+    tape.pick([Standing::New, Standing::Known])
 }
 
 fn span(tape: &mut Tape<'_>) -> Span {
@@ -138,6 +148,7 @@ fn definition(tape: &mut Tape<'_>) -> Definition {
                 calendar: tape.pick(HolidayCalendar::ALL),
                 open_on: several(tape, |tape| tape.pick(Holiday::ALL)),
             },
+            change_until_minutes: tape.u16().into(),
         },
     }
 }
@@ -149,6 +160,15 @@ fn reason(tape: &mut Tape<'_>) -> Reason {
         duration_minutes: tape.u16(),
         buffer_minutes: tape.u16(),
         version: tape.u16().into(),
+        rules: Rules {
+            patients: some(tape, standing),
+            visit: tape.pick([Visit::InPerson, Visit::Video, Visit::Either]),
+            notice_minutes: tape.u16().into(),
+            ahead_days: some(tape, |tape| tape.u16()),
+            per_day: some(tape, |tape| tape.u16()),
+            instructions: some(tape, text),
+            practice_only: tape.pick([false, true]),
+        },
     }
 }
 

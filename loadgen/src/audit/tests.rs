@@ -1,6 +1,6 @@
 //! Each law of the audit with a ledger and a history that must fail it, and one that passes.
 
-use creneau::booking::{Booking, ReasonRef, Span};
+use creneau::booking::{Booking, Details, ReasonRef, Span};
 use creneau::{CalendarId, Event, HoldId, Timestamp};
 
 use super::claims::Claims;
@@ -29,6 +29,7 @@ fn booking(id: u128, slot: i64, lane: u16) -> Booking {
         person: format!("run-p{id}").parse().unwrap(),
         reason: ReasonRef { id: "visit".parse().unwrap(), version: 1 },
         span: Span { lane, start, end, occupied_until: end },
+        details: Details::default(),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use creneau::{
-    Appointment, AppointmentStatus, CallerId, CommandId, CommandKey, Definition, Engine, Error,
-    FindSlots, Hold, HoldSlot, HoldStatus, Interval, ListAppointments, ListCalendars,
-    MoveAppointment, OfAppointment, OfHold, Reason, ReasonId, Rejection,
+    Appointment, AppointmentStatus, By, CallerId, CommandId, CommandKey, Definition, Details,
+    Engine, Error, FindSlots, Hold, HoldSlot, HoldStatus, Interval, ListAppointments,
+    ListCalendars, MoveAppointment, OfAppointment, OfHold, Reason, ReasonId, Rejection,
 };
 use jiff::ToSpan;
 
@@ -54,6 +54,7 @@ impl Embedded {
                     from: schedule.midnight(*from),
                     until: schedule.midnight(from.saturating_add(i64::from(*days).days())),
                     limit: usize::from(*limit),
+                    practice: false,
                 };
                 let found = engine.find_slots(wanted).await?;
                 found.map(|it| Reply::Slots(it.slots.iter().map(|slot| slot.start).collect()))
@@ -61,23 +62,38 @@ impl Embedded {
             Ask::Hold { calendar, start, reason, patient } => {
                 let (reason, person) = (reason.clone(), patient.clone());
                 let (calendar, start) = (*calendar, *start);
-                let wanted = HoldSlot { calendar, start, reason, person, command };
+                let wanted = HoldSlot {
+                    calendar,
+                    start,
+                    reason,
+                    person,
+                    details: Details::default(),
+                    by: By::Unsaid,
+                    command,
+                };
                 engine.hold(wanted).await?.map(|it| hold(&it.value))
             }
             Ask::Confirm { hold } => {
-                let asked = OfHold { hold: *hold, command };
+                let asked = OfHold { hold: *hold, by: By::Unsaid, command };
                 engine.confirm(asked).await?.map(|it| appointment(&it.value))
             }
-            Ask::Release { hold } => {
-                engine.release(OfHold { hold: *hold, command }).await?.map(|_| Reply::Released)
-            }
+            Ask::Release { hold } => engine
+                .release(OfHold { hold: *hold, by: By::Unsaid, command })
+                .await?
+                .map(|_| Reply::Released),
             Ask::Cancel { appointment: id } => {
-                let asked = OfAppointment { appointment: *id, command };
+                let asked = OfAppointment { appointment: *id, by: By::Unsaid, command };
                 engine.cancel(asked).await?.map(|it| appointment(&it.value))
             }
             Ask::Move { appointment: id, start, calendar } => {
                 let calendar = Some(*calendar);
-                let asked = MoveAppointment { appointment: *id, start: *start, calendar, command };
+                let asked = MoveAppointment {
+                    appointment: *id,
+                    start: *start,
+                    calendar,
+                    by: By::Unsaid,
+                    command,
+                };
                 engine.move_appointment(asked).await?.map(|it| appointment(&it.value))
             }
             Ask::ReadHold { hold: id } => engine.hold_info(*id).await?.map(|it| hold(&it)),
@@ -189,6 +205,13 @@ fn refusal(rejection: &Rejection) -> Refusal {
         Rejection::UnknownCalendar => "unknown_calendar",
         Rejection::UnknownHold => "unknown_hold",
         Rejection::UnknownAppointment => "unknown_appointment",
+        Rejection::NotYours => "not_yours",
+        Rejection::TooLate { .. } => "too_late",
+        Rejection::PracticeOnly => "practice_only",
+        Rejection::PatientsOnly { .. } => "patients_only",
+        Rejection::VisitNotOffered { .. } => "visit_not_offered",
+        Rejection::TooSoon { .. } => "too_soon",
+        Rejection::DayFull { .. } => "day_full",
         Rejection::VersionMismatch { .. } => "version_mismatch",
         Rejection::ExternalIdTaken { .. } => "external_id_taken",
         Rejection::HoldReleased => "hold_released",

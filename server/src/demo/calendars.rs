@@ -1,8 +1,8 @@
 //! Setting up the calendars of the demonstration.
 
 use creneau::{
-    Agenda, CalendarId, Definition, Engine, FindSlots, HoldSlot, HolidayCalendar, Interval,
-    Location, OfHold, PersonId, Practitioner, PublicHolidays, Reason, WeeklyHours,
+    Agenda, By, CalendarId, Definition, Details, Engine, FindSlots, HoldSlot, HolidayCalendar,
+    Interval, Location, OfHold, PersonId, Practitioner, PublicHolidays, Reason, WeeklyHours,
 };
 use tokio::task::JoinSet;
 
@@ -83,15 +83,26 @@ async fn book_some(
     let from = engine.now();
     let until = from.plus_minutes(BOOKED_DAYS * 24 * 60);
     let limit = creneau::limits::LIST_MAX;
-    let wanted = FindSlots { calendar, reason: reason.clone(), from, until, limit };
+    let wanted =
+        FindSlots { calendar, reason: reason.clone(), from, until, limit, practice: false };
     let Ok(found) = engine.find_slots(wanted).await? else { return Ok(()) };
     for (place, slot) in found.slots.iter().step_by(BOOKED_STEP).take(BOOKED).enumerate() {
         let Ok(person) = PersonId::new(format!("demo-{place}")) else { continue };
         let (start, reason) = (slot.start, reason.clone());
         // A refusal means that an appointment made here lies over this start: one fewer.
-        let wanted = HoldSlot { calendar, start, reason, person, command: None };
+        let wanted = HoldSlot {
+            calendar,
+            start,
+            reason,
+            person,
+            details: Details::default(),
+            by: By::Unsaid,
+            command: None,
+        };
         if let Ok(hold) = engine.hold(wanted).await? {
-            let _ = engine.confirm(OfHold { hold: hold.value.id, command: None }).await?;
+            let _ = engine
+                .confirm(OfHold { hold: hold.value.id, by: By::Unsaid, command: None })
+                .await?;
         }
     }
     Ok(())

@@ -48,6 +48,7 @@ impl Guide {
             from,
             until: from.plus_minutes(LOOK_DAYS * 24 * 60),
             limit: 100,
+            practice: false,
         };
         let found = engine.find_slots(wanted).await.map_err(text)?;
         let found = found.map_err(|refusal| refusal.to_string())?;

@@ -71,6 +71,13 @@ pub(super) struct Caller {
     scopes: Vec<Scope>,
 }
 
+impl Caller {
+    /// Whether it may speak for the practice.
+    pub(super) fn operates(&self) -> bool {
+        self.scopes.contains(&Scope::Operate)
+    }
+}
+
 /// The tokens that are known, from their file. A clone is a handle to the same.
 #[derive(Clone, Debug)]
 pub struct Tokens {

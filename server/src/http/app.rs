@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use creneau::{CalendarId, CallerId, Engine};
+use creneau::{CalendarId, Engine};
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use super::access::Caller;
 use super::answer::Response;
 use super::crowd::Guest;
 use super::limits::Limits;
@@ -58,7 +59,7 @@ impl App {
     pub(super) async fn answer(
         self: Arc<Self>,
         place: Place,
-        caller: CallerId,
+        caller: Arc<Caller>,
         found: Found,
         request: Request<Incoming>,
     ) -> Response {
@@ -71,7 +72,7 @@ impl App {
     async fn try_answer(
         self: Arc<Self>,
         place: Place,
-        caller: CallerId,
+        caller: Arc<Caller>,
         found: Found,
         request: Request<Incoming>,
     ) -> Result<Response, Problem> {
@@ -88,7 +89,8 @@ impl App {
         let body = body?;
         let query = parts.uri.query().map(str::to_owned);
         let (headers, local) = (parts.headers, place.local);
-        let asked = Asked { id, query, headers, body, caller, local };
+        let (caller, operates) = (caller.name.clone(), caller.operates());
+        let asked = Asked { id, query, headers, body, caller, operates, local };
         let patience = match operation.takes_long() {
             true => self.limits.backup_timeout,
             false => self.limits.answer_timeout,

@@ -7,6 +7,7 @@ use hyper::StatusCode;
 
 use super::answer::{self, Response};
 use super::app::App;
+use super::by_dto::{self, ByAsked};
 use super::cursor::{self, List};
 use super::dto::{AppointmentBody, AppointmentsPage, MoveAsked, SearchAsked};
 use super::limits::LIST_DEFAULT;
@@ -22,9 +23,9 @@ pub(super) async fn read(app: &App, asked: &Asked) -> Result<Response, Problem> 
 
 pub(super) async fn cancel(app: &App, asked: &Asked) -> Result<Response, Problem> {
     asked.query(&[])?;
-    asked.no_content()?;
+    let by = asked.json_or_none::<ByAsked>()?.read(asked)?;
     let command = asked.command()?;
-    let wanted = OfAppointment { appointment: id(app, asked).await?, command };
+    let wanted = OfAppointment { appointment: id(app, asked).await?, by, command };
     let cancelled = app.settled(app.engine.cancel(wanted).await).await?;
     answer(app, &cancelled.value).await
 }
@@ -32,13 +33,14 @@ pub(super) async fn cancel(app: &App, asked: &Asked) -> Result<Response, Problem
 pub(super) async fn change(app: &App, asked: &Asked) -> Result<Response, Problem> {
     asked.query(&[])?;
     let command = asked.command()?;
-    let MoveAsked { start, calendar_id } = asked.json()?;
+    let MoveAsked { start, calendar_id, by, practice } = asked.json()?;
+    let by = by_dto::by(asked, by, practice)?;
     let calendar = match calendar_id.map(|id| id.parse::<CalendarId>()).transpose() {
         Ok(calendar) => calendar,
         Err(_) => return Err(app.refused(Rejection::UnknownCalendar).await),
     };
     let appointment = id(app, asked).await?;
-    let wanted = MoveAppointment { appointment, start: start.0.0, calendar, command };
+    let wanted = MoveAppointment { appointment, start: start.0.0, calendar, by, command };
     let moved = app.settled(app.engine.move_appointment(wanted).await).await?;
     answer(app, &moved.value).await
 }

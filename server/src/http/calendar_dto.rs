@@ -2,12 +2,13 @@
 
 use creneau::{
     Agenda, CalendarInfo, Change, DayException, Definition, Interval, Location, Outside, OutsideId,
-    Practitioner, PublicHolidays, Reason, ReasonId, WeeklyHours,
+    Practitioner, PublicHolidays, Reason, ReasonId, Rules, WeeklyHours,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::agenda_dto::{AbsenceJson, HolidaysJson, TemplateJson};
+use super::by_dto::{self, RulesJson};
 use super::dto::Text;
 use super::local::{Day, Local, Zone};
 use super::openapi::texts;
@@ -59,6 +60,11 @@ pub(super) struct CalendarAsked {
     /// None are kept if left out.
     #[serde(default)]
     public_holidays: Option<HolidaysJson>,
+    /// An appointment can be moved or cancelled until so many minutes before its start; by the
+    /// practice until it begins. 0 if left out.
+    #[serde(default)]
+    #[schema(maximum = 43_200)]
+    change_until_minutes: u32,
     /// Days after today that can be booked; 90 if left out.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 730)]
@@ -99,6 +105,10 @@ pub(super) struct ChangeAsked {
     #[serde(default, deserialize_with = "some")]
     #[schema(minimum = 1, maximum = 1000, nullable = false)]
     lanes: Option<u16>,
+    /// An appointment can be moved or cancelled until so many minutes before its start.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(maximum = 43_200, nullable = false)]
+    change_until_minutes: Option<u32>,
     /// Days after today that can be booked.
     #[serde(default, deserialize_with = "some")]
     #[schema(minimum = 1, maximum = 730, nullable = false)]
@@ -162,6 +172,9 @@ struct ReasonJson {
     #[serde(default)]
     #[schema(maximum = 7679)]
     buffer_minutes: u16,
+    /// Who may book it, how, and when; anyone in person if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<RulesJson>,
 }
 
 /// The hours of a week, in local time. A day that is left out is closed.
@@ -245,9 +258,10 @@ impl From<&DayException> for ExceptionBody {
 
 impl From<ReasonJson> for Reason {
     fn from(reason: ReasonJson) -> Self {
-        let ReasonJson { id: Text(id), name, duration_minutes, buffer_minutes } = reason;
+        let ReasonJson { id: Text(id), name, duration_minutes, buffer_minutes, rules } = reason;
+        let rules = rules.map(Rules::from).unwrap_or_default();
         // The engine sets the version.
-        Self { id, name, duration_minutes, buffer_minutes, version: 0 }
+        Self { id, name, duration_minutes, buffer_minutes, version: 0, rules }
     }
 }
 
@@ -282,6 +296,7 @@ impl From<CalendarAsked> for Definition {
                     .public_holidays
                     .map(PublicHolidays::from)
                     .unwrap_or_default(),
+                change_until_minutes: asked.change_until_minutes,
             },
         }
     }
@@ -301,6 +316,7 @@ impl From<ChangeAsked> for Change {
             public_holidays: asked.public_holidays.map(PublicHolidays::from),
             reasons: asked.reasons.map(each),
             lanes: asked.lanes,
+            change_until_minutes: asked.change_until_minutes,
             horizon_days: asked.horizon_days,
         }
     }
@@ -339,6 +355,9 @@ pub(super) struct CalendarBody {
     #[schema(max_items = 1000)]
     absences: Vec<AbsenceJson>,
     public_holidays: HolidaysJson,
+    /// An appointment can be moved or cancelled until so many minutes before its start.
+    #[schema(maximum = 43_200)]
+    change_until_minutes: u32,
     #[schema(minimum = 1, maximum = 730)]
     horizon_days: u16,
 }
@@ -351,8 +370,9 @@ impl From<CalendarInfo> for CalendarBody {
             .map(|Practitioner { name, specialty }| PractitionerJson { name, specialty });
         let Location { name, address, lat, lon, department } = definition.location;
         let reason = |reason: Reason| {
-            let Reason { id, name, duration_minutes, buffer_minutes, version: _ } = reason;
-            ReasonJson { id: Text(id), name, duration_minutes, buffer_minutes }
+            let Reason { id, name, duration_minutes, buffer_minutes, version: _, rules } = reason;
+            let rules = by_dto::rules_of(&rules);
+            ReasonJson { id: Text(id), name, duration_minutes, buffer_minutes, rules }
         };
         Self {
             calendar_id: id.to_string(),
@@ -369,6 +389,7 @@ impl From<CalendarInfo> for CalendarBody {
             exceptions: definition.exceptions.iter().map(ExceptionBody::from).collect(),
             absences: definition.agenda.absences.iter().map(AbsenceJson::from).collect(),
             public_holidays: HolidaysJson::from(&definition.agenda.public_holidays),
+            change_until_minutes: definition.agenda.change_until_minutes,
             horizon_days: definition.horizon_days,
         }
     }

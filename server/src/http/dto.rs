@@ -12,6 +12,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
+use super::by_dto::{self, ChannelJson, PatientJson, VisitJson};
 use super::local::{Instant, Local, Zone};
 use super::openapi::texts;
 
@@ -59,6 +60,22 @@ pub(super) struct HoldAsked {
     /// Who comes.
     #[schema(value_type = texts::PatientId)]
     pub(super) patient_id: Text<PersonId>,
+    /// Who books, and alone may change it; who comes if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<texts::PatientId>)]
+    pub(super) booked_by: Option<Text<PersonId>>,
+    /// Whether the practice has seen them before, which some reasons ask for.
+    #[serde(default)]
+    pub(super) patient: Option<PatientJson>,
+    /// In person if left out.
+    #[serde(default)]
+    pub(super) visit: Option<VisitJson>,
+    /// Whether the practice books, which takes a token with the scope `operate` beside `book`.
+    #[serde(default)]
+    pub(super) practice: bool,
+    /// How it came to the practice; `phone` if the practice books and leaves it out.
+    #[serde(default)]
+    pub(super) channel: Option<ChannelJson>,
 }
 
 /// Where an appointment is to be moved.
@@ -73,6 +90,13 @@ pub(super) struct MoveAsked {
     #[serde(default)]
     #[schema(value_type = Option<texts::CalendarId>)]
     pub(super) calendar_id: Option<String>,
+    /// The patient who asks: who booked it, or nobody may.
+    #[serde(default)]
+    #[schema(value_type = Option<texts::PatientId>)]
+    pub(super) by: Option<Text<PersonId>>,
+    /// Whether the practice asks, which takes a token with the scope `operate` beside `book`.
+    #[serde(default)]
+    pub(super) practice: bool,
 }
 
 /// Whose appointments are looked for.
@@ -118,6 +142,14 @@ pub(super) struct HoldBody {
     /// Without the buffer of the reason.
     #[schema(value_type = texts::LocalInstant)]
     end: Local,
+    /// In person if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    visit: Option<VisitJson>,
+    /// Online if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    channel: Option<ChannelJson>,
     /// When it ends by itself; only while it is `held`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<texts::LocalInstant>, nullable = false)]
@@ -144,6 +176,8 @@ impl HoldBody {
             reason: hold.reason.to_string(),
             start: zone.local(hold.start),
             end: zone.local(hold.end),
+            visit: by_dto::visit_of(&hold.details),
+            channel: by_dto::channel_of(&hold.details),
             expires_at: hold.expires_at.map(|instant| zone.local(instant)),
             status,
             appointment_id: confirmed.then(|| AppointmentId::from(hold.id).to_string()),
@@ -179,6 +213,14 @@ pub(super) struct AppointmentBody {
     /// Without the buffer of the reason.
     #[schema(value_type = texts::LocalInstant)]
     end: Local,
+    /// In person if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    visit: Option<VisitJson>,
+    /// Online if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    channel: Option<ChannelJson>,
     status: AppointmentStatusBody,
 }
 
@@ -195,6 +237,8 @@ impl AppointmentBody {
             lane: appointment.lane,
             start: zone.local(appointment.start),
             end: zone.local(appointment.end),
+            visit: by_dto::visit_of(&appointment.details),
+            channel: by_dto::channel_of(&appointment.details),
             status,
         }
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::agenda_dto::{AbsenceJson, HolidaysJson, TemplateJson};
+use super::by_dto::{self, ChannelJson, PatientJson, RulesJson, VisitJson};
 use super::calendar_dto::{ExceptionBody, LocationJson, PractitionerJson, WeekJson};
 use super::dto::Text;
 use super::openapi::texts;
@@ -81,6 +82,9 @@ struct DefinitionBody {
     #[schema(max_items = 1000)]
     absences: Vec<AbsenceJson>,
     public_holidays: HolidaysJson,
+    /// Minutes before its start from which on only the practice changes an appointment.
+    #[schema(maximum = 43_200)]
+    change_until_minutes: u32,
     #[schema(minimum = 1, maximum = 730)]
     horizon_days: u16,
 }
@@ -94,6 +98,9 @@ struct ReasonBody {
     duration_minutes: u16,
     buffer_minutes: u16,
     version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    rules: Option<RulesJson>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -125,6 +132,22 @@ struct BookingSeen {
     #[schema(value_type = texts::ReasonId)]
     reason: Text<ReasonId>,
     reason_version: u32,
+    /// Who booked, where that is not the patient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::PatientId>, nullable = false)]
+    booked_by: Option<Text<PersonId>>,
+    /// Whether the practice had seen the patient before, where that was stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    patient: Option<PatientJson>,
+    /// In person if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    visit: Option<VisitJson>,
+    /// Online if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    channel: Option<ChannelJson>,
     #[serde(flatten)]
     span: SpanBody,
 }
@@ -213,6 +236,10 @@ fn seen(at: Timestamp, booking: &Booking, is_appointment: bool) -> BookingSeen {
         patient_id: Text(booking.person.clone()),
         reason: Text(booking.reason.id.clone()),
         reason_version: booking.reason.version,
+        booked_by: booking.details.booked_by.clone().map(Text),
+        patient: booking.details.standing.map(PatientJson::from),
+        visit: by_dto::visit_of(&booking.details),
+        channel: by_dto::channel_of(&booking.details),
         span: span(booking.span),
     }
 }
@@ -240,6 +267,7 @@ fn set(id: CalendarId, at: Timestamp, version: u32, definition: &Definition) -> 
         duration_minutes: reason.duration_minutes,
         buffer_minutes: reason.buffer_minutes,
         version: reason.version,
+        rules: by_dto::rules_of(&reason.rules),
     };
     let calendar = DefinitionBody {
         external_id: definition.external_id.clone(),
@@ -255,6 +283,7 @@ fn set(id: CalendarId, at: Timestamp, version: u32, definition: &Definition) -> 
         exceptions: definition.exceptions.iter().map(ExceptionBody::from).collect(),
         absences: definition.agenda.absences.iter().map(AbsenceJson::from).collect(),
         public_holidays: HolidaysJson::from(&definition.agenda.public_holidays),
+        change_until_minutes: definition.agenda.change_until_minutes,
         horizon_days: definition.horizon_days,
     };
     CalendarSet { at: Text(at), calendar_id: Text(id), version, calendar }
@@ -262,6 +291,7 @@ fn set(id: CalendarId, at: Timestamp, version: u32, definition: &Definition) -> 
 
 #[cfg(test)]
 mod tests {
+    use creneau::Details;
     use creneau::booking::ReasonRef;
     use serde_json::{Value, json};
 
@@ -275,6 +305,7 @@ mod tests {
             person: "p-1".parse().unwrap(),
             reason: ReasonRef { id: "dose".parse().unwrap(), version: 3 },
             span: Span { lane: 4, start: at(0), end: at(5), occupied_until: at(10) },
+            details: Details::default(),
         }
     }
 

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use creneau::{CallerId, Engine};
+use creneau::Engine;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, StatusCode};
 
-use super::access::Access;
+use super::access::{Access, Caller};
 use super::answer::Response;
 use super::app::{App, Place};
 use super::docs;
@@ -112,7 +112,7 @@ impl Front {
         place: &Place,
         found: Result<Found, Problem>,
         request: &Request<Incoming>,
-    ) -> Result<(Found, CallerId), Problem> {
+    ) -> Result<(Found, Arc<Caller>), Problem> {
         let Inner { access, pacer, .. } = &*self.inner;
         let probes = found.as_ref().is_ok_and(|found| found.operation.probes());
         if let Some(address) = place.address.filter(|_| !probes) {
@@ -124,13 +124,13 @@ impl Front {
         if access.asks() && !probes {
             pacer.token(&caller.name)?;
         }
-        Ok((found, caller.name.clone()))
+        Ok((found, caller))
     }
 
     async fn starting(
         &self,
         place: Place,
-        caller: CallerId,
+        caller: Arc<Caller>,
         found: Found,
         request: Request<Incoming>,
     ) -> Result<Response, Problem> {
@@ -138,7 +138,9 @@ impl Front {
         let Found { operation, id, .. } = found;
         let query = parts.uri.query().map(str::to_owned);
         let (headers, local) = (parts.headers, place.local);
-        let asked = Asked { id, query, headers, body: Bytes::new(), caller, local };
+        let (caller, operates) = (caller.name.clone(), caller.operates());
+        let body = Bytes::new();
+        let asked = Asked { id, query, headers, body, caller, operates, local };
         match operation {
             Operation::Home => docs::home(&asked),
             Operation::ShowDocs => docs::page(&asked),

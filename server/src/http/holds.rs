@@ -1,10 +1,11 @@
 //! Holds: taking a slot for a while, giving it back, and making an appointment of it.
 
-use creneau::{CalendarId, Hold, HoldId, HoldSlot, OfHold, Outcome, Rejection};
+use creneau::{CalendarId, Details, Hold, HoldId, HoldSlot, OfHold, Outcome, Rejection, Standing};
 use hyper::StatusCode;
 
 use super::answer::{self, Response};
 use super::app::App;
+use super::by_dto::{self, ByAsked, VisitJson};
 use super::dto::{AppointmentBody, HoldAsked, HoldBody};
 use super::problem::Problem;
 use super::request::Asked;
@@ -12,12 +13,19 @@ use super::request::Asked;
 pub(super) async fn hold(app: &App, asked: &Asked) -> Result<Response, Problem> {
     asked.query(&[])?;
     let command = asked.command()?;
-    let HoldAsked { calendar_id, start, reason, patient_id } = asked.json()?;
-    let Ok(calendar) = calendar_id.parse::<CalendarId>() else {
+    let wanted: HoldAsked = asked.json()?;
+    let by = by_dto::by(asked, None, wanted.practice)?;
+    let details = Details {
+        booked_by: wanted.booked_by.map(|person| person.0),
+        standing: wanted.patient.map(Standing::from),
+        by_video: matches!(wanted.visit, Some(VisitJson::Video)),
+        channel: by_dto::channel(wanted.channel, &by)?,
+    };
+    let Ok(calendar) = wanted.calendar_id.parse::<CalendarId>() else {
         return Err(app.refused(Rejection::UnknownCalendar).await);
     };
-    let (reason, person, start) = (reason.0, patient_id.0, start.0.0);
-    let wanted = HoldSlot { calendar, start, reason, person, command };
+    let (reason, person, start) = (wanted.reason.0, wanted.patient_id.0, wanted.start.0.0);
+    let wanted = HoldSlot { calendar, start, reason, person, details, by, command };
     let Outcome { value, fresh } = app.settled(app.engine.hold(wanted).await).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
     let response = answer::json(status, &body(app, &value).await);
@@ -46,12 +54,12 @@ pub(super) async fn confirm(app: &App, asked: &Asked) -> Result<Response, Proble
     Ok(answer::located(response, &format!("/v1/appointments/{}", value.id)))
 }
 
-/// A write about a hold, which has no content.
+/// A write about a hold, which says at most who asks.
 async fn of_hold(app: &App, asked: &Asked) -> Result<OfHold, Problem> {
     asked.query(&[])?;
-    asked.no_content()?;
+    let by = asked.json_or_none::<ByAsked>()?.read(asked)?;
     let command = asked.command()?;
-    Ok(OfHold { hold: id(app, asked).await?, command })
+    Ok(OfHold { hold: id(app, asked).await?, by, command })
 }
 
 /// A text that is no identifier names no hold.

@@ -42,6 +42,7 @@ mod problem;
 mod refusal;
 mod request;
 
+mod by_dto;
 mod calendar_dto;
 mod cursor;
 mod dto;

@@ -23,12 +23,16 @@ pub(super) enum Code {
     UnknownCalendar,
     UnknownHold,
     UnknownAppointment,
+    NotYours,
+    PracticeOnly,
     MethodNotAllowed,
     RequestTimeout,
     SlotTaken,
     PatientHasHold,
     HoldConfirmed,
     NotChangeable,
+    TooLate,
+    DayFull,
     ExternalIdTaken,
     BackupFailed,
     HoldExpired,
@@ -37,8 +41,11 @@ pub(super) enum Code {
     PayloadTooLarge,
     UnsupportedMediaType,
     UnknownReason,
+    PatientsOnly,
+    VisitNotOffered,
     OutsideOpenings,
     InThePast,
+    TooSoon,
     BeyondHorizon,
     IdempotencyKeyReused,
     VersionRequired,
@@ -111,6 +118,34 @@ impl Code {
                 (S::SERVICE_UNAVAILABLE, "outcome_unknown", "The outcome is not known"),
             Self::Unavailable =>
                 (S::SERVICE_UNAVAILABLE, "unavailable", "The server takes no requests"),
+            Self::NotYours
+            | Self::PracticeOnly
+            | Self::TooLate
+            | Self::DayFull
+            | Self::PatientsOnly
+            | Self::VisitNotOffered
+            | Self::TooSoon => self.of_rule(),
+        }
+    }
+
+    /// Of refusals by a rule of the practice.
+    #[rustfmt::skip]
+    const fn of_rule(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::NotYours => (S::FORBIDDEN, "not_yours", "Another person booked it"),
+            Self::PracticeOnly =>
+                (S::FORBIDDEN, "practice_only", "Only the practice may book this"),
+            Self::TooLate =>
+                (S::CONFLICT, "too_late", "Only the practice can still change the appointment"),
+            Self::DayFull => (S::CONFLICT, "day_full", "The day has as many as it may have"),
+            Self::PatientsOnly =>
+                (S::UNPROCESSABLE_ENTITY, "patients_only", "The reason is for other patients"),
+            Self::VisitNotOffered =>
+                (S::UNPROCESSABLE_ENTITY, "visit_not_offered", "The reason is seen to otherwise"),
+            Self::TooSoon => (S::UNPROCESSABLE_ENTITY, "too_soon", "The time is too near"),
+            // Nothing else comes here.
+            _ => (S::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
         }
     }
 }

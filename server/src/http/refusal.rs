@@ -1,7 +1,7 @@
 //! Which refusal or failure of the engine becomes which problem. Exhaustive on purpose: a new
 //! variant does not compile until someone has decided what clients are told.
 
-use creneau::{Error, Rejection, Slot};
+use creneau::{Error, Rejection, Slot, Standing};
 
 use super::app::App;
 use super::problem::{Alternative, Code, More, Problem};
@@ -88,19 +88,7 @@ fn problem_of(rejection: Rejection) -> Problem {
         Rejection::UnknownReason => {
             Problem::new(Code::UnknownReason, "the calendar lists its reasons")
         }
-        Rejection::OffGrid { grid_minutes } => Problem::new(
-            Code::OutsideOpenings,
-            format!("appointments of this calendar start on a grid of {grid_minutes} minutes"),
-        ),
         Rejection::InThePast => Problem::new(Code::InThePast, "the start has passed"),
-        Rejection::BeyondHorizon { horizon_days } => Problem::new(
-            Code::BeyondHorizon,
-            format!("the calendar can be booked {horizon_days} days ahead"),
-        ),
-        Rejection::OutsideOpenings => Problem::new(
-            Code::OutsideOpenings,
-            "the calendar is not open for all of the time that the reason takes from this start",
-        ),
         // Its alternatives need the zone of their calendar: `refused` adds them.
         Rejection::SlotTaken { alternatives: _ } => {
             Problem::new(Code::SlotTaken, "the alternatives are the nearest free slots")
@@ -109,6 +97,68 @@ fn problem_of(rejection: Rejection) -> Problem {
             let more = More::Hold { hold_id: hold.to_string() };
             Problem::new(Code::PatientHasHold, "confirm or release that hold first").with(more)
         }
+        Rejection::OffGrid { .. }
+        | Rejection::BeyondHorizon { .. }
+        | Rejection::OutsideOpenings
+        | Rejection::NotYours
+        | Rejection::TooLate { .. }
+        | Rejection::PracticeOnly
+        | Rejection::PatientsOnly { .. }
+        | Rejection::VisitNotOffered { .. }
+        | Rejection::TooSoon { .. }
+        | Rejection::DayFull { .. } => by_rule(rejection),
+    }
+}
+
+/// A refusal by a rule of the practice.
+fn by_rule(rejection: Rejection) -> Problem {
+    match rejection {
+        Rejection::NotYours => {
+            Problem::new(Code::NotYours, "only who booked it may change it, and the practice")
+        }
+        Rejection::TooLate { until_minutes } => Problem::new(
+            Code::TooLate,
+            format!("it can be changed until {until_minutes} minutes before it starts"),
+        ),
+        Rejection::PracticeOnly => {
+            Problem::new(Code::PracticeOnly, "call the practice for this reason")
+        }
+        Rejection::PatientsOnly { patients } => Problem::new(
+            Code::PatientsOnly,
+            match patients {
+                Standing::New => "this reason is for new patients: say whether this is one",
+                Standing::Known => "this reason is for known patients: say whether this is one",
+            },
+        ),
+        Rejection::VisitNotOffered { by_video } => Problem::new(
+            Code::VisitNotOffered,
+            match by_video {
+                true => "this reason is not seen to by video",
+                false => "this reason is not seen to in person",
+            },
+        ),
+        Rejection::OffGrid { grid_minutes } => Problem::new(
+            Code::OutsideOpenings,
+            format!("appointments of this calendar start on a grid of {grid_minutes} minutes"),
+        ),
+        Rejection::TooSoon { notice_minutes } => Problem::new(
+            Code::TooSoon,
+            format!("this reason can be booked until {notice_minutes} minutes before it starts"),
+        ),
+        Rejection::BeyondHorizon { horizon_days } => Problem::new(
+            Code::BeyondHorizon,
+            format!("this can be booked {horizon_days} days ahead"),
+        ),
+        Rejection::OutsideOpenings => Problem::new(
+            Code::OutsideOpenings,
+            "the calendar is not open for all of the time that the reason takes from this start",
+        ),
+        Rejection::DayFull { per_day } => Problem::new(
+            Code::DayFull,
+            format!("the day has {per_day} of this reason already: take another day"),
+        ),
+        // Nothing else comes here.
+        _ => unavailable(),
     }
 }
 

@@ -8,7 +8,6 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::Version;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
@@ -25,6 +24,8 @@ pub(super) struct Asked {
     pub(super) body: Bytes,
     /// In whose name commands are remembered.
     pub(super) caller: CallerId,
+    /// Whether who calls may speak for the practice.
+    pub(super) operates: bool,
     /// Whether it comes from this machine.
     pub(super) local: bool,
 }
@@ -54,16 +55,9 @@ impl Asked {
         json(&self.body)
     }
 
-    /// Makes sure that a request without content has none: no body, or `{}`.
-    pub(super) fn no_content(&self) -> Result<(), Problem> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Nothing {}
-        if self.body.is_empty() {
-            return Ok(());
-        }
-        let Nothing {} = self.json()?;
-        Ok(())
+    /// The body as JSON, where there is one.
+    pub(super) fn json_or_none<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.json() }
     }
 }
 
@@ -232,6 +226,8 @@ fn kind_of(wanted: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, Deserialize)]

@@ -18,12 +18,16 @@ const DAYS_MAX: u16 = creneau::limits::SLOT_DAYS_MAX;
 const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 pub(super) async fn find(app: &App, asked: &Asked) -> Result<Response, Problem> {
-    let mut query = asked.query(&["reason", "from", "days", "limit", "cursor"])?;
+    let mut query = asked.query(&["reason", "from", "days", "limit", "cursor", "practice"])?;
     let calendar = calendars::id(app, asked).await?;
     let schedule = app.settled(app.engine.schedule(calendar).await).await?;
     let reason = reason(&mut query, &schedule)?;
     let (from, until) = window(&mut query, &schedule, app.engine.now())?;
-    let wanted = FindSlots { calendar, reason, from, until, limit: query.limit()? };
+    let practice = query.parse("practice", "must be true or false")?.unwrap_or(false);
+    if practice {
+        asked.practice()?;
+    }
+    let wanted = FindSlots { calendar, reason, from, until, limit: query.limit()?, practice };
     let found = app.settled(app.engine.find_slots(wanted).await).await?;
     let local = |instant| Local::new(instant, schedule.offset_at(instant));
     let slots = found.slots.iter().map(|slot| SlotBody {

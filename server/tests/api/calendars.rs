@@ -36,6 +36,7 @@ async fn what_is_set_comes_back() {
     let mut expected = asked.clone();
     expected["calendar_id"] = calendar["calendar_id"].clone();
     expected["version"] = json!(1);
+    expected["change_until_minutes"] = json!(0);
     expected["weekly_hours"]["saturday"] = json!([]);
     expected["weekly_hours"]["sunday"] = json!([]);
     for template in expected["templates"].as_array_mut().unwrap() {

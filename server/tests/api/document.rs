@@ -250,6 +250,9 @@ fn of_text(text: &str, described: &Value) -> Value {
     if described["schema"]["type"] == "integer" {
         return text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number));
     }
+    if described["schema"]["type"] == "boolean" {
+        return text.parse::<bool>().map_or_else(|_| json!(text), |truth| json!(truth));
+    }
     json!(text)
 }
 

@@ -27,6 +27,8 @@ mod hostile;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod practice;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod repeats;

@@ -5,10 +5,10 @@ use proptest::sample::Index;
 
 use super::super::schedule::later;
 use super::super::{
-    Absence, Change, DayException, Edge, HolidayCalendar, PublicHolidays, Reason, Template,
-    WeeklyHours,
+    Absence, Change, DayException, Edge, HolidayCalendar, PublicHolidays, Reason, Rules as Limited,
+    Standing, Template, Visit, WeeklyHours,
 };
-use super::naive::{Asked, DAY, MINUTE, Rules, Weeks};
+use super::naive::{Asked, DAY, FREE, How, Limits, MINUTE, Rules, Times, Weeks, Who};
 use super::{intervals, reason};
 use crate::time::Timestamp;
 
@@ -20,11 +20,20 @@ const FRIDAY_DAY: i64 = 20_903;
 pub(super) const HOURS: [&str; 5] =
     ["08:00-12:00 14:00-18:00", "08:00-09:00", "", "00:00-24:00", "07:07-08:48 22:00-24:00"];
 
-type Times = (&'static str, i64, i64);
-pub(super) const REASONS: [&[Times]; 3] = [
-    &[("visit", 15, 0), ("long", 30, 10), ("odd", 12, 0)],
-    &[("visit", 20, 0), ("odd", 12, 5)],
-    &[("visit", 15, 5), ("long", 100, 20), ("odd", 12, 0)],
+/// Few a day, with notice.
+const FEW: Limits = Limits { notice: 60, per_day: Some(1), ..FREE };
+/// New patients alone, and not for long ahead.
+const FIRST: Limits =
+    Limits { patients: Some(Standing::New), ahead: Some(1), visit: Visit::Either, ..FREE };
+/// The practice alone, by video.
+const OWN: Limits = Limits { practice_only: true, visit: Visit::Video, ..FREE };
+
+pub(super) const REASONS: [&[Times]; 5] = [
+    &[("visit", 15, 0, FREE), ("long", 30, 10, FREE), ("odd", 12, 0, FREE)],
+    &[("visit", 20, 0, FREE), ("odd", 12, 5, FREE)],
+    &[("visit", 15, 5, FREE), ("long", 100, 20, FREE), ("odd", 12, 0, FREE)],
+    &[("visit", 15, 5, FEW), ("long", 30, 10, FIRST), ("odd", 12, 0, OWN)],
+    &[("visit", 15, 0, FIRST), ("long", 30, 10, FEW), ("odd", 12, 5, FEW)],
 ];
 const KINDS: [&[&str]; 4] = [&["flu"], &["covid"], &["flu", "covid"], &[]];
 
@@ -36,10 +45,10 @@ pub(super) enum Act {
     /// To the start of a booking, or a millisecond beside it.
     WaitForStart(Pick, i64),
     Hold(usize, Asked),
-    Confirm(Pick),
-    Release(Pick),
-    Cancel(Pick),
-    Shift(Pick, usize, i64, u16),
+    Confirm(Pick, Who),
+    Release(Pick, Who),
+    Cancel(Pick, Who),
+    Shift(Pick, usize, i64, u16, Who),
     Expire(usize),
     Set(usize, Part, Option<bool>),
     /// Both calendars go on as what their snapshots restore.
@@ -64,6 +73,7 @@ pub(super) enum Part {
     Absences(Vec<(i64, i64, bool)>),
     Easter(bool),
     Reasons(usize),
+    ChangeUntil(u32),
     Lanes(u16),
     Horizon(u16),
 }
@@ -83,8 +93,23 @@ pub(super) fn reasons(preset: usize) -> Vec<Reason> {
     let short = |minutes: i64| u16::try_from(minutes).unwrap();
     REASONS[preset]
         .iter()
-        .map(|(id, time, buffer)| reason(id, short(*time), short(*buffer)))
+        .map(|(id, time, buffer, limits)| Reason {
+            rules: limited(limits),
+            ..reason(id, short(*time), short(*buffer))
+        })
         .collect()
+}
+
+fn limited(limits: &Limits) -> Limited {
+    Limited {
+        patients: limits.patients,
+        visit: limits.visit,
+        notice_minutes: limits.notice,
+        ahead_days: limits.ahead,
+        per_day: limits.per_day,
+        instructions: None,
+        practice_only: limits.practice_only,
+    }
 }
 
 impl Part {
@@ -118,6 +143,7 @@ impl Part {
                 change.public_holidays = Some(PublicHolidays { calendar, open_on: Vec::new() });
             }
             Self::Reasons(preset) => change.reasons = Some(reasons(*preset)),
+            Self::ChangeUntil(minutes) => change.change_until_minutes = Some(*minutes),
             Self::Lanes(lanes) => change.lanes = Some(*lanes),
             Self::Horizon(days) => change.horizon_days = Some(*days),
         }
@@ -145,6 +171,7 @@ impl Part {
             Self::Absences(all) => rules.absences = all.iter().map(instants).collect(),
             Self::Easter(kept) => rules.easter = *kept,
             Self::Reasons(preset) => rules.reasons = REASONS[*preset].to_vec(),
+            Self::ChangeUntil(minutes) => rules.change_until = (*minutes).into(),
             Self::Lanes(lanes) => rules.lanes = *lanes,
             Self::Horizon(days) => rules.horizon = (*days).into(),
         }
@@ -194,15 +221,36 @@ fn asked() -> impl Strategy<Value = Asked> {
         3 => Just("long"),
         1 => Just("none"),
     ];
-    (person, reason, start(), 0..3_u16, prop::sample::select(&KINDS[..])).prop_map(
-        |(person, reason, start, lane, kinds)| Asked {
+    let kinds = prop::sample::select(&KINDS[..]);
+    (person, reason, start(), 0..3_u16, kinds, how(), who()).prop_map(
+        |(person, reason, start, lane, kinds, how, who)| Asked {
             person,
             reason,
             start,
             lane,
             kinds: kinds.to_vec(),
+            // Who books for themselves does not say so.
+            how: How { booked_by: how.booked_by.filter(|by| *by != person), ..how },
+            who,
         },
     )
+}
+
+fn how() -> impl Strategy<Value = How> {
+    let booked_by = prop_oneof![4 => Just(None), 1 => Just(Some("ana")), 1 => Just(Some("eve"))];
+    let standing = prop_oneof![
+        1 => Just(None), 2 => Just(Some(Standing::New)), 1 => Just(Some(Standing::Known)),
+    ];
+    (booked_by, standing, prop::bool::weighted(0.1))
+        .prop_map(|(booked_by, standing, by_video)| How { booked_by, standing, by_video })
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    prop_oneof![
+        4 => Just(Who::Unsaid),
+        1 => prop::sample::select(vec!["ana", "bob", "eve"]).prop_map(Who::Person),
+        2 => Just(Who::Practice),
+    ]
 }
 
 fn part() -> impl Strategy<Value = Part> {
@@ -225,6 +273,7 @@ fn part() -> impl Strategy<Value = Part> {
         prop::collection::vec(absence, 0..3).prop_map(Part::Absences),
         any::<bool>().prop_map(Part::Easter),
         (0..REASONS.len()).prop_map(Part::Reasons),
+        prop::sample::select(vec![0, 60, 24 * 60]).prop_map(Part::ChangeUntil),
         (0..4_u16).prop_map(Part::Lanes),
         (1..4_u16).prop_map(Part::Horizon),
     ]
@@ -241,11 +290,11 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         4 => (calendar(), -1..2_i64).prop_map(|(at, beside)| Act::WaitForDeadline(at, beside)),
         1 => (pick(), -1..2_i64).prop_map(|(pick, beside)| Act::WaitForStart(pick, beside)),
         16 => (calendar(), asked()).prop_map(|(at, asked)| Act::Hold(at, asked)),
-        10 => pick().prop_map(Act::Confirm),
-        3 => pick().prop_map(Act::Release),
-        3 => pick().prop_map(Act::Cancel),
-        8 => (pick(), calendar(), start(), 0..3_u16)
-            .prop_map(|(pick, to, start, lane)| Act::Shift(pick, to, start, lane)),
+        10 => (pick(), who()).prop_map(|(pick, who)| Act::Confirm(pick, who)),
+        3 => (pick(), who()).prop_map(|(pick, who)| Act::Release(pick, who)),
+        3 => (pick(), who()).prop_map(|(pick, who)| Act::Cancel(pick, who)),
+        8 => (pick(), calendar(), start(), 0..3_u16, who())
+            .prop_map(|(pick, to, start, lane, who)| Act::Shift(pick, to, start, lane, who)),
         4 => calendar().prop_map(Act::Expire),
         5 => (calendar(), part(), any::<Option<bool>>())
             .prop_map(|(at, part, version)| Act::Set(at, part, version)),

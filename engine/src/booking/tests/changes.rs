@@ -1,7 +1,7 @@
 //! What is set again under bookings that stay, what may not be set, and which refusal comes first.
 
 use super::super::{
-    Absence, Calendar, Change, Command, DayException, Edge, Holiday, HolidayCalendar,
+    Absence, By, Calendar, Change, Command, DayException, Details, Edge, Holiday, HolidayCalendar,
     PublicHolidays, Rejection, Template,
 };
 use super::world::{World, at};
@@ -245,6 +245,8 @@ fn the_earlier_refusal_is_said() {
             lane: 0,
             hold_ms: 1,
             guards: world.guards.clone(),
+            details: Details::default(),
+            by: By::Unsaid,
         };
         let decided = world.calendar().decide(&command, world.now);
         let expected = RULES.iter().find(|rule| is(rule)).unwrap_or(&"Held");

@@ -32,17 +32,18 @@ type Decided = Result<Vec<Event>, Rejection>;
 impl Twins {
     fn new() -> Self {
         let now = Timestamp::from_millis(FRIDAY + 6 * 60 * MINUTE);
-        let create = |(bits, grid_minutes): (u128, u8)| {
+        let create = |(bits, grid_minutes, preset): (u128, u8, usize)| {
             let mut definition = definition("");
             definition.grid_minutes = grid_minutes;
             definition.lanes = 3;
             definition.horizon_days = 3;
             definition.weekly_hours = daily(HOURS[0]);
-            definition.reasons = reasons(0);
+            definition.reasons = reasons(preset);
+            definition.agenda.change_until_minutes = if preset == 0 { 0 } else { 240 };
             Calendar::create(CalendarId::from_bits(bits), definition, now).unwrap()
         };
-        let journal = [(1, 15), (2, 5)].map(create);
-        let rules = |grid| Rules {
+        let journal = [(1, 15, 0), (2, 5, 3)].map(create);
+        let rules = |(grid, preset): (i64, usize)| Rules {
             grid,
             lanes: 3,
             horizon: 3,
@@ -51,10 +52,12 @@ impl Twins {
             templates: Vec::new(),
             absences: Vec::new(),
             easter: false,
-            reasons: REASONS[0].to_vec(),
+            reasons: REASONS[preset].to_vec(),
+            change_until: if preset == 0 { 0 } else { 240 },
         };
         let calendars = [0, 1].map(|place: usize| Calendar::created(&journal[place]).unwrap());
-        let naive = Naive { rules: [15, 5].map(rules), lines: Vec::new(), now: now.millis() };
+        let naive =
+            Naive { rules: [(15, 0), (5, 3)].map(rules), lines: Vec::new(), now: now.millis() };
         Self { calendars, naive, journal: journal.to_vec(), issued: 0, met: BTreeMap::new() }
     }
 
@@ -104,6 +107,8 @@ impl Twins {
             lane: asked.lane,
             hold_ms: HOLD_MS,
             guards: asked.kinds.iter().map(guard).collect(),
+            details: asked.how.details(),
+            by: asked.who.by(),
         };
         let decided = self.decide(place, &command)?;
         Ok((decided, word(self.naive.hold(hold, place, asked, HOLD_MS))))
@@ -163,27 +168,27 @@ impl Twins {
             }
             Act::Hold(place, asked) => self.hold(*place, asked)?,
             Act::Set(place, part, seen) => self.set(*place, part, *seen)?,
-            Act::Confirm(pick) => {
+            Act::Confirm(pick, who) => {
                 let (place, hold) = self.picked(pick);
-                let decided = self.decide(place, &Command::Confirm { hold })?;
-                (decided, word(self.naive.confirm(place, hold)))
+                let decided = self.decide(place, &Command::Confirm { hold, by: who.by() })?;
+                (decided, word(self.naive.confirm(place, hold, *who)))
             }
-            Act::Release(pick) => {
+            Act::Release(pick, who) => {
                 let (place, hold) = self.picked(pick);
-                let decided = self.decide(place, &Command::Release { hold })?;
-                (decided, word(self.naive.release(place, hold)))
+                let decided = self.decide(place, &Command::Release { hold, by: who.by() })?;
+                (decided, word(self.naive.release(place, hold, *who)))
             }
-            Act::Cancel(pick) => {
+            Act::Cancel(pick, who) => {
                 let (place, hold) = self.picked(pick);
-                let decided = self.decide(place, &Command::Cancel { hold })?;
-                (decided, word(self.naive.cancel(place, hold)))
+                let decided = self.decide(place, &Command::Cancel { hold, by: who.by() })?;
+                (decided, word(self.naive.cancel(place, hold, *who)))
             }
-            Act::Shift(pick, to, start, lane) => {
+            Act::Shift(pick, to, start, lane, who) => {
                 let (from, hold) = self.picked(pick);
                 let target = (from != *to).then_some(&self.calendars[*to]);
                 let (of, when) = (&self.calendars[from], Timestamp::from_millis(*start));
-                let decided = decide_move(of, target, hold, when, *lane, self.now());
-                (decided, word(self.naive.shift((from, *to), hold, *start, *lane)))
+                let decided = decide_move(of, target, hold, when, *lane, &who.by(), self.now());
+                (decided, word(self.naive.shift((from, *to), hold, (*start, *lane), *who)))
             }
             Act::Expire(place) => {
                 let decided = self.decide(*place, &Command::Expire)?;
@@ -252,7 +257,7 @@ fn run(acts: &[Act]) -> Result<Twins, TestCaseError> {
     for act in acts {
         twins.step(act)?;
         let probe = match act {
-            Act::Hold(_, Asked { start, .. }) | Act::Shift(_, _, start, _) => *start,
+            Act::Hold(_, Asked { start, .. }) | Act::Shift(_, _, start, ..) => *start,
             _ => FRIDAY + 8 * 60 * MINUTE,
         };
         twins.agree(probe.max(twins.naive.now.div_euclid(MINUTE) * MINUTE))?;
@@ -278,10 +283,11 @@ fn random_runs_meet_every_outcome() {
     const OUTCOMES: &str = "Held Confirmed Released Expired Cancelled Moved CalendarChanged \
         nothing Invalid VersionMismatch UnknownHold UnknownAppointment HoldReleased HoldExpired \
         HoldConfirmed NotChangeable UnknownReason OffGrid InThePast BeyondHorizon \
-        OutsideOpenings SlotTaken PersonHasHold";
+        OutsideOpenings SlotTaken PersonHasHold NotYours TooLate PracticeOnly PatientsOnly \
+        VisitNotOffered TooSoon DayFull";
     let mut runner = TestRunner::deterministic();
     let mut met = BTreeMap::new();
-    for _ in 0..100 {
+    for _ in 0..200 {
         let acts = runs().new_tree(&mut runner).unwrap().current();
         for (outcome, times) in run(&acts).unwrap().met {
             *met.entry(outcome).or_insert(0) += times;

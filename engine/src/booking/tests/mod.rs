@@ -1,6 +1,7 @@
 //! Tests of the pure core.
 //!
 //! - [`stories`]: what a practice and its patients live through, told to a [`world`].
+//! - [`practice`]: the rules of reasons, relatives, and until when something can be changed.
 //! - [`changes`]: what is set again under bookings that stay.
 //! - [`clocks`]: hours as instants, over the nights on which clocks change and overseas.
 //! - [`laws`]: random [`acts`] against a [`naive`] telling of the same rules.
@@ -10,10 +11,11 @@ mod changes;
 mod clocks;
 mod laws;
 mod naive;
+mod practice;
 mod stories;
 mod world;
 
-use super::{Agenda, Definition, Event, Interval, Location, Reason, Rejection, WeeklyHours};
+use super::{Agenda, Definition, Event, Interval, Location, Reason, Rejection, Rules, WeeklyHours};
 use crate::ids::ReasonId;
 
 /// The intervals in `"08:00-12:00 14:00-18:00"`.
@@ -28,7 +30,7 @@ fn daily(text: &str) -> WeeklyHours {
 
 fn reason(id: &str, duration_minutes: u16, buffer_minutes: u16) -> Reason {
     let (id, name) = (ReasonId::new(id).unwrap(), id.to_owned());
-    Reason { id, name, duration_minutes, buffer_minutes, version: 0 }
+    Reason { id, name, duration_minutes, buffer_minutes, version: 0, rules: Rules::default() }
 }
 
 /// A practice in Paris of one lane, on a grid of 5 minutes.

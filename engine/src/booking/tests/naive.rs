@@ -3,6 +3,7 @@
 
 use super::super::Calendar;
 use super::super::calendar::Live;
+use crate::booking::{By, Channel, Details, Standing, Visit};
 use crate::ids::HoldId;
 
 pub(super) const MINUTE: i64 = 60_000;
@@ -26,9 +27,34 @@ pub(super) struct Rules {
     pub(super) absences: Vec<(i64, i64)>,
     /// Whether Easter Monday, 29 March 2027, is closed: the one holiday of these days.
     pub(super) easter: bool,
-    /// Name, duration and buffer, in minutes.
-    pub(super) reasons: Vec<(&'static str, i64, i64)>,
+    /// Name, duration and buffer, in minutes, and who may book it when.
+    pub(super) reasons: Vec<Times>,
+    /// Minutes before its start from which on only the practice changes an appointment.
+    pub(super) change_until: i64,
 }
+
+pub(super) type Times = (&'static str, i64, i64, Limits);
+
+/// What a reason asks beyond its time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Limits {
+    pub(super) patients: Option<Standing>,
+    pub(super) visit: Visit,
+    pub(super) notice: u32,
+    pub(super) ahead: Option<u16>,
+    pub(super) per_day: Option<u16>,
+    pub(super) practice_only: bool,
+}
+
+/// Nothing.
+pub(super) const FREE: Limits = Limits {
+    patients: None,
+    visit: Visit::InPerson,
+    notice: 0,
+    ahead: None,
+    per_day: None,
+    practice_only: false,
+};
 
 /// A template, told simply.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +87,7 @@ pub(super) struct Line {
     pub(super) start: i64,
     pub(super) until: i64,
     pub(super) state: State,
+    pub(super) how: How,
     /// The calendars that it has left.
     pub(super) left: Vec<usize>,
 }
@@ -87,6 +114,44 @@ impl Line {
             && (self.lane, self.start) == (span.lane, span.start.millis())
             && self.until == span.occupied_until.millis()
             && self.deadline() == live.deadline().map(crate::Timestamp::millis)
+            && self.how.details() == booking.details
+    }
+}
+
+/// Who books, and how.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct How {
+    pub(super) booked_by: Option<&'static str>,
+    pub(super) standing: Option<Standing>,
+    pub(super) by_video: bool,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Who {
+    Unsaid,
+    Person(&'static str),
+    Practice,
+}
+
+impl Who {
+    pub(super) fn by(self) -> By {
+        match self {
+            Self::Unsaid => By::Unsaid,
+            Self::Person(person) => By::Person(person.parse().unwrap()),
+            Self::Practice => By::Practice,
+        }
+    }
+}
+
+impl How {
+    pub(super) fn details(self) -> Details {
+        Details {
+            booked_by: self.booked_by.map(|person| person.parse().unwrap()),
+            standing: self.standing,
+            by_video: self.by_video,
+            channel: Channel::Online,
+        }
     }
 }
 
@@ -98,6 +163,8 @@ pub(super) struct Asked {
     pub(super) start: i64,
     pub(super) lane: u16,
     pub(super) kinds: Vec<&'static str>,
+    pub(super) how: How,
+    pub(super) who: Who,
 }
 
 type Told = Result<&'static str, &'static str>;
@@ -152,8 +219,13 @@ impl Rules {
         true
     }
 
+    fn limits(&self, reason: &str) -> Limits {
+        let found = self.reasons.iter().find(|(name, ..)| *name == reason);
+        found.map_or(FREE, |(.., limits)| *limits)
+    }
+
     fn times(&self, reason: &str) -> Option<i64> {
-        let (_, duration, buffer) = self.reasons.iter().find(|(name, ..)| *name == reason)?;
+        let (_, duration, buffer, _) = self.reasons.iter().find(|(name, ..)| *name == reason)?;
         Some((duration + buffer) * MINUTE)
     }
 }
@@ -206,19 +278,63 @@ impl Naive {
     }
 
     /// When it would end, if it may start then.
-    fn place(&self, calendar: usize, reason: &str, start: i64) -> Result<i64, &'static str> {
+    fn place(
+        &self,
+        calendar: usize,
+        reason: &str,
+        start: i64,
+        (how, who): (How, Who),
+    ) -> Result<i64, &'static str> {
         let rules = &self.rules[calendar];
         let until = start + rules.times(reason).ok_or("UnknownReason")?;
+        let limits = rules.limits(reason);
+        let bound = who != Who::Practice;
+        if bound && limits.practice_only {
+            return Err("PracticeOnly");
+        }
+        if bound && limits.patients.is_some() && limits.patients != how.standing {
+            return Err("PatientsOnly");
+        }
+        let other = if how.by_video { Visit::InPerson } else { Visit::Video };
+        if limits.visit == other {
+            return Err("VisitNotOffered");
+        }
         if start % (rules.grid * MINUTE) != 0 {
             return Err("OffGrid");
         }
         if start < self.now {
             return Err("InThePast");
         }
-        if local(self.now).0 + rules.horizon < local(start).0 {
+        if bound && start - self.now < i64::from(limits.notice) * MINUTE {
+            return Err("TooSoon");
+        }
+        let days = local(start).0 - local(self.now).0;
+        let ahead = limits.ahead.map_or(rules.horizon, i64::from);
+        if rules.horizon < days || bound && ahead < days {
             return Err("BeyondHorizon");
         }
         if rules.is_open(start, until) { Ok(until) } else { Err("OutsideOpenings") }
+    }
+
+    /// Whether the day has room for another one.
+    fn day(
+        &self,
+        calendar: usize,
+        (reason, start): (&str, i64),
+        who: Who,
+        except: Option<HoldId>,
+    ) -> Result<(), &'static str> {
+        let same = |line: &&Line| {
+            line.is_live()
+                && line.calendar == calendar
+                && line.reason == reason
+                && local(line.start).0 == local(start).0
+                && Some(line.id) != except
+        };
+        let count = self.lines.iter().filter(same).count();
+        let full =
+            self.rules[calendar].limits(reason).per_day.is_some_and(|n| usize::from(n) <= count);
+        if full && who != Who::Practice { Err("DayFull") } else { Ok(()) }
     }
 
     fn claim(
@@ -240,7 +356,7 @@ impl Naive {
         if self.lines.iter().filter(theirs).any(|line| same(line) && lasts(line)) {
             return Ok("nothing");
         }
-        let until = self.place(calendar, asked.reason, asked.start)?;
+        let until = self.place(calendar, asked.reason, asked.start, (asked.how, asked.who))?;
         self.claim(calendar, asked.lane, (asked.start, until), None)?;
         let counts = |line: &Line| match &line.state {
             State::Held { kinds, .. } => kinds.iter().any(|kind| asked.kinds.contains(kind)),
@@ -249,10 +365,22 @@ impl Naive {
         if self.lines.iter().filter(theirs).any(counts) {
             return Err("PersonHasHold");
         }
-        let Asked { person, reason, start, lane, kinds } = asked.clone();
+        self.day(calendar, (asked.reason, asked.start), asked.who, None)?;
+        let Asked { person, reason, start, lane, kinds, how, .. } = asked.clone();
         let state = State::Held { deadline: self.now + ms, kinds };
         let left = Vec::new();
-        self.lines.push(Line { id, calendar, person, reason, lane, start, until, state, left });
+        self.lines.push(Line {
+            id,
+            calendar,
+            person,
+            reason,
+            lane,
+            start,
+            until,
+            state,
+            how,
+            left,
+        });
         Ok("Held")
     }
 
@@ -262,7 +390,8 @@ impl Naive {
         (self.lines.iter().position(here), self.lines.iter().any(left))
     }
 
-    pub(super) fn confirm(&mut self, calendar: usize, id: HoldId) -> Told {
+    pub(super) fn confirm(&mut self, calendar: usize, id: HoldId, who: Who) -> Told {
+        self.theirs(calendar, id, who)?;
         let (Some(place), _) = self.find(calendar, id) else {
             return if self.find(calendar, id).1 { Ok("nothing") } else { Err("UnknownHold") };
         };
@@ -278,7 +407,8 @@ impl Naive {
         }
     }
 
-    pub(super) fn release(&mut self, calendar: usize, id: HoldId) -> Told {
+    pub(super) fn release(&mut self, calendar: usize, id: HoldId, who: Who) -> Told {
+        self.theirs(calendar, id, who)?;
         let (Some(place), _) = self.find(calendar, id) else {
             let left = self.find(calendar, id).1;
             return Err(if left { "HoldConfirmed" } else { "UnknownHold" });
@@ -294,22 +424,39 @@ impl Naive {
         Ok(told)
     }
 
-    fn changeable(&self, calendar: usize, id: HoldId) -> Result<usize, &'static str> {
+    /// Who booked it may change it, and so may the practice. Of what is over nothing is told.
+    fn theirs(&self, calendar: usize, id: HoldId, who: Who) -> Result<(), &'static str> {
+        let Some(line) = self.find(calendar, id).0.map(|place| &self.lines[place]) else {
+            return Ok(());
+        };
+        let others =
+            matches!(who, Who::Person(by) if by != line.how.booked_by.unwrap_or(line.person));
+        if others && line.is_live() { Err("NotYours") } else { Ok(()) }
+    }
+
+    fn changeable(&self, calendar: usize, id: HoldId, who: Who) -> Result<usize, &'static str> {
         let place = self.find(calendar, id).0.ok_or("UnknownAppointment")?;
         let line = &self.lines[place];
+        if line.state == State::Booked {
+            self.theirs(calendar, id, who)?;
+        }
+        let late = line.start - self.now < self.rules[calendar].change_until * MINUTE;
         match line.state {
+            State::Booked if self.now < line.start && late && who != Who::Practice => {
+                Err("TooLate")
+            }
             State::Booked if self.now < line.start => Ok(place),
             State::Booked | State::Ended("cancelled") => Err("NotChangeable"),
             _ => Err("UnknownAppointment"),
         }
     }
 
-    pub(super) fn cancel(&mut self, calendar: usize, id: HoldId) -> Told {
+    pub(super) fn cancel(&mut self, calendar: usize, id: HoldId, who: Who) -> Told {
         let cancelled = State::Ended("cancelled");
         if self.find(calendar, id).0.is_some_and(|place| self.lines[place].state == cancelled) {
             return Ok("nothing");
         }
-        let place = self.changeable(calendar, id)?;
+        let place = self.changeable(calendar, id, who)?;
         self.lines[place].state = cancelled;
         Ok("Cancelled")
     }
@@ -318,16 +465,17 @@ impl Naive {
         &mut self,
         (from, to): (usize, usize),
         id: HoldId,
-        start: i64,
-        lane: u16,
+        (start, lane): (i64, u16),
+        who: Who,
     ) -> Told {
-        let place = self.changeable(from, id)?;
+        let place = self.changeable(from, id, who)?;
         let line = &self.lines[place];
         if from == to && line.start == start {
             return Ok("nothing");
         }
-        let until = self.place(to, line.reason, start)?;
+        let until = self.place(to, line.reason, start, (line.how, who))?;
         self.claim(to, lane, (start, until), Some(id))?;
+        self.day(to, (line.reason, start), who, Some(id).filter(|_| from == to))?;
         let line = &mut self.lines[place];
         if from != to {
             line.left.push(from);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::decide::decide_move;
 use super::super::{
-    Calendar, Change, Command, Definition, Event, Guard, Rejection, Span, invariants,
+    By, Calendar, Change, Command, Definition, Details, Event, Guard, Rejection, Span, invariants,
 };
 use super::{definition, said};
 use crate::ids::{CalendarId, HoldId, PersonId, ReasonId};
@@ -19,6 +19,10 @@ pub(super) struct World {
     pub(super) here: usize,
     pub(super) now: Timestamp,
     pub(super) guards: Vec<Guard>,
+    /// What holds say beyond their slot.
+    pub(super) details: Details,
+    /// Who asks.
+    pub(super) by: By,
     ids: BTreeMap<String, HoldId>,
 }
 
@@ -51,7 +55,15 @@ impl World {
             Calendar::created(&Calendar::create(id, definition.clone(), now).unwrap()).unwrap()
         };
         let calendars = vec![calendar(1), calendar(2)];
-        Self { calendars, here: 0, now, guards: vec![Guard::per_calendar()], ids: BTreeMap::new() }
+        Self {
+            calendars,
+            here: 0,
+            now,
+            guards: vec![Guard::per_calendar()],
+            details: Details::default(),
+            by: By::Unsaid,
+            ids: BTreeMap::new(),
+        }
     }
 
     /// Who has several holds gives each a name: `"ana"` and `"ana/2"` are one person.
@@ -69,6 +81,8 @@ impl World {
             lane,
             hold_ms: HOLD_MS,
             guards: self.guards.clone(),
+            details: self.details.clone(),
+            by: self.by.clone(),
         });
         if told.0.as_ref().is_ok_and(|events| !events.is_empty()) {
             self.ids.insert(who.to_owned(), hold);
@@ -82,15 +96,15 @@ impl World {
     }
 
     pub(super) fn confirm(&mut self, who: &str) -> Told {
-        self.tell(&Command::Confirm { hold: self.id(who) })
+        self.tell(&Command::Confirm { hold: self.id(who), by: self.by.clone() })
     }
 
     pub(super) fn release(&mut self, who: &str) -> Told {
-        self.tell(&Command::Release { hold: self.id(who) })
+        self.tell(&Command::Release { hold: self.id(who), by: self.by.clone() })
     }
 
     pub(super) fn cancel(&mut self, who: &str) -> Told {
-        self.tell(&Command::Cancel { hold: self.id(who) })
+        self.tell(&Command::Cancel { hold: self.id(who), by: self.by.clone() })
     }
 
     pub(super) fn expire(&mut self) -> Told {
@@ -105,7 +119,7 @@ impl World {
     pub(super) fn shift(&mut self, who: &str, to: usize, when: &str) -> Told {
         let (from, target) = (&self.calendars[self.here], &self.calendars[to]);
         let to = (to != self.here).then_some(target);
-        let decided = decide_move(from, to, self.id(who), at(when), 0, self.now);
+        let decided = decide_move(from, to, self.id(who), at(when), 0, &self.by, self.now);
         self.happened(decided)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::act::{Act, Shape};
 use super::spec::{Fate, Refusal, Said, Spec};
 use super::tape::{Op, Tape, TapedJournal, TapedStore};
-use crate::booking::{Change, Definition, Interval, Reason, Rejection, WeeklyHours};
+use crate::booking::{By, Change, Definition, Details, Interval, Reason, Rejection, WeeklyHours};
 use crate::config::Config;
 use crate::engine::{Engine, Environment};
 use crate::error::Answer;
@@ -222,17 +222,26 @@ impl Names {
                 start: self.start(slot),
                 reason: self.reason.clone(),
                 person: self.persons.get(usize::from(person))?.clone(),
+                details: Details::default(),
+                by: By::Unsaid,
                 command,
             }),
-            Act::Confirm(booking) => Ask::Confirm(OfHold { hold: self.hold(booking), command }),
-            Act::Release(booking) => Ask::Release(OfHold { hold: self.hold(booking), command }),
-            Act::Cancel(booking) => {
-                Ask::Cancel(OfAppointment { appointment: self.hold(booking).into(), command })
+            Act::Confirm(booking) => {
+                Ask::Confirm(OfHold { hold: self.hold(booking), by: By::Unsaid, command })
             }
+            Act::Release(booking) => {
+                Ask::Release(OfHold { hold: self.hold(booking), by: By::Unsaid, command })
+            }
+            Act::Cancel(booking) => Ask::Cancel(OfAppointment {
+                appointment: self.hold(booking).into(),
+                by: By::Unsaid,
+                command,
+            }),
             Act::Move { booking, slot } => Ask::Move(MoveAppointment {
                 appointment: self.hold(booking).into(),
                 start: self.start(slot),
                 calendar: Some(self.calendar(self.shape.calendar_of(slot))),
+                by: By::Unsaid,
                 command,
             }),
             Act::Change(calendar) => {
@@ -347,6 +356,7 @@ impl Names {
                 from,
                 until: from.plus_minutes(2 * 24 * 60),
                 limit: 10,
+                practice: false,
             };
             let found = Box::pin(engine.find_slots(wanted)).await;
             let Ok(Ok(found)) = found else { return Err(format!("no slots: {found:?}")) };

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::described::{
-    APPOINTMENTS, Described, HOLDS, bare, body, json_of, leading_to, located, no_content,
+    APPOINTMENTS, Described, HOLDS, bare, body, by, json_of, leading_to, located,
 };
 use crate::http::problem::Code;
 
@@ -55,11 +55,16 @@ pub(super) fn hold() -> Described {
         refusals: &[
             Code::UnknownCalendar,
             Code::UnknownReason,
+            Code::PracticeOnly,
+            Code::PatientsOnly,
+            Code::VisitNotOffered,
             Code::OutsideOpenings,
             Code::InThePast,
+            Code::TooSoon,
             Code::BeyondHorizon,
             Code::SlotTaken,
             Code::PatientHasHold,
+            Code::DayFull,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
@@ -67,7 +72,7 @@ pub(super) fn hold() -> Described {
             "holdSlot",
             "Hold a slot",
             "For 15 minutes, unless the server says \
-            otherwise. A patient has one live hold in each calendar.",
+            otherwise. A patient has one live hold in each calendar, whoever books for them.",
         )
     }
 }
@@ -88,9 +93,14 @@ pub(super) fn read_hold() -> Described {
 
 pub(super) fn release() -> Described {
     Described {
-        body: no_content(),
+        body: by(),
         answers: vec![(204, bare("The slot is free; also when the hold had ended before."))],
-        refusals: &[Code::UnknownHold, Code::HoldConfirmed, Code::IdempotencyKeyReused],
+        refusals: &[
+            Code::UnknownHold,
+            Code::NotYours,
+            Code::HoldConfirmed,
+            Code::IdempotencyKeyReused,
+        ],
         ..booking(HOLDS, "releaseHold", "Release a hold", "Its slot is free at once.")
     }
 }
@@ -101,13 +111,14 @@ pub(super) fn confirm() -> Described {
         leading_to(booked, "appointment_id", &WITH_APPOINTMENT)
     };
     Described {
-        body: no_content(),
+        body: by(),
         answers: vec![
             (201, booked("The appointment.")),
             (200, booked("The appointment as it now is: the hold was confirmed already.")),
         ],
         refusals: &[
             Code::UnknownHold,
+            Code::NotYours,
             Code::HoldExpired,
             Code::HoldReleased,
             Code::IdempotencyKeyReused,
@@ -126,15 +137,22 @@ pub(super) fn read_appointment() -> Described {
 
 pub(super) fn cancel() -> Described {
     Described {
-        body: no_content(),
+        body: by(),
         answers: vec![(200, json_of("The appointment, cancelled.", "Appointment"))],
-        refusals: &[Code::UnknownAppointment, Code::NotChangeable, Code::IdempotencyKeyReused],
+        refusals: &[
+            Code::UnknownAppointment,
+            Code::NotYours,
+            Code::NotChangeable,
+            Code::TooLate,
+            Code::IdempotencyKeyReused,
+        ],
         ..booking(
             APPOINTMENTS,
             "cancelAppointment",
             "Cancel an appointment",
             "Its slot is free at \
-            once. It can be cancelled until it begins.",
+            once. It can be cancelled until it begins; by anyone but the practice, until the \
+            calendar's `change_until_minutes` before that.",
         )
     }
 }
@@ -146,12 +164,19 @@ pub(super) fn change() -> Described {
         refusals: &[
             Code::UnknownAppointment,
             Code::UnknownCalendar,
+            Code::NotYours,
             Code::NotChangeable,
+            Code::TooLate,
             Code::UnknownReason,
+            Code::PracticeOnly,
+            Code::PatientsOnly,
+            Code::VisitNotOffered,
             Code::OutsideOpenings,
             Code::InThePast,
+            Code::TooSoon,
             Code::BeyondHorizon,
             Code::SlotTaken,
+            Code::DayFull,
             Code::IdempotencyKeyReused,
         ],
         ..booking(

@@ -127,24 +127,28 @@ pub(super) fn slots() -> Described {
         "anyOf": [schema("Date"), schema("Instant")],
     });
     let days = json!({"type": "integer", "minimum": 1, "maximum": 731, "default": 7});
+    let practice = "Whether the practice looks, with a token of the scope `operate`: also within \
+        the notice of a reason, further ahead than patients may book, and for reasons of its own.";
     let reason = "The id of a reason. A calendar with a single one needs not be told.";
     Described {
         parameters: vec![
             query("reason", reason, schema("ReasonId")),
             query("from", "A date, or an instant; now if left out.", from),
+            query("practice", practice, json!({"type": "boolean", "default": false})),
             query("days", "Dates, of which that of `from` is the first.", days),
             limit(),
             cursor(),
             if_none_match(),
         ],
         answers: vec![(200, tagged(json_of("A page.", "SlotsPage"))), not_modified()],
-        refusals: &[Code::UnknownCalendar, Code::UnknownReason],
+        refusals: &[Code::UnknownCalendar, Code::UnknownReason, Code::PracticeOnly],
         ..calendars(
             "findSlots",
             "Find free slots",
             "Every start on the grid on which the reason \
             fits, overlapping ones included, with the lanes in which it is free. What lies in the \
-            past or beyond the horizon is not listed. It is advisory, because others book \
+            past or beyond the horizon is not listed, nor what a reason's notice or `ahead_days` \
+            rule out; days that are full are. It is advisory, because others book \
             meanwhile: only a hold counts. Beside a `cursor`, `from` and `days` count for nothing.",
         )
     }

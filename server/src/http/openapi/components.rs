@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::texts;
 use crate::http::backup::{BackupAsked, BackupBody};
+use crate::http::by_dto::ByAsked;
 use crate::http::calendar_dto::{
     CalendarAsked, CalendarBody, CalendarsPage, ChangeAsked, ChangedBody,
 };
@@ -38,6 +39,7 @@ impl Components {
         all.add::<HoldAsked>()?;
         all.add::<HoldBody>()?;
         all.add::<MoveAsked>()?;
+        all.add::<ByAsked>()?;
         all.add::<SearchAsked>()?;
         all.add::<AppointmentBody>()?;
         all.add::<AppointmentsPage>()?;

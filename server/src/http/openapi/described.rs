@@ -178,15 +178,12 @@ pub(super) fn body(of: &str, example: &Value) -> Option<Value> {
     }))
 }
 
-/// No content: no body, or `{}`.
-pub(super) fn no_content() -> Option<Value> {
+/// Who asks, where anyone says so.
+pub(super) fn by() -> Option<Value> {
     Some(json!({
         "required": false,
-        "description": "No content: no body, or `{}`.",
-        "content": {"application/json": {
-            "schema": {"type": "object", "additionalProperties": false, "maxProperties": 0},
-            "example": {},
-        }},
+        "description": "Who asks; no body where nobody says so.",
+        "content": {"application/json": {"schema": schema("ByRequest"), "example": {}}},
     }))
 }
 

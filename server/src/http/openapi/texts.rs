@@ -69,6 +69,8 @@ texts! {
     ExternalId = words(creneau::limits::EXTERNAL_ID_BYTES_MAX), "cabinet-7";
     /// A name that patients read: 1 to 200 bytes, not blank, no control characters.
     Name = words(creneau::limits::NAME_BYTES_MAX), "Dr Ada Martin";
+    /// What a patient should know or bring: 1 to 1,000 bytes, not blank, no control characters.
+    Instructions = words(creneau::limits::INSTRUCTIONS_BYTES_MAX), "Bring your card.";
     /// A postal address: 1 to 300 bytes, not blank, no control characters.
     Address = words(creneau::limits::ADDRESS_BYTES_MAX), "12 rue des Lilas, 75020 Paris";
     /// A department: 1 to 64 bytes, not blank, no control characters.
