@@ -56,7 +56,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 unexport MAKEFLAGS MFLAGS
 
 .PHONY: help setup demo build test bench bench-peers bench-parts simulate soak small-worlds shuttle crashes overload hostile fuzz planted \
-	schemathesis compare-wrk lint doc fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz \
+	schemathesis calendar-files compare-wrk lint doc fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz \
 	test-bench
 
 help: ## List the targets.
@@ -94,6 +94,9 @@ soak: setup ## Simulate months under fresh seeds for MINUTES=60, and add to the 
 schemathesis: setup ## Ten minutes of made-up requests over the OpenAPI document, or SECONDS=n.
 	@$(env) cargo build -p creneau-server --bin creneau $(LOCKED)
 	@$(env) .ci/schemathesis/run "$$CARGO_TARGET_DIR/debug/creneau" $(or $(SECONDS),600)
+
+calendar-files: setup ## Have two readers of RFC 5545 read the calendar files; needs python3, node and npm.
+	@$(env) .ci/calendar-files/run --workspace --features creneau-loadgen/faults $(LOCKED)
 
 compare-wrk: setup ## Hold the load generator against wrk, which must be installed. ROUNDS=5.
 	@$(env) cargo build --release -p creneau-server -p creneau-loadgen $(LOCKED)

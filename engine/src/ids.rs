@@ -116,6 +116,35 @@ random_id!(
     "appt_"
 );
 
+random_id!(
+    /// Something that is to be told, written `due_` and 26 characters. It is a hash of what it is,
+    /// so that the same thing has the same identifier however often it is made.
+    DueId,
+    "due_"
+);
+
+random_id!(
+    /// A practitioner, written `prac_` and 26 characters.
+    PractitionerId,
+    "prac_"
+);
+random_id!(
+    /// A place, written `place_` and 26 characters.
+    PlaceId,
+    "place_"
+);
+random_id!(
+    /// A link to a calendar file, written `link_` and 26 characters. Who has it can end the link,
+    /// and cannot read the file.
+    LinkId,
+    "link_"
+);
+random_id!(
+    /// The secret of a link, written `feed_` and 26 characters: who has it can read the file.
+    LinkSecret,
+    "feed_"
+);
+
 impl From<HoldId> for AppointmentId {
     fn from(hold: HoldId) -> Self {
         Self(hold.0)

@@ -61,15 +61,17 @@ mod interleavings;
 mod metrics;
 mod opening;
 mod planted;
+mod readers;
 mod recovery;
 mod request;
 mod runtime;
 mod time;
 
 pub use booking::{
-    Absence, Agenda, By, Change, Channel, DayException, Definition, Details, Edge, Event, Guard,
-    GuardScope, Holiday, HolidayCalendar, Interval, Location, Practitioner, PublicHolidays, Reason,
-    Rejection, Rules, Schedule, Slot, Standing, Template, Visit, WeeklyHours,
+    Absence, Agenda, By, Change, Channel, DayException, Definition, Details, Edge, Event, Fee,
+    Guard, GuardScope, Holiday, HolidayCalendar, Interval, LinkOf, Location, Practitioner, Profile,
+    PublicHolidays, Reason, Registration, Rejection, Rules, Schedule, Sector, Slot, Standing,
+    Template, Visit, WeeklyHours,
 };
 pub use config::{Config, Place};
 pub use engine::{Engine, Environment, Status};

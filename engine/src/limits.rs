@@ -127,6 +127,49 @@ pub const COMMAND_REMEMBERED_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Hours for which a hold that ended without an appointment can still be told apart.
 pub const ENDED_HOLD_REMEMBERED_MS: i64 = 24 * 60 * 60 * 1_000;
 
+/// Reminders of an appointment.
+pub const REMINDERS_MAX: usize = 8;
+
+/// Minutes before an appointment at which it can be reminded of: 60 days.
+pub const REMINDER_MINUTES_MAX: u32 = 60 * 24 * 60;
+
+/// Milliseconds by which a reminder is due after the booking or the move that makes it; one that
+/// would come sooner is left out. It must exceed the time that an event can be under way, which
+/// `Config::write_timeout` bounds.
+pub const REMINDER_AFTER_MS: i64 = 10 * 60 * 1_000;
+
+/// Milliseconds for which what was due can still be read.
+pub const DUE_KEPT_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
+
+/// Weeks in one answer about what was done.
+pub const ACTIVITY_WEEKS_MAX: u16 = 53;
+
+/// Reasons in one week of such an answer. A calendar that changes its reasons keeps those that it
+/// had.
+pub const ACTIVITY_REASONS_MAX: usize = 1_000;
+
+/// Languages of a practitioner.
+pub const LANGUAGES_MAX: usize = 32;
+
+/// Bytes of a language tag.
+pub const LANGUAGE_BYTES_MAX: usize = 35;
+
+/// Fees of a practitioner.
+pub const FEES_MAX: usize = 50;
+
+/// Practitioners, places and links of an engine, each: a practitioner or a place has about 150
+/// bytes in memory.
+pub const REGISTER_MAX: usize = 1_000_000;
+
+/// Days of the past that a link shows.
+pub const LINK_PAST_DAYS: i64 = 30;
+
+/// Appointments that a link shows, the earliest first.
+pub const LINK_APPOINTMENTS_MAX: usize = 2_000;
+
+/// Calendars among which the first free slot is looked for.
+pub const FIRST_CALENDARS_MAX: usize = 200;
+
 /// Panics after which a calendar is quarantined.
 pub const PANICS_MAX: u32 = 2;
 

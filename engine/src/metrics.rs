@@ -121,7 +121,7 @@ names! {
     Happening:
     CalendarCreated = "calendar_created", CalendarChanged = "calendar_changed", Held = "held",
     Confirmed = "confirmed", Released = "released", Expired = "expired",
-    Cancelled = "cancelled", Moved = "moved",
+    Cancelled = "cancelled", Moved = "moved", Registered = "registered",
 }
 
 names! {
@@ -129,6 +129,7 @@ names! {
     Asked:
     Hold = "hold", Confirm = "confirm", Release = "release", Cancel = "cancel", Move = "move",
     CreateCalendar = "create_calendar", ChangeCalendar = "change_calendar",
+    Register = "register",
 }
 
 names! {
@@ -137,6 +138,8 @@ names! {
     Invalid = "invalid", CommandReused = "command_reused", UnknownCalendar = "unknown_calendar",
     UnknownHold = "unknown_hold", UnknownAppointment = "unknown_appointment",
     NotYours = "not_yours",
+    UnknownPractitioner = "unknown_practitioner", UnknownPlace = "unknown_place",
+    UnknownLink = "unknown_link",
     VersionMismatch = "version_mismatch", ExternalIdTaken = "external_id_taken",
     HoldReleased = "hold_released", HoldExpired = "hold_expired",
     HoldConfirmed = "hold_confirmed", NotChangeable = "not_changeable", TooLate = "too_late",
@@ -172,6 +175,7 @@ impl From<&Event> for Happening {
             Event::Expired { .. } => Self::Expired,
             Event::Cancelled { .. } => Self::Cancelled,
             Event::Moved { .. } => Self::Moved,
+            Event::Registered { .. } => Self::Registered,
         }
     }
 }
@@ -185,6 +189,9 @@ impl From<&Rejection> for Refusal {
             Rejection::UnknownHold => Self::UnknownHold,
             Rejection::UnknownAppointment => Self::UnknownAppointment,
             Rejection::NotYours => Self::NotYours,
+            Rejection::UnknownPractitioner => Self::UnknownPractitioner,
+            Rejection::UnknownPlace => Self::UnknownPlace,
+            Rejection::UnknownLink => Self::UnknownLink,
             Rejection::VersionMismatch { .. } => Self::VersionMismatch,
             Rejection::ExternalIdTaken { .. } => Self::ExternalIdTaken,
             Rejection::HoldReleased => Self::HoldReleased,

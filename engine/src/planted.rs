@@ -109,6 +109,9 @@ bugs! {
     WakeUpLostAtDeadline in "runtime/deadlines.rs": "an earlier deadline wakes nobody";
     FeedAhead in "runtime/feed.rs": "the feed shows what is not durable";
     FeedSkips in "runtime/feed.rs": "the feed leaves out the entry that a reader goes on with";
+    ReaderAhead in "readers/rows.rs": "a position is written that the rows have not come to";
+    ReminderStays in "readers/due.rs": "the reminders of a moved appointment stay where they were";
+    FirstTwice in "engine/first.rs": "two requests for a first free slot take no turns";
     HoldsFillAll in "runtime/admission.rs": "holds take the places of confirms";
     PermitLost in "runtime/admission.rs": "a calendar's permits are not given back";
 }

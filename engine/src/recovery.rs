@@ -12,8 +12,9 @@ use crate::ids::{CalendarId, HoldId};
 use crate::journal::{self, Entry, Frame, FrameHash, JournalReader, ReadError, Sequence, Tail};
 use crate::opening::Opening;
 use crate::planted::{self, Bug};
+use crate::readers::drop_uncovered;
 use crate::runtime::{
-    Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key,
+    Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key, register,
     write_progress,
 };
 use crate::storage::{Storage, Store, StoreError, Table, for_each_row};
@@ -63,7 +64,9 @@ pub(crate) fn recover(
             Progress { indexed: 0, kept: 0 }
         }
     };
+    drop_uncovered(&*storage.store, tail.sequence)?;
     list_calendars(&*storage.store, index)?;
+    list_register(&*storage.store, index)?;
     let holds = live_holds(&*storage.store)?;
     let last = match tail.sequence {
         0 => None,
@@ -102,6 +105,15 @@ fn list_calendars(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
         let row = decode_definition(Table::Definitions, value)?;
         if let Some(bits) = key.first_chunk::<16>() {
             index.list(CalendarId::from_bits(u128::from_be_bytes(*bits)), &row.definition);
+        }
+        Ok(())
+    })
+}
+
+fn list_register(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
+    for_each_row(store, Table::Register, |key, value| {
+        if !register::is_repeated(key) {
+            index.register().list(&register::decode(value)?);
         }
         Ok(())
     })

@@ -1,7 +1,13 @@
 //! What a host asks of the engine, and what it is told.
 
-use crate::booking::{Agenda, By, Change, Definition, Details, Interval, Rules, Slot, WeeklyHours};
-use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId, PersonId, ReasonId};
+use crate::booking::hours::Date;
+use crate::booking::{
+    Agenda, By, Change, Definition, Details, Interval, LinkOf, Rules, Sector, Slot, WeeklyHours,
+};
+use crate::ids::{
+    AppointmentId, CalendarId, CommandKey, DueId, HoldId, LinkId, LinkSecret, PersonId, PlaceId,
+    PractitionerId, ReasonId,
+};
 use crate::time::Timestamp;
 
 /// A calendar as it is set up now.
@@ -18,10 +24,14 @@ pub struct CalendarInfo {
 /// Asks for calendars; what is none does not filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListCalendars {
-    /// Only those of this department.
+    /// Only those of this department, their own or that of their place in the register.
     pub department: Option<String>,
-    /// Only those of this specialty.
+    /// Only those of this specialty, their own or that of their practitioner in the register.
     pub specialty: Option<String>,
+    /// Only those of this practitioner.
+    pub practitioner: Option<PractitionerId>,
+    /// Only those at this place.
+    pub place: Option<PlaceId>,
     /// Only the one that is called this elsewhere.
     pub external_id: Option<String>,
     /// From this one on.
@@ -112,6 +122,27 @@ pub struct HoldSlot {
     /// Who books, where that is another, and how.
     pub details: Details,
     /// Whether the practice asks; who books is in the details.
+    pub by: By,
+    /// The caller's name for this command.
+    pub command: Option<CommandKey>,
+}
+
+/// Asks for a hold of the first free slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldFirst {
+    /// In one of these calendars, or in one at the place.
+    pub calendars: Vec<CalendarId>,
+    /// In a calendar at this place, or in one of those named.
+    pub place: Option<PlaceId>,
+    /// For which reason.
+    pub reason: ReasonId,
+    /// Not before this instant; now if none.
+    pub from: Option<Timestamp>,
+    /// For whom.
+    pub person: PersonId,
+    /// Who books, where that is another, and how.
+    pub details: Details,
+    /// Whether the practice asks.
     pub by: By,
     /// The caller's name for this command.
     pub command: Option<CommandKey>,
@@ -297,4 +328,161 @@ impl crate::booking::Reason {
             rules: Rules::default(),
         }
     }
+}
+
+/// Asks for practitioners; what is none does not filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListPractitioners {
+    /// Only those of this specialty.
+    pub specialty: Option<String>,
+    /// Only those who speak this language.
+    pub language: Option<String>,
+    /// Only those of this sector.
+    pub sector: Option<Sector>,
+    /// From this one on.
+    pub from: Option<PractitionerId>,
+    /// How many, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// Asks for places; what is none does not filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListPlaces {
+    /// Only those of this department.
+    pub department: Option<String>,
+    /// From this one on.
+    pub from: Option<PlaceId>,
+    /// How many, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// A link to a calendar file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its identifier, by which it is ended.
+    pub id: LinkId,
+    /// Its secret, by which the file is read.
+    pub secret: LinkSecret,
+    /// What it shows.
+    pub of: LinkOf,
+}
+
+/// What a link shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// Whose appointments.
+    pub of: LinkOf,
+    /// The appointments, by their start.
+    pub appointments: Vec<RecordedAppointment>,
+}
+
+/// Asks for what is due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListDue {
+    /// Until when; now if none. What is due later is listed too, but not passed by the cursor.
+    pub until: Option<Timestamp>,
+    /// Where the last page ended; none begins with all that can still be read.
+    pub cursor: Option<Vec<u8>>,
+    /// How many, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// What is to be told of an appointment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DueKind {
+    /// It is booked.
+    Confirmation,
+    /// It is to come.
+    Reminder {
+        /// How many minutes before it starts.
+        minutes_before: u32,
+    },
+    /// It lies elsewhere now.
+    Moved {
+        /// The calendar that it left.
+        from_calendar: CalendarId,
+        /// When it was to start there.
+        from_start: Timestamp,
+    },
+    /// It does not take place.
+    Cancelled,
+}
+
+/// Something that is to be told to somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The same each time it is listed: who was told it once needs not be told again.
+    pub id: DueId,
+    /// What.
+    pub kind: DueKind,
+    /// When it is due.
+    pub at: Timestamp,
+    /// Of which appointment, as it is now.
+    pub appointment: Appointment,
+}
+
+/// A page of what is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedDue {
+    /// The earliest first.
+    pub due: Vec<Due>,
+    /// Where the next page begins, also when nothing more is due yet.
+    pub cursor: Vec<u8>,
+    /// Whether there is more to be read at once.
+    pub more: bool,
+}
+
+/// Asks what was done in a calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadActivity {
+    /// Which.
+    pub calendar: CalendarId,
+    /// A date in the first week.
+    pub from: Date,
+    /// How many weeks, 1 to 53.
+    pub weeks: u16,
+}
+
+/// What was done in a week, which begins on a Monday. Each appointment counts in the week in which
+/// it lies, or lay when it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeekActivity {
+    /// Its Monday.
+    pub monday: Date,
+    /// All reasons together.
+    pub all: Activity,
+    /// Minutes that lanes are open, by the hours as they are now.
+    pub open_minutes: u64,
+    /// Each reason, by its name.
+    pub reasons: Vec<(ReasonId, Activity)>,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Appointments that stand.
+    pub booked: u64,
+    /// Appointments that were cancelled.
+    pub cancelled: u64,
+    /// Moves to another place, within the week too.
+    pub moved: u64,
+    /// Minutes of those that stand, from start to end.
+    pub booked_minutes: u64,
+    /// Minutes of lanes that those that stand occupy, buffers included.
+    pub occupied_minutes: u64,
+    /// Minutes from when those that stand were booked to their start, together.
+    pub ahead_minutes: u64,
+}
+
+/// An appointment with what a calendar file tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedAppointment {
+    /// The appointment.
+    pub appointment: Appointment,
+    /// When it was booked.
+    pub booked_at: Timestamp,
+    /// When it was last booked, moved or cancelled.
+    pub changed_at: Timestamp,
+    /// How often it was moved or cancelled.
+    pub revision: u32,
 }

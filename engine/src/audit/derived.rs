@@ -4,12 +4,13 @@
 //! later ones may be, up to the commit after `latest`, which may have been under way when it was
 //! written. So a row that changed in between may be as it was at any moment of it.
 
-use super::model::{Known, KnownCalendar, Model, State, Versions, hash_definition};
+use super::model::{Known, KnownCalendar, Model, State, Versions, hash, hash_definition};
 use super::report::{Compared, FaultKind, Faults};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Sequence;
 use crate::limits::PAST_REMEMBERED_MS;
 pub(super) use crate::runtime::command_hash;
+pub(super) use crate::runtime::register::rows_of as register_rows;
 use crate::runtime::{
     BookingRow, BookingState, PROGRESS_KEY, STORE_FORM, decode_booking, decode_definition,
     decode_hold, decode_snapshot, hold_key, hold_of_key,
@@ -138,6 +139,7 @@ impl Rows<'_> {
         self.people()?;
         self.definitions()?;
         self.snapshots()?;
+        self.register()?;
         self.commands()
     }
 
@@ -331,6 +333,30 @@ impl Rows<'_> {
                 self.calendar(*id).iter().any(Option::is_none) || self.indexed < known.touched;
             if !new && self.store.get(Table::Snapshots, &key)?.is_none() {
                 self.orphan(format!("{id} has no snapshot"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that changed after the store had all of them may be as they were before or after.
+    fn register(&mut self) -> Result<(), StoreError> {
+        for_each_row(self.store, Table::Register, |key, value| {
+            let fits = match self.model.register.get(key) {
+                Some((sequence, known)) => {
+                    *known == Some(hash(&[value])) || self.indexed < *sequence
+                }
+                None => false,
+            };
+            if !fits {
+                self.orphan(format!("a row of register stands for nothing: {key:02x?}"));
+            }
+            Ok(())
+        })?;
+        let model = self.model;
+        for (key, (sequence, known)) in &model.register {
+            let is_there = self.store.get(Table::Register, key)?.is_some();
+            if known.is_some() != is_there && *sequence <= self.indexed {
+                self.orphan(format!("a row of register is missing or left: {key:02x?}"));
             }
         }
         Ok(())

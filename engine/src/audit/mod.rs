@@ -14,7 +14,7 @@
 //!   live holds of a person where a guard allows one; a command that had two outcomes.
 //! - Rows of the store that the journal does not explain, and rows that are not there, at the
 //!   sequence up to which the store says it has come. A store that lags is in order, and so is
-//!   one that is not there.
+//!   one that is not there. The same of the rows of readers, at the entry that they have come to.
 //!
 //! # After damage
 //!
@@ -25,7 +25,8 @@
 //! # Bounds
 //!
 //! Memory grows by about 250 bytes for each appointment that was ever booked, and for each hold
-//! and each named command of the last 24 hours of the journal: 250 MB for a million. Beyond that it
+//! and each named command of the last 24 hours of the journal: 250 MB for a million. The rows of
+//! readers, which are made again to be compared, come on top of it. Beyond that it
 //! takes 4 MiB of the journal at a time, and more only where frames cannot be parsed. At most
 //! [`FAULTS_LISTED_MAX`] faults are listed; all are counted.
 //!
@@ -50,6 +51,7 @@
 pub mod history;
 
 mod derived;
+mod followed;
 mod lanes;
 mod model;
 mod report;
@@ -58,6 +60,7 @@ mod walk;
 pub use report::{Compared, FAULTS_LISTED_MAX, Fault, FaultKind, Report};
 
 use derived::Derived;
+use followed::Followed;
 use model::Model;
 use report::Faults;
 use walk::Walk;
@@ -77,7 +80,8 @@ pub fn audit(found: &Inspection, now: Timestamp) -> Report {
     }
     let mut derived = Derived::new(found.store.as_deref(), now);
     let mut model = Model::new(derived.complete_to());
-    let mut walk = Walk::new(&mut model, &mut faults);
+    let mut followed = Followed::new(found.store.as_deref());
+    let mut walk = Walk::new(&mut model, &mut followed, &mut faults);
     walk.run(&*found.journal, |model, faults, first| derived.before_frame(model, faults, first));
     let (entries, last) = (walk.entries, walk.last());
     if let Some(marked) = found.marked.filter(|marked| last < *marked) {
@@ -85,6 +89,7 @@ pub fn audit(found: &Inspection, now: Timestamp) -> Report {
         faults.add(FaultKind::Lost, last + 1, what);
     }
     let compared = derived.finish(&mut model, &mut faults, last);
+    followed.finish(&mut faults, last);
     let counts = model.counts();
     Report {
         entries,

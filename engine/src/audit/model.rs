@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::derived::command_hash;
+use super::derived::{command_hash, register_rows};
 use super::lanes::Lanes;
 use super::report::{FaultKind, Faults};
 use crate::booking::{Booking, Definition, Details, Event, Guard, GuardScope, Span};
@@ -135,6 +135,8 @@ pub(super) struct Model {
     pub(super) bookings: BTreeMap<HoldId, Known>,
     pub(super) calendars: BTreeMap<CalendarId, KnownCalendar>,
     pub(super) commands: BTreeMap<u128, KnownCommand>,
+    /// Rows of the register: the last entry that changed them, and a hash of what they hold.
+    pub(super) register: BTreeMap<Vec<u8>, (Sequence, Option<u64>)>,
     pub(super) lanes: Lanes,
     guards: BTreeMap<u64, HoldId>,
     ended: VecDeque<(Timestamp, Ended)>,
@@ -149,7 +151,7 @@ pub(super) struct Model {
 }
 
 /// Eight bytes of a hash tell texts apart that nobody chose to be alike.
-fn hash(parts: &[&[u8]]) -> u64 {
+pub(super) fn hash(parts: &[&[u8]]) -> u64 {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -207,6 +209,7 @@ impl Model {
             bookings: BTreeMap::new(),
             calendars: BTreeMap::new(),
             commands: BTreeMap::new(),
+            register: BTreeMap::new(),
             lanes: Lanes::default(),
             guards: BTreeMap::new(),
             ended: VecDeque::new(),
@@ -349,6 +352,12 @@ impl Model {
             Event::Cancelled { at, booking } => self.cancelled(&seen(at, booking), faults),
             Event::Moved { at, booking, from_calendar, from } => {
                 self.moved(&seen(at, booking), *from_calendar, from, faults);
+            }
+            Event::Registered { what, .. } => {
+                for (key, value) in register_rows(what) {
+                    let value = value.map(|value| hash(&[&value]));
+                    self.register.insert(key, (sequence, value));
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A journal read from its first frame to its last, across whatever is damaged.
 
+use super::followed::Followed;
 use super::model::Model;
 use super::report::{FaultKind, Faults};
 use crate::journal::{Frame, FrameHash, JournalReader, Sequence, frame};
@@ -15,8 +16,9 @@ const READ_BYTES_MAX: usize = 64 << 20;
 const LEAPS_MAX: u32 = 40;
 
 /// Takes frames in order, and tells what does not fit.
-pub(super) struct Walk<'a> {
+pub(super) struct Walk<'a, 'b> {
     pub(super) model: &'a mut Model,
+    followed: &'a mut Followed<'b>,
     pub(super) faults: &'a mut Faults,
     /// The sequence that comes next.
     next: Sequence,
@@ -27,10 +29,14 @@ pub(super) struct Walk<'a> {
     pub(super) entries: u64,
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(model: &'a mut Model, faults: &'a mut Faults) -> Self {
+impl<'a, 'b> Walk<'a, 'b> {
+    pub(super) fn new(
+        model: &'a mut Model,
+        followed: &'a mut Followed<'b>,
+        faults: &'a mut Faults,
+    ) -> Self {
         let (before, told) = (Some(FrameHash::default()), Vec::new());
-        Self { model, faults, next: 1, before, told, entries: 0 }
+        Self { model, followed, faults, next: 1, before, told, entries: 0 }
     }
 
     /// The last sequence that was read.
@@ -97,6 +103,7 @@ impl<'a> Walk<'a> {
 
     fn skip_to(&mut self, next: Sequence) {
         self.model.gap(next);
+        self.followed.gap();
         (self.next, self.before) = (next, None);
     }
 
@@ -121,10 +128,14 @@ impl<'a> Walk<'a> {
         for (sequence, payload) in frame.entries().filter(|(sequence, _)| expected <= *sequence) {
             self.entries += 1;
             match frame.decode(payload) {
-                Ok(entry) => self.model.take(sequence, &entry, self.faults),
+                Ok(entry) => {
+                    self.model.take(sequence, &entry, self.faults);
+                    self.followed.take(sequence, &entry);
+                }
                 Err(error) => {
                     self.faults.add(FaultKind::Damaged, sequence, error.to_string());
                     self.model.gap(sequence + 1);
+                    self.followed.gap();
                 }
             }
         }

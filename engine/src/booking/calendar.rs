@@ -305,7 +305,7 @@ impl Calendar {
         debug_assert!(self.last <= event.at(), "instants never decrease");
         self.last = self.last.max(event.at());
         match event {
-            Event::CalendarCreated { .. } => {}
+            Event::CalendarCreated { .. } | Event::Registered { .. } => {}
             Event::CalendarChanged { version, definition, .. } => {
                 if let Ok(schedule) = Schedule::new(definition.clone()) {
                     self.schedule = schedule;

@@ -8,6 +8,7 @@ use super::holidays::PublicHolidays;
 use super::hours::{DayException, WeeklyHours};
 use super::rejection::Rejection;
 use super::template::Template;
+use crate::ids::{PlaceId, PractitionerId};
 
 /// What to change; what is none stays as it is. Zone, grid and place are fixed.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -20,6 +21,12 @@ pub struct Change {
     pub exceptions: Option<Vec<DayException>>,
     /// All the absences, in place of those there.
     pub absences: Option<Vec<Absence>>,
+    /// All the reminders, in place of those there.
+    pub reminders_minutes: Option<Vec<u32>>,
+    /// Who is seen, in the register.
+    pub practitioner: Option<PractitionerId>,
+    /// Where, in the register.
+    pub place: Option<PlaceId>,
     /// The public holidays that are kept, in place of those before.
     pub public_holidays: Option<PublicHolidays>,
     /// Minutes before its start until which an appointment can be changed.
@@ -52,6 +59,11 @@ impl Change {
         if let Some(absences) = &self.absences {
             new.agenda.absences = absences.clone();
         }
+        if let Some(reminders) = &self.reminders_minutes {
+            new.agenda.reminders_minutes = reminders.clone();
+        }
+        new.agenda.practitioner = self.practitioner.or(new.agenda.practitioner);
+        new.agenda.place = self.place.or(new.agenda.place);
         if let Some(holidays) = &self.public_holidays {
             new.agenda.public_holidays = holidays.clone();
         }

@@ -95,11 +95,11 @@ pub struct Definition {
 /// 2026-01-01T00:00:00Z.
 const GRID_ANCHORED_AT: jiff::Timestamp = jiff::Timestamp::constant(1_767_225_600, 0);
 
-fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Rejection {
+pub(super) fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Rejection {
     Rejection::Invalid { field: field.into(), rule: rule.into() }
 }
 
-fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Rejection> {
+pub(super) fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Rejection> {
     if text.trim().is_empty() {
         return Err(invalid(field, "must not be empty"));
     }
@@ -131,6 +131,25 @@ fn check_rules(place: usize, rules: &Rules) -> Result<(), Rejection> {
     }
 }
 
+/// The rules of a location; `within` is what its fields begin with.
+pub(super) fn check_location(within: &str, location: &Location) -> Result<(), Rejection> {
+    let field = |name: &str| format!("{within}{name}");
+    check_text(&field("name"), &location.name, limits::NAME_BYTES_MAX)?;
+    if let Some(address) = &location.address {
+        check_text(&field("address"), address, limits::ADDRESS_BYTES_MAX)?;
+    }
+    if let Some(department) = &location.department {
+        check_text(&field("department"), department, limits::TOKEN_BYTES_MAX)?;
+    }
+    for (name, degrees, most) in [("lat", location.lat, 90.0), ("lon", location.lon, 180.0)] {
+        // Written so that what is not a number fails too.
+        if degrees.is_some_and(|degrees| !(-most..=most).contains(&degrees)) {
+            return Err(invalid(field(name), format!("must be -{most} to {most}")));
+        }
+    }
+    Ok(())
+}
+
 impl Definition {
     /// The definition with its hours in order, or the first rule that it breaks.
     ///
@@ -149,6 +168,7 @@ impl Definition {
         }
         self.check_reasons()?;
         self.check_hours()?;
+        self.check_reminders()?;
         if limits::TABLE_BITS_MAX < self.table_bits() {
             let rule = format!(
                 "times days times steps of a day must be at most {}",
@@ -163,6 +183,7 @@ impl Definition {
         self.agenda.templates =
             templates.map(|(place, it)| it.checked(place)).collect::<Result<_, _>>()?;
         self.agenda.public_holidays = std::mem::take(&mut self.agenda.public_holidays).checked()?;
+        self.agenda.reminders_minutes.sort_unstable_by(|one, other| other.cmp(one));
         for exception in &mut self.exceptions {
             exception.hours = normalised(std::mem::take(&mut exception.hours));
         }
@@ -248,23 +269,7 @@ impl Definition {
                 check_text("practitioner.specialty", specialty, limits::NAME_BYTES_MAX)?;
             }
         }
-        let location = &self.location;
-        check_text("location.name", &location.name, limits::NAME_BYTES_MAX)?;
-        if let Some(address) = &location.address {
-            check_text("location.address", address, limits::ADDRESS_BYTES_MAX)?;
-        }
-        if let Some(department) = &location.department {
-            check_text("location.department", department, limits::TOKEN_BYTES_MAX)?;
-        }
-        for (field, degrees, most) in
-            [("location.lat", location.lat, 90.0), ("location.lon", location.lon, 180.0)]
-        {
-            // Written so that what is not a number fails too.
-            if degrees.is_some_and(|degrees| !(-most..=most).contains(&degrees)) {
-                return Err(invalid(field, format!("must be -{most} to {most}")));
-            }
-        }
-        Ok(())
+        check_location("location.", &self.location)
     }
 
     fn check_reasons(&self) -> Result<(), Rejection> {
@@ -285,6 +290,25 @@ impl Definition {
                 return Err(invalid(format!("reasons[{place}].duration_minutes"), rule));
             }
             check_rules(place, &reason.rules)?;
+        }
+        Ok(())
+    }
+
+    fn check_reminders(&self) -> Result<(), Rejection> {
+        let reminders = &self.agenda.reminders_minutes;
+        if limits::REMINDERS_MAX < reminders.len() {
+            let rule = format!("must be at most {}", limits::REMINDERS_MAX);
+            return Err(invalid("reminders_minutes", rule));
+        }
+        for (place, minutes) in reminders.iter().enumerate() {
+            let field = || format!("reminders_minutes[{place}]");
+            if *minutes == 0 || limits::REMINDER_MINUTES_MAX < *minutes {
+                let rule = format!("must be 1 to {}", limits::REMINDER_MINUTES_MAX);
+                return Err(invalid(field(), rule));
+            }
+            if reminders.iter().take(place).any(|other| other == minutes) {
+                return Err(invalid(field(), "must not stand twice"));
+            }
         }
         Ok(())
     }

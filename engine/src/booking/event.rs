@@ -11,6 +11,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::booking::{Booking, Guard, Span};
 use super::definition::Definition;
+use super::register::Registration;
 use crate::ids::CalendarId;
 use crate::time::Timestamp;
 
@@ -99,6 +100,13 @@ pub enum Event {
         /// Where it lay.
         from: Span,
     },
+    /// Something was put into the register beside the calendars, or taken out of it.
+    Registered {
+        /// When.
+        at: Timestamp,
+        /// What.
+        what: Box<Registration>,
+    },
 }
 
 impl Event {
@@ -113,23 +121,25 @@ impl Event {
             | Self::Released { at, .. }
             | Self::Expired { at, .. }
             | Self::Cancelled { at, .. }
-            | Self::Moved { at, .. } => *at,
+            | Self::Moved { at, .. }
+            | Self::Registered { at, .. } => *at,
         }
     }
 
-    /// The calendar that it happened to; of a move, the one that took the appointment.
+    /// The calendar that it happened to, if it did; of a move, the one that took the appointment.
     #[must_use]
-    pub fn calendar(&self) -> CalendarId {
+    pub fn calendar(&self) -> Option<CalendarId> {
         match self {
             Self::CalendarCreated { calendar, .. } | Self::CalendarChanged { calendar, .. } => {
-                *calendar
+                Some(*calendar)
             }
             Self::Held { booking, .. }
             | Self::Confirmed { booking, .. }
             | Self::Released { booking, .. }
             | Self::Expired { booking, .. }
             | Self::Cancelled { booking, .. }
-            | Self::Moved { booking, .. } => booking.calendar,
+            | Self::Moved { booking, .. } => Some(booking.calendar),
+            Self::Registered { .. } => None,
         }
     }
 
@@ -137,17 +147,19 @@ impl Event {
     pub fn calendars(&self) -> impl Iterator<Item = CalendarId> {
         let to = self.calendar();
         let from = match self {
-            Self::Moved { from_calendar, .. } if *from_calendar != to => Some(*from_calendar),
+            Self::Moved { from_calendar, .. } if Some(*from_calendar) != to => Some(*from_calendar),
             _ => None,
         };
-        [Some(to), from].into_iter().flatten()
+        [to, from].into_iter().flatten()
     }
 
     /// The booking that it is about, as it is afterwards.
     #[must_use]
     pub fn booking(&self) -> Option<&Booking> {
         match self {
-            Self::CalendarCreated { .. } | Self::CalendarChanged { .. } => None,
+            Self::CalendarCreated { .. }
+            | Self::CalendarChanged { .. }
+            | Self::Registered { .. } => None,
             Self::Held { booking, .. }
             | Self::Confirmed { booking, .. }
             | Self::Released { booking, .. }

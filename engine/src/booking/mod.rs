@@ -9,6 +9,7 @@
 //! - [`schedule`]: those hours as instants, over the nights on which the clocks change.
 //! - [`booking`]: what a hold and an appointment have in common.
 //! - [`command`], [`event`], [`rejection`]: what is asked, what has happened, what is refused.
+//! - [`register`]: what is kept beside calendars, and concerns none.
 //! - [`calendar`]: the state, and how an event changes it. [`decide`] says which events.
 //! - [`invariants`]: what holds after every event.
 
@@ -28,6 +29,7 @@ pub mod template;
 pub mod booking;
 pub mod command;
 pub mod event;
+pub mod register;
 pub mod rejection;
 
 pub mod calendar;
@@ -46,6 +48,7 @@ pub use event::Event;
 pub use grid::{Grid, Step, StepRange};
 pub use holidays::{Holiday, HolidayCalendar, PublicHolidays};
 pub use hours::{DayException, Interval, WeeklyHours};
+pub use register::{Fee, LinkOf, Profile, Registration, Sector};
 pub use rejection::{Rejection, Slot};
 pub use rules::{By, Rules, Standing, Terms, Visit};
 pub use schedule::Schedule;

@@ -45,6 +45,15 @@ pub enum Rejection {
     /// Another person booked it.
     #[error("another person booked it")]
     NotYours,
+    /// No such practitioner.
+    #[error("there is no such practitioner")]
+    UnknownPractitioner,
+    /// No such place.
+    #[error("there is no such place")]
+    UnknownPlace,
+    /// No such link, or it leads nowhere any more.
+    #[error("there is no such link")]
+    UnknownLink,
     /// The calendar has changed since the caller read it.
     #[error("the calendar is at version {current}")]
     VersionMismatch {

@@ -1,6 +1,6 @@
 //! From rows and events to what a host is told.
 
-use crate::booking::{Booking, Event};
+use crate::booking::{Booking, Event, Registration};
 use crate::ids::AppointmentId;
 use crate::request::{Appointment, AppointmentStatus, CalendarInfo, Hold, HoldStatus};
 use crate::runtime::{BookingRow, BookingState};
@@ -74,6 +74,14 @@ pub(super) fn settled(events: &[Event]) -> Option<Appointment> {
         Event::Cancelled { booking, .. } => {
             Some(appointment(booking, AppointmentStatus::Cancelled))
         }
+        _ => None,
+    })
+}
+
+/// What an entry put into the register.
+pub(super) fn registered(events: &[Event]) -> Option<Registration> {
+    events.iter().find_map(|event| match event {
+        Event::Registered { what, .. } => Some((**what).clone()),
         _ => None,
     })
 }

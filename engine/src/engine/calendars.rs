@@ -6,7 +6,7 @@ use super::{Engine, Named, answers, refused};
 use crate::booking::calendar::{Live, Status};
 use crate::booking::{Calendar, Command, Definition, Rejection};
 use crate::error::{Answer, Error};
-use crate::ids::{CalendarId, CommandKey};
+use crate::ids::{CalendarId, CommandKey, PlaceId, PractitionerId};
 use crate::journal::Entry;
 use crate::limits::{CALENDARS_MAX, LIST_MAX, SLOT_DAYS_MAX};
 use crate::metrics::{Asked, Full};
@@ -65,6 +65,10 @@ impl Engine {
             Ok(definition) => definition,
             Err(rejection) => return refused(rejection),
         };
+        let agenda = &definition.agenda;
+        if let Err(rejection) = self.registered(agenda.practitioner, agenda.place) {
+            return refused(rejection);
+        }
         let permit = Permit::take(&shared.creation, &shared.admission, Share::Settle)
             .ok()
             .filter(|_| shared.index.calendar_count() < CALENDARS_MAX)
@@ -91,6 +95,22 @@ impl Engine {
         done.await.map_err(|_| Error::OutcomeUnknown)??;
         let value = answers::calendar(&events).ok_or(Error::OutcomeUnknown)?;
         Ok(Ok(Outcome { value, fresh: true }))
+    }
+
+    /// Whether who and where a calendar names are in the register.
+    fn registered(
+        &self,
+        practitioner: Option<PractitionerId>,
+        place: Option<PlaceId>,
+    ) -> Result<(), Rejection> {
+        let register = self.shared().index.register();
+        if practitioner.is_some_and(|id| !register.knows_practitioner(id)) {
+            return Err(Rejection::UnknownPractitioner);
+        }
+        if place.is_some_and(|id| !register.knows_place(id)) {
+            return Err(Rejection::UnknownPlace);
+        }
+        Ok(())
     }
 
     /// Claims the external id of a calendar that is being created.
@@ -152,10 +172,17 @@ impl Engine {
         let same = |brief: &Option<Box<str>>, wanted: &Option<String>| {
             wanted.is_none() || brief.as_deref() == wanted.as_deref()
         };
+        let register = shared.index.register();
+        let in_department = |(place, department): (_, &str)| register.lies_in(place, department);
+        let is_of = |(who, specialty): (_, &str)| register.is_of(who, specialty);
         let mut ids = shared.index.calendars(from, wanted.limit + 1, |id, brief| {
             by_external_id.is_none_or(|only| only == Some(id))
-                && same(&brief.department, &wanted.department)
-                && same(&brief.specialty, &wanted.specialty)
+                && (wanted.practitioner.is_none() || brief.practitioner == wanted.practitioner)
+                && (wanted.place.is_none() || brief.place == wanted.place)
+                && (same(&brief.department, &wanted.department)
+                    || brief.place.zip(wanted.department.as_deref()).is_some_and(in_department))
+                && (same(&brief.specialty, &wanted.specialty)
+                    || brief.practitioner.zip(wanted.specialty.as_deref()).is_some_and(is_of))
         });
         let next = ids.get(wanted.limit).copied();
         ids.truncate(wanted.limit);
@@ -199,6 +226,9 @@ impl Engine {
         };
         if !shared.index.knows(id) {
             return refused(Rejection::UnknownCalendar);
+        }
+        if let Err(rejection) = self.registered(change.practitioner, change.place) {
+            return refused(rejection);
         }
         let (entry, permit) = self.directory().admit(id, Share::Settle)?;
         let work = Work::Command(Command::Change { change: Box::new(change), version });

@@ -119,6 +119,11 @@ impl Engine {
         // Who books for themselves need not say so.
         asked.details.booked_by = asked.details.booked_by.filter(|it| *it != asked.person);
         let print = hold_print(&asked)?;
+        self.hold_printed(asked, print).await
+    }
+
+    /// As [`Engine::hold`], for a command of this content.
+    pub(super) async fn hold_printed(&self, asked: HoldSlot, print: u128) -> Answer<Outcome<Hold>> {
         let (mut named, mut settled) = (None, None);
         for _ in 0..CLAIM_WAITS_MAX {
             // The name comes before everything else that is claimed, here and everywhere, so that

@@ -18,8 +18,11 @@ use crate::runtime::{
 mod answers;
 mod appointments;
 mod calendars;
+mod first;
+mod followed;
 mod holds;
 mod open;
+mod register;
 
 pub use open::Environment;
 #[cfg(feature = "rocksdb")]

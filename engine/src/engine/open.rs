@@ -17,8 +17,8 @@ use crate::planted::{self, Bug};
 use crate::recovery::{Recovered, recover};
 use crate::runtime::sync::{self, AsyncMutex, AtomicBool, AtomicU64, oneshot, watch};
 use crate::runtime::{
-    Admission, Behind, Claims, CommitQueue, Committer, Deadlines, Directory, Index, Shared, Upkeep,
-    guard_keys, is_lock_free,
+    Admission, Behind, Claims, CommitQueue, Committer, Deadlines, Directory, Following, Index,
+    Shared, Upkeep, guard_keys, is_lock_free,
 };
 #[cfg(feature = "rocksdb")]
 use crate::storage::Inspection;
@@ -265,6 +265,7 @@ fn shared(
         deadlines,
         blocks: storage.journal.blocks(),
         generations: AtomicU64::new(0),
+        following: Following::default(),
         meters: Arc::new(Meters::new(recovered.holds.len(), recovered.tail.sequence)),
         config,
     })

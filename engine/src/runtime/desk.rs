@@ -357,7 +357,10 @@ impl Desk {
             }
         };
         match event {
-            Event::CalendarCreated { .. } | Event::CalendarChanged { .. } | Event::Held { .. } => {}
+            Event::CalendarCreated { .. }
+            | Event::CalendarChanged { .. }
+            | Event::Registered { .. }
+            | Event::Held { .. } => {}
             Event::Confirmed { booking, guards, .. } => self.release_guards(booking, guards),
             Event::Released { booking, guards, .. } | Event::Expired { booking, guards, .. } => {
                 self.release_guards(booking, guards);

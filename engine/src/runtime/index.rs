@@ -15,10 +15,11 @@ use super::behind::Behind;
 use super::claims::key_of;
 use super::commit::Durable;
 use super::names::Names;
+use super::register::{self, Register};
 use super::sync::RwLock;
 use crate::booking::calendar::CalendarSnapshot;
 use crate::booking::{Booking, Definition, Event, Guard};
-use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
+use crate::ids::{CalendarId, CommandKey, HoldId, PersonId, PlaceId, PractitionerId};
 use crate::journal::{Remembered, Sequence};
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
 use crate::planted::{self, Bug};
@@ -77,6 +78,8 @@ pub(crate) struct CommandRow {
 pub(crate) struct Brief {
     pub(crate) department: Option<Box<str>>,
     pub(crate) specialty: Option<Box<str>>,
+    pub(crate) practitioner: Option<PractitionerId>,
+    pub(crate) place: Option<PlaceId>,
 }
 
 #[derive(Default)]
@@ -90,6 +93,7 @@ pub(crate) struct Index {
     rows: Behind,
     catalogue: RwLock<Catalogue>,
     names: Names,
+    register: Register,
 }
 
 /// Rows of names that are read at once at the start.
@@ -163,7 +167,17 @@ archived!(SnapshotRow, encode_snapshot, decode_snapshot);
 impl Index {
     /// An index beside a storage that blocks its thread, or one in memory.
     pub(crate) fn new(rows: Behind, blocks: bool) -> Self {
-        Self { rows, catalogue: RwLock::default(), names: Names::new(blocks) }
+        Self {
+            rows,
+            catalogue: RwLock::default(),
+            names: Names::new(blocks),
+            register: Register::default(),
+        }
+    }
+
+    /// What is known of the register.
+    pub(crate) fn register(&self) -> &Register {
+        &self.register
     }
 
     /// The names that may be known.
@@ -312,6 +326,8 @@ impl Index {
         let brief = Brief {
             department: boxed(&definition.location.department),
             specialty: specialty.flatten(),
+            practitioner: definition.agenda.practitioner,
+            place: definition.agenda.place,
         };
         let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
         catalogue.briefs.insert(id, brief);
@@ -330,6 +346,13 @@ impl Index {
             }
             Event::CalendarChanged { calendar, version, definition, .. } => {
                 self.put_definition(*calendar, *version, definition);
+                self.list(*calendar, definition);
+            }
+            Event::Registered { what, .. } => {
+                for (key, value) in register::rows_of(what) {
+                    self.rows.put(Table::Register, key, value);
+                }
+                self.register.list(what);
             }
             Event::Held { at, booking, deadline, guards } => {
                 let row = HoldRow {

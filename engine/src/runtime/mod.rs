@@ -8,9 +8,9 @@
 //! - [`directory`]: calendars awake and asleep; [`mailbox`], [`calendar_actor`]: how they are told.
 //! - [`desk`]: what a calendar does with a request.
 //! - [`commit`]: how entries become durable, and callers are answered.
-//! - [`index`] over [`behind`]: what is found without asking a calendar.
+//! - [`index`] over [`behind`], and [`register`]: what is found without asking a calendar.
 //! - [`deadlines`], [`upkeep`]: what happens by itself.
-//! - [`feed`]: what others follow.
+//! - [`feed`]: what others follow; [`following`]: what the engine itself reads of it.
 //! - [`sync`], [`key_map`]: what all of it shares, and what stands for it in models.
 
 mod admission;
@@ -23,6 +23,7 @@ mod desk;
 mod directory;
 mod dirty;
 mod feed;
+mod following;
 mod index;
 mod key_map;
 #[cfg(not(creneau_shuttle))]
@@ -31,6 +32,7 @@ mod mailbox;
 #[path = "mailbox_shuttle.rs"]
 mod mailbox;
 mod names;
+pub(crate) mod register;
 mod reservation;
 mod shared;
 mod slot_table;
@@ -48,8 +50,9 @@ pub(crate) use deadlines::Deadlines;
 pub(crate) use desk::{MoveAsked, Order, Verdict, Work, lane_hint, order_move};
 pub(crate) use directory::{Directory, Entry};
 pub use feed::{Feed, FeedEntry};
+pub(crate) use following::{Following, catch_up};
 pub(crate) use index::{
-    BookingRow, BookingState, HoldRow, Index, SnapshotRow, command_hash, decode_booking,
+    BookingRow, BookingState, Brief, HoldRow, Index, SnapshotRow, command_hash, decode_booking,
     decode_definition, decode_hold, decode_snapshot, hold_key, hold_of_key,
 };
 pub(crate) use reservation::{Reservation, SlotClaim, guard_key, guard_keys};

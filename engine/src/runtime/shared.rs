@@ -6,6 +6,7 @@ use super::admission::Admission;
 use super::claims::Claims;
 use super::commit::{CommitQueue, Fault};
 use super::deadlines::Deadlines;
+use super::following::Following;
 use super::index::Index;
 use super::reservation::guard_key;
 use super::sync::{AtomicBool, AtomicU64, Ordering};
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     /// Whether the storage blocks its thread.
     pub(crate) blocks: bool,
     pub(crate) generations: AtomicU64,
+    /// Who reads what happens.
+    pub(crate) following: Following,
     /// What is counted for whoever watches.
     pub(crate) meters: Arc<Meters>,
 }

@@ -10,6 +10,7 @@ use super::admission::Share;
 use super::calendar_actor::Message;
 use super::commit::{Fault, StopsOnPanic};
 use super::directory::Directory;
+use super::following;
 use super::shared::Shared;
 use super::sync::{self, oneshot, watch};
 use crate::error::Error;
@@ -136,6 +137,11 @@ async fn write_behind(shared: Arc<Shared>, directory: Arc<Directory>) {
         if round % ROUNDS_PER_LOOK == 0 {
             shared.index.names().tell_time(shared.now());
             shared.index.rows().store().tell_time(shared.now().millis());
+            if following::has_room(&shared)
+                && let Err(error) = following::catch_up(&shared).await
+            {
+                tracing::error!(%error, "failed to follow what happens");
+            }
             let idle_ms = i64::try_from(shared.config.idle.as_millis()).unwrap_or(i64::MAX);
             let idle_since = shared.now().plus_ms(-idle_ms);
             for entry in directory.idle_since(idle_since) {

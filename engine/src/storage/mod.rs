@@ -30,10 +30,14 @@ pub enum Table {
     People,
     /// Outcomes of named commands, by a hash of the name. Rows run out.
     Commands,
+    /// Rows of the readers of the change feed, and how far they have come.
+    Readers,
+    /// The register: practitioners, places, links, and links by their secret.
+    Register,
 }
 
 /// All tables.
-pub const TABLES: [Table; 7] = [
+pub const TABLES: [Table; 9] = [
     Table::Meta,
     Table::Definitions,
     Table::Snapshots,
@@ -41,6 +45,8 @@ pub const TABLES: [Table; 7] = [
     Table::Holds,
     Table::People,
     Table::Commands,
+    Table::Readers,
+    Table::Register,
 ];
 
 impl Table {
@@ -55,6 +61,8 @@ impl Table {
             Self::Holds => "holds",
             Self::People => "people",
             Self::Commands => "commands",
+            Self::Readers => "readers",
+            Self::Register => "register",
         }
     }
 

@@ -138,6 +138,15 @@ fn acknowledged(model: &Model, ask: &Ask, told: &Told) -> Result<(), String> {
                 && known.places.iter().any(|(at, _, begins)| at == calendar && begins == start)
                 && *expires_at == Some(known.deadline)
         }
+        (Ask::First(asked), Told::Hold(outcome)) => {
+            let Hold { id, calendar, person, start, expires_at, .. } = &outcome.value;
+            let known = known(model, *id)?;
+            asked.calendars.contains(calendar)
+                && *person == asked.person
+                && known.booking.reason.id == asked.reason
+                && known.places.iter().any(|(at, _, begins)| at == calendar && begins == start)
+                && *expires_at == Some(known.deadline)
+        }
         (Ask::Confirm(asked), Told::Appointment(outcome)) => {
             let known = known(model, asked.hold)?;
             HoldId::from(outcome.value.id) == asked.hold
@@ -176,7 +185,7 @@ fn brought_about(named: &Named, ask: &Ask, told: &Told) -> bool {
             Ask::Change(_),
             Told::Calendar(info),
         ) => (*calendar, *version) == (info.id, info.version),
-        (Event::Held { booking, .. }, Ask::Hold(_), Told::Hold(outcome)) => {
+        (Event::Held { booking, .. }, Ask::Hold(_) | Ask::First(_), Told::Hold(outcome)) => {
             booking.id == outcome.value.id
         }
         (Event::Confirmed { booking, .. }, Ask::Confirm(_), Told::Appointment(outcome))
@@ -269,6 +278,8 @@ fn refused(
         }
         (Rejection::InThePast, _) => match &record.ask {
             Ask::Hold(asked) => asked.start < record.told_at,
+            // It may be said of what was first a moment ago, as often as it is tried.
+            Ask::First(_) => true,
             Ask::Move(asked) => asked.start < record.told_at,
             _ => false,
         },
@@ -305,6 +316,7 @@ fn by(ask: &Ask) -> Option<&By> {
         Ask::Cancel(asked) => Some(&asked.by),
         Ask::Move(asked) => Some(&asked.by),
         Ask::Hold(asked) => Some(&asked.by),
+        Ask::First(asked) => Some(&asked.by),
         Ask::Create(..) | Ask::Change(_) => None,
     }
 }

@@ -27,6 +27,7 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
     let mut unknown: HashMap<&CommandKey, Vec<(usize, &Record)>> = HashMap::new();
     let mut heard: HashSet<Sequence> = HashSet::new();
     for record in records {
+        calls.extend(teller.firsts(record).into_iter().skip(1));
         let Some(mut call) = teller.call(record) else { continue };
         calls.extend(teller.elsewhere(record, &call));
         if let Some(name) = record.ask.command() {
@@ -118,9 +119,14 @@ impl<'a> Teller<'a> {
             for last in teller.last.iter_mut().take(record.life) {
                 *last = (*last).min(asked - 1);
             }
-            if let Ask::Hold(wanted) = &record.ask {
+            let wanted = match &record.ask {
+                Ask::Hold(wanted) => Some(&wanted.person),
+                Ask::First(wanted) => Some(&wanted.person),
+                _ => None,
+            };
+            if let Some(person) = wanted {
                 let next = teller.persons.len() as u64;
-                teller.persons.entry(&wanted.person).or_insert(next);
+                teller.persons.entry(person).or_insert(next);
             }
         }
         teller.ticks.sort_unstable();
@@ -205,6 +211,18 @@ impl<'a> Teller<'a> {
                 }
                 (self.persons.get(&asked.person).copied()?, What::Hold(place))
             }
+            // Only what it held is known to have been its aim.
+            Ask::First(asked) => {
+                let Some(Told::Hold(outcome)) = record.told() else {
+                    return self.firsts(record).into_iter().next();
+                };
+                let held = &outcome.value;
+                let mut place = self.wanted(held.calendar, held.start, &asked.reason);
+                if let Some((_, span)) = self.held.get(&held.id) {
+                    (place.lane, place.until) = (Some(span.lane), span.occupied_until);
+                }
+                (self.persons.get(&asked.person).copied()?, What::Hold(place))
+            }
             Ask::Confirm(asked) => (about(asked.hold), What::Confirm(asked.hold)),
             Ask::Release(asked) => (about(asked.hold), What::Release(asked.hold)),
             Ask::Cancel(asked) => {
@@ -269,6 +287,35 @@ impl<'a> Teller<'a> {
             Call { what, ..*call }
         };
         others.map(elsewhere).collect()
+    }
+
+    /// What a request for the first free slot whose answer nobody heard may have held.
+    fn firsts(&self, record: &Record) -> Vec<Call> {
+        let (Ask::First(asked), Outcome::Unknown) = (&record.ask, self.outcome(record)) else {
+            return Vec::new();
+        };
+        let told = self.last.get(record.life).copied().unwrap_or(NEVER).max(record.ticks.0);
+        let held = self.model.bookings.values().filter(|it| {
+            let booking = &it.booking;
+            record.asked_at <= it.held_at
+                && booking.person == asked.person
+                && booking.reason.id == asked.reason
+        });
+        let call = |it: &super::model::Told| {
+            let (calendar, span) = self.held.get(&it.booking.id)?;
+            let mut place = self.wanted(*calendar, span.start, &asked.reason);
+            (place.lane, place.until) = (Some(span.lane), span.occupied_until);
+            let person = self.persons.get(&asked.person).copied()?;
+            let (what, outcome) = (What::Hold(place), Outcome::Unknown);
+            asked.calendars.contains(calendar).then_some(Call {
+                person,
+                asked: record.ticks.0,
+                told,
+                what,
+                outcome,
+            })
+        };
+        held.filter_map(call).collect()
     }
 
     /// The calendar in which an appointment was moved to the start that a move asked for, which

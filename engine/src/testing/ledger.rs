@@ -5,8 +5,8 @@ use crate::engine::Engine;
 use crate::error::{Answer, Error};
 use crate::ids::CommandKey;
 use crate::request::{
-    Appointment, CalendarInfo, ChangeCalendar, Hold, HoldSlot, MoveAppointment, OfAppointment,
-    OfHold, Outcome,
+    Appointment, CalendarInfo, ChangeCalendar, Hold, HoldFirst, HoldSlot, MoveAppointment,
+    OfAppointment, OfHold, Outcome,
 };
 use crate::time::Timestamp;
 
@@ -19,6 +19,8 @@ pub enum Ask {
     Change(ChangeCalendar),
     /// A hold.
     Hold(HoldSlot),
+    /// A hold of the first free slot.
+    First(HoldFirst),
     /// An appointment from a hold.
     Confirm(OfHold),
     /// The end of a hold.
@@ -51,6 +53,7 @@ impl Ask {
             Self::Create(_, command) => command.as_ref(),
             Self::Change(asked) => asked.command.as_ref(),
             Self::Hold(asked) => asked.command.as_ref(),
+            Self::First(asked) => asked.command.as_ref(),
             Self::Confirm(asked) | Self::Release(asked) => asked.command.as_ref(),
             Self::Cancel(asked) => asked.command.as_ref(),
             Self::Move(asked) => asked.command.as_ref(),
@@ -64,6 +67,7 @@ impl Ask {
             Self::Create(_, command) => *command = name,
             Self::Change(asked) => asked.command = name,
             Self::Hold(asked) => asked.command = name,
+            Self::First(asked) => asked.command = name,
             Self::Confirm(asked) | Self::Release(asked) => asked.command = name,
             Self::Cancel(asked) => asked.command = name,
             Self::Move(asked) => asked.command = name,
@@ -87,6 +91,7 @@ impl Ask {
                 Ok(told.map(|changed| Told::Calendar(changed.calendar)))
             }
             Self::Hold(asked) => Ok(Box::pin(engine.hold(asked)).await?.map(Told::Hold)),
+            Self::First(asked) => Ok(Box::pin(engine.hold_first(asked)).await?.map(Told::Hold)),
             Self::Confirm(asked) => {
                 Ok(Box::pin(engine.confirm(asked)).await?.map(Told::Appointment))
             }

@@ -17,6 +17,7 @@
 pub mod auditor;
 mod counted;
 pub mod disk;
+mod followed;
 pub mod histories;
 mod hours;
 pub mod ledger;

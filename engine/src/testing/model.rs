@@ -6,7 +6,7 @@ use super::disk::{self, SimDisk};
 use super::hours;
 use super::ledger::Counts;
 use super::rules;
-use crate::booking::{Booking, Calendar, Event, Guard, GuardScope, invariants};
+use crate::booking::{Booking, Calendar, Event, Guard, GuardScope, Registration, invariants};
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
 use crate::journal::{Entry, Frame, FrameHash, Remembered, Sequence};
 use crate::time::Timestamp;
@@ -76,6 +76,8 @@ pub struct Model {
     pub last: Option<Timestamp>,
     /// All events, by sequence.
     pub entries: Vec<(Sequence, Vec<Event>)>,
+    /// What was registered, in order.
+    pub registered: Vec<Registration>,
     /// All bookings.
     pub bookings: BTreeMap<HoldId, Told>,
     /// All calendars, by the engine's own `apply`.
@@ -181,6 +183,10 @@ impl Model {
     fn happen(&mut self, event: &Event) -> Result<(), String> {
         match event {
             Event::CalendarCreated { .. } | Event::CalendarChanged { .. } => Ok(()),
+            Event::Registered { what, .. } => {
+                self.registered.push((**what).clone());
+                Ok(())
+            }
             Event::Held { at, booking, deadline, guards } => {
                 self.held(*at, booking, *deadline, guards)
             }
@@ -345,9 +351,9 @@ impl Model {
         counts.entries = self.tail;
         for event in self.entries.iter().flat_map(|(_, events)| events) {
             let count = match event {
-                Event::CalendarCreated { .. } | Event::CalendarChanged { .. } => {
-                    &mut counts.changes
-                }
+                Event::CalendarCreated { .. }
+                | Event::CalendarChanged { .. }
+                | Event::Registered { .. } => &mut counts.changes,
                 Event::Held { .. } => &mut counts.holds,
                 Event::Confirmed { .. } => &mut counts.confirms,
                 Event::Released { .. } => &mut counts.releases,

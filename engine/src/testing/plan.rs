@@ -129,6 +129,8 @@ pub fn definition(dice: &mut Dice, number: u64, now: Timestamp) -> Definition {
         rules(&mut more, &mut definition.reasons);
         definition.agenda.change_until_minutes = change_until(&mut more);
     }
+    let reminders = [7 * 24 * 60, 24 * 60, 120].into_iter().filter(|_| more.chance(500));
+    definition.agenda.reminders_minutes = reminders.collect();
     definition
 }
 

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::auditor;
 use super::ledger::{Ask, Told};
 use super::model::{Model, State};
 use super::plan;
 use super::random::Dice;
 use super::scene::{Scene, locked, read_on};
+use super::{auditor, followed};
 use crate::booking::schedule::later;
-use crate::booking::{By, Calendar, Channel, Details};
+use crate::booking::{By, Calendar, Channel, Definition, Details};
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId, PersonId};
 use crate::limits::PANICS_MAX;
-use crate::request::{FindSlots, HoldSlot, HoldStatus, ListAppointments, OfHold};
+use crate::request::{FindSlots, HoldFirst, HoldSlot, HoldStatus, ListAppointments, OfHold};
 use crate::time::Timestamp;
 
 /// Seconds after which nothing can be under way any more.
@@ -98,6 +98,7 @@ async fn compare_once(scene: &Scene, model: &Model, dice: &mut Dice) -> Result<(
         compare_slots(scene, *id, calendar, dice).await?;
     }
     compare_bookings(scene, model, dice).await?;
+    followed::compare(scene, model).await?;
     for (person, expected) in auditor::appointments(model) {
         let person = PersonId::new(person).map_err(|error| error.to_string())?;
         let asked = ListAppointments { person, cursor: None, limit: 1_000 };
@@ -241,6 +242,7 @@ pub async fn nothing_leaks(scene: &Scene, dice: &mut Dice) -> Result<(), String>
     tokio::time::sleep(scene.plan.config.hold + Duration::from_secs(2)).await;
     reach(scene).await?;
     let calendars = locked(&scene.book).calendars.clone();
+    first_of_all(scene, &calendars).await?;
     for (id, _) in calendars {
         let told = scene.engine.calendar(id).await;
         let Ok(Ok(info)) = told else { return Err(format!("{told:?}")) };
@@ -281,6 +283,64 @@ pub async fn nothing_leaks(scene: &Scene, dice: &mut Dice) -> Result<(), String>
         }
     }
     Ok(())
+}
+
+/// Nothing is live: the first free slot of all calendars is the earliest that any of them lists,
+/// and who asks again has it already.
+async fn first_of_all(scene: &Scene, all: &[(CalendarId, Definition)]) -> Result<(), String> {
+    let Some(reason) = all.first().and_then(|(_, it)| it.reasons.first()).map(|it| it.id.clone())
+    else {
+        return Ok(());
+    };
+    // Those that see people in person for it.
+    let mut calendars = Vec::new();
+    for (id, _) in all.iter().filter(|(id, _)| !is_quarantined(scene, *id)) {
+        let told = scene.engine.calendar(*id).await;
+        let Ok(Ok(info)) = told else { return Err(format!("{told:?}")) };
+        let what = info.definition.reason(&reason);
+        if what.is_some_and(|what| !plan::fitting(what).by_video) {
+            calendars.push(*id);
+        }
+    }
+    if calendars.is_empty() {
+        return Ok(());
+    }
+    let mut earliest: Option<Timestamp> = None;
+    for id in &calendars {
+        let from = scene.engine.now();
+        let until = from.plus_minutes(DAYS * 24 * 60);
+        let (calendar, reason, practice) = (*id, reason.clone(), true);
+        let asked = FindSlots { calendar, reason, from, until, limit: 1, practice };
+        let found = Box::pin(scene.engine.find_slots(asked)).await;
+        let Ok(Ok(found)) = found else { return Err(format!("{found:?}")) };
+        let start = found.slots.first().map(|slot| slot.start);
+        earliest = earliest.into_iter().chain(start).min();
+    }
+    let Some(earliest) = earliest else { return Ok(()) };
+    let person = PersonId::new("first-of-all").map_err(|error| error.to_string())?;
+    let (place, from, command) = (None, None, None);
+    // The practice, which no rule of patients stops.
+    let details = Details { channel: Channel::Phone, ..Details::default() };
+    let by = By::Practice;
+    let asked = HoldFirst { calendars, place, reason, from, person, details, by, command };
+    // Where no guard tells whose hold it is, nobody has one already.
+    let again = (!scene.plan.config.guards.is_empty()).then_some(false);
+    let mut held = None;
+    for fresh in [Some(true), again].into_iter().flatten() {
+        let ask = Ask::First(asked.clone());
+        let told = Box::pin(scene.ask(ask, std::future::pending())).await;
+        let Some(Ok(Ok(Told::Hold(outcome)))) = &told else { return Err(format!("{told:?}")) };
+        let same = held.is_none_or(|held| held == outcome.value.id);
+        // Between the listing and the hold a start may have passed.
+        if outcome.fresh != fresh || !same || outcome.value.start < earliest {
+            return Err(format!("{earliest} is the first, and yet: {told:?}"));
+        }
+        held = Some(outcome.value.id);
+    }
+    let Some(hold) = held else { return Ok(()) };
+    let ask = Ask::Release(OfHold { hold, by: By::Practice, command: None });
+    let told = Box::pin(scene.ask(ask, std::future::pending())).await;
+    if told == Some(Ok(Ok(Told::Released))) { Ok(()) } else { Err(format!("{told:?}")) }
 }
 
 /// Puts again what nobody knows the outcome of. One outcome must come of it.

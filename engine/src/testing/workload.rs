@@ -11,8 +11,8 @@ use crate::booking::{By, Change, Channel, Definition, Details, Reason, Terms};
 use crate::error::Error;
 use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId};
 use crate::request::{
-    ChangeCalendar, HoldSlot, ListAppointments, ListCalendars, MoveAppointment, OfAppointment,
-    OfHold,
+    ChangeCalendar, HoldFirst, HoldSlot, ListAppointments, ListCalendars, MoveAppointment,
+    OfAppointment, OfHold,
 };
 use crate::time::Timestamp;
 
@@ -177,7 +177,20 @@ impl Client {
         if self.dice.chance(200) {
             self.pause().await;
         }
-        Some(Ask::Hold(asked))
+        let mut more = self.dice.clone().fork();
+        Some(if more.chance(80) { self.first(asked) } else { Ask::Hold(asked) })
+    }
+
+    /// The first free slot instead, in this calendar or in any.
+    fn first(&mut self, asked: HoldSlot) -> Ask {
+        let HoldSlot { calendar, start, reason, person, details, by, command } = asked;
+        let mut calendars = vec![calendar];
+        if (start.millis() / 300_000) % 2 == 0 {
+            let book = locked(&self.scene.book);
+            calendars.extend(book.calendars.iter().map(|(id, _)| *id));
+        }
+        let (place, from) = (None, None);
+        Ask::First(HoldFirst { calendars, place, reason, from, person, details, by, command })
     }
 
     /// Many persons and the same one want the same slot at the same instant.

@@ -106,6 +106,9 @@ fn full() -> Definition {
             open_on: vec![Holiday::NewYear, Holiday::AbolitionReunion],
         },
         change_until_minutes: 1_440,
+        reminders_minutes: vec![7 * 24 * 60, 120],
+        practitioner: Some(PractitionerId::from_bits(0xAC)),
+        place: Some(PlaceId::from_bits(0xAD)),
     };
     let mut definition = Definition { agenda, ..plain() };
     definition.reasons[0].rules = Rules {
@@ -193,6 +196,12 @@ fn file_of(event: &Event) -> &'static str {
         Event::Expired { .. } => "expired",
         Event::Cancelled { .. } => "cancelled",
         Event::Moved { .. } => "moved",
+        Event::Registered { what, .. } => match **what {
+            Registration::Practitioner { .. } => "registered-practitioner",
+            Registration::Place { .. } => "registered-place",
+            Registration::Linked { .. } => "linked",
+            Registration::Unlinked { .. } => "unlinked",
+        },
     }
 }
 
@@ -247,9 +256,31 @@ fn of_bookings() -> [(Option<Remembered>, Event); 6] {
     ]
 }
 
+/// The entries of the register, which form 1 did not have.
+fn of_register(form: u16) -> Vec<(Option<Remembered>, Event)> {
+    let fee = |to_cents| Fee { name: "Consultation".to_owned(), from_cents: 3_000, to_cents };
+    let profile = Profile {
+        name: "Dr Ada Martin".to_owned(),
+        specialty: Some("néphrologie".to_owned()),
+        languages: vec!["fr".to_owned(), "pt-BR".to_owned()],
+        sector: Some(Sector::NotAgreed),
+        fees: vec![fee(None), fee(Some(u32::MAX))],
+    };
+    let (id, secret) = (LinkId::from_bits(0x11A), LinkSecret::from_bits(0x5EC));
+    let of = LinkOf::Person("patient-4711".parse().unwrap());
+    let all = [
+        Registration::Practitioner { id: PractitionerId::from_bits(0xAC), profile },
+        Registration::Place { id: PlaceId::from_bits(0xAD), location: plain().location },
+        Registration::Linked { id, secret, of: LinkOf::Calendar(calendar(1)) },
+        Registration::Unlinked { id, secret, of },
+    ];
+    let entry = |what| (named("put-1"), Event::Registered { at: at(7), what: Box::new(what) });
+    all.into_iter().filter(|_| 1 < form).map(entry).collect()
+}
+
 /// The entries of a form, each with the name of its file.
 fn entries(form: u16) -> Vec<(String, Entry)> {
-    let all = of_calendars(form).into_iter().chain(of_bookings());
+    let all = of_calendars(form).into_iter().chain(of_bookings()).chain(of_register(form));
     let entry = |(command, event)| (file_of(&event), Entry { command, events: vec![event] });
     let mut entries: Vec<_> = all.map(entry).collect();
     // What one command writes can be several events: here, that two holds ran out.
@@ -310,5 +341,5 @@ fn frames_are_read_and_built_as_ever() {
 /// BLAKE3 of the frame of each form.
 const HASHES: [&str; 2] = [
     "ee623042675756d6e5aff7bdca0c34266fd6d83d75c564ba54163a390de2f42c",
-    "1f584fc3f2413b930df8c10f170f49f151a843136f8f5bf1335ae462b8657094",
+    "340ca41b349ddeebe765252e5bab1173902dea19f4e1dc715f307f8ed777eda3",
 ];

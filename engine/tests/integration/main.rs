@@ -7,6 +7,10 @@ mod damage;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod first;
+#[cfg(test)]
+mod followed;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod history;

@@ -321,6 +321,7 @@ fn name(decided: &Decided) -> &'static str {
             Event::Expired { .. } => "Expired",
             Event::Cancelled { .. } => "Cancelled",
             Event::Moved { .. } => "Moved",
+            Event::Registered { .. } => "Registered",
         }),
         Err(rejection) => match rejection {
             Rejection::Invalid { .. } => "Invalid",
@@ -347,6 +348,9 @@ fn name(decided: &Decided) -> &'static str {
             Rejection::PersonHasHold { .. } => "PersonHasHold",
             Rejection::CommandReused
             | Rejection::UnknownCalendar
+            | Rejection::UnknownPractitioner
+            | Rejection::UnknownPlace
+            | Rejection::UnknownLink
             | Rejection::ExternalIdTaken { .. } => unreachable!("no calendar says so"),
         },
     }

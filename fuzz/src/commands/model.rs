@@ -310,7 +310,9 @@ impl Model {
 impl Model {
     pub(super) fn take(&mut self, event: &Event) {
         match event {
-            Event::CalendarCreated { .. } | Event::CalendarChanged { .. } => {}
+            Event::CalendarCreated { .. }
+            | Event::CalendarChanged { .. }
+            | Event::Registered { .. } => {}
             Event::Held { booking, deadline, guards, .. } => {
                 let state = State::Held { deadline: *deadline, guards: guards.clone() };
                 self.lines.push(Line { booking: booking.clone(), state, left: Vec::new() });

@@ -149,6 +149,10 @@ fn definition(tape: &mut Tape<'_>) -> Definition {
                 open_on: several(tape, |tape| tape.pick(Holiday::ALL)),
             },
             change_until_minutes: tape.u16().into(),
+            // None: one more choice here would make other entries of all that was kept.
+            reminders_minutes: Vec::new(),
+            practitioner: None,
+            place: None,
         },
     }
 }

@@ -111,6 +111,7 @@ impl Model {
                 self.vacate(*from_calendar, from, booking.id, verdict);
                 self.occupy(booking, verdict);
             }
+            Event::Registered { .. } => {}
         }
     }
 

@@ -19,7 +19,9 @@ use super::refusal;
 use super::request::{self, Asked};
 use super::router::{Found, Operation};
 use super::watch::Watch;
-use super::{appointments, backup, calendars, docs, events, health, holds, slots};
+use super::{
+    appointments, backup, calendars, docs, events, followed, health, holds, register, slots,
+};
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
 /// is gone, so that the bound on connections bounds the writes under way too; and the end of the
@@ -123,10 +125,10 @@ async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Respon
         Operation::Readyz => health::readyz(&app.watch, &asked).await,
         Operation::Metrics => health::metrics(&app.watch, &asked).await,
         Operation::Version => health::version(&asked),
-        Operation::CreateCalendar => calendars::create(app, &asked).await,
+        Operation::CreateCalendar => Box::pin(calendars::create(app, &asked)).await,
         Operation::ListCalendars => calendars::list(app, &asked).await,
         Operation::ReadCalendar => calendars::read(app, &asked).await,
-        Operation::ChangeCalendar => calendars::change(app, &asked).await,
+        Operation::ChangeCalendar => Box::pin(calendars::change(app, &asked)).await,
         Operation::FindSlots => slots::find(app, &asked).await,
         Operation::HoldSlot => holds::hold(app, &asked).await,
         Operation::ReadHold => holds::read(app, &asked).await,
@@ -136,6 +138,22 @@ async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Respon
         Operation::CancelAppointment => appointments::cancel(app, &asked).await,
         Operation::MoveAppointment => appointments::change(app, &asked).await,
         Operation::SearchAppointments => appointments::search(app, &asked).await,
+        Operation::ReadAppointmentFile => Box::pin(followed::file(app, &asked)).await,
+        Operation::ListDue => Box::pin(followed::due(app, &asked)).await,
+        Operation::ReadActivity => Box::pin(followed::activity(app, &asked)).await,
+        Operation::AddPractitioner => Box::pin(register::add_practitioner(app, &asked)).await,
+        Operation::ChangePractitioner => Box::pin(register::change_practitioner(app, &asked)).await,
+        Operation::ReadPractitioner => Box::pin(register::read_practitioner(app, &asked)).await,
+        Operation::ListPractitioners => Box::pin(register::list_practitioners(app, &asked)).await,
+        Operation::AddPlace => Box::pin(register::add_place(app, &asked)).await,
+        Operation::ChangePlace => Box::pin(register::change_place(app, &asked)).await,
+        Operation::ReadPlace => Box::pin(register::read_place(app, &asked)).await,
+        Operation::ListPlaces => Box::pin(register::list_places(app, &asked)).await,
+        Operation::LinkCalendar => Box::pin(register::link_calendar(app, &asked)).await,
+        Operation::LinkPatient => Box::pin(register::link_patient(app, &asked)).await,
+        Operation::EndLink => Box::pin(register::end_link(app, &asked)).await,
+        Operation::ReadLinkedFile => Box::pin(register::file(app, &asked)).await,
+        Operation::HoldFirst => Box::pin(holds::first(app, &asked)).await,
         Operation::FollowEvents => events::follow(app, &asked),
         Operation::BackUp => backup::take(app, &asked).await,
     }

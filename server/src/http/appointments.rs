@@ -62,7 +62,7 @@ pub(super) async fn search(app: &App, asked: &Asked) -> Result<Response, Problem
 }
 
 /// A text that is no identifier names no appointment.
-async fn id(app: &App, asked: &Asked) -> Result<AppointmentId, Problem> {
+pub(super) async fn id(app: &App, asked: &Asked) -> Result<AppointmentId, Problem> {
     match asked.id.parse() {
         Ok(id) => Ok(id),
         Err(_) => Err(app.refused(Rejection::UnknownAppointment).await),

@@ -2,7 +2,7 @@
 
 use creneau::{
     Agenda, CalendarInfo, Change, DayException, Definition, Interval, Location, Outside, OutsideId,
-    Practitioner, PublicHolidays, Reason, ReasonId, Rules, WeeklyHours,
+    PlaceId, Practitioner, PractitionerId, PublicHolidays, Reason, ReasonId, Rules, WeeklyHours,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -65,6 +65,19 @@ pub(super) struct CalendarAsked {
     #[serde(default)]
     #[schema(maximum = 43_200)]
     change_until_minutes: u32,
+    /// How many minutes before an appointment its patient is to be reminded of it, each once; see
+    /// `GET /v1/due`.
+    #[serde(default)]
+    #[schema(value_type = Vec<texts::ReminderMinutes>, max_items = 8)]
+    reminders_minutes: Vec<u32>,
+    /// Who is seen, by the id of a practitioner that was added.
+    #[serde(default)]
+    #[schema(value_type = Option<texts::PractitionerId>)]
+    practitioner_id: Option<Text<PractitionerId>>,
+    /// Where, by the id of a place that was added.
+    #[serde(default)]
+    #[schema(value_type = Option<texts::PlaceId>)]
+    place_id: Option<Text<PlaceId>>,
     /// Days after today that can be booked; 90 if left out.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 730)]
@@ -97,6 +110,19 @@ pub(super) struct ChangeAsked {
     #[serde(default, deserialize_with = "some")]
     #[schema(nullable = false)]
     public_holidays: Option<HolidaysJson>,
+    /// How many minutes before an appointment its patient is to be reminded of it, each once. It
+    /// counts for what stands, too.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<Vec<texts::ReminderMinutes>>, max_items = 8, nullable = false)]
+    reminders_minutes: Option<Vec<u32>>,
+    /// Who is seen, by the id of a practitioner that was added.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<texts::PractitionerId>, nullable = false)]
+    practitioner_id: Option<Text<PractitionerId>>,
+    /// Where, by the id of a place that was added.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<texts::PlaceId>, nullable = false)]
+    place_id: Option<Text<PlaceId>>,
     /// Why people come; each `id` once.
     #[serde(default, deserialize_with = "some")]
     #[schema(min_items = 1, max_items = 100, nullable = false)]
@@ -277,11 +303,10 @@ impl From<CalendarAsked> for Definition {
         let practitioner = asked
             .practitioner
             .map(|PractitionerJson { name, specialty }| Practitioner { name, specialty });
-        let LocationJson { name, address, lat, lon, department } = asked.location;
         Self {
             external_id: asked.external_id,
             practitioner,
-            location: Location { name, address, lat, lon, department },
+            location: asked.location.into(),
             time_zone: asked.time_zone,
             grid_minutes: asked.grid_minutes.unwrap_or(GRID_MINUTES),
             lanes: asked.lanes.unwrap_or(LANES),
@@ -297,6 +322,9 @@ impl From<CalendarAsked> for Definition {
                     .map(PublicHolidays::from)
                     .unwrap_or_default(),
                 change_until_minutes: asked.change_until_minutes,
+                reminders_minutes: asked.reminders_minutes,
+                practitioner: asked.practitioner_id.map(|Text(id)| id),
+                place: asked.place_id.map(|Text(id)| id),
             },
         }
     }
@@ -304,6 +332,20 @@ impl From<CalendarAsked> for Definition {
 
 fn each<J, T: From<J>>(all: Vec<J>) -> Vec<T> {
     all.into_iter().map(T::from).collect()
+}
+
+impl From<LocationJson> for Location {
+    fn from(asked: LocationJson) -> Self {
+        let LocationJson { name, address, lat, lon, department } = asked;
+        Self { name, address, lat, lon, department }
+    }
+}
+
+impl From<Location> for LocationJson {
+    fn from(location: Location) -> Self {
+        let Location { name, address, lat, lon, department } = location;
+        Self { name, address, lat, lon, department }
+    }
 }
 
 impl From<ChangeAsked> for Change {
@@ -314,6 +356,9 @@ impl From<ChangeAsked> for Change {
             exceptions: asked.exceptions.map(each),
             absences: asked.absences.map(each),
             public_holidays: asked.public_holidays.map(PublicHolidays::from),
+            reminders_minutes: asked.reminders_minutes,
+            practitioner: asked.practitioner_id.map(|Text(id)| id),
+            place: asked.place_id.map(|Text(id)| id),
             reasons: asked.reasons.map(each),
             lanes: asked.lanes,
             change_until_minutes: asked.change_until_minutes,
@@ -358,6 +403,15 @@ pub(super) struct CalendarBody {
     /// An appointment can be moved or cancelled until so many minutes before its start.
     #[schema(maximum = 43_200)]
     change_until_minutes: u32,
+    /// The longest first.
+    #[schema(value_type = Vec<texts::ReminderMinutes>, max_items = 8)]
+    reminders_minutes: Vec<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::PractitionerId>, nullable = false)]
+    practitioner_id: Option<Text<PractitionerId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::PlaceId>, nullable = false)]
+    place_id: Option<Text<PlaceId>>,
     #[schema(minimum = 1, maximum = 730)]
     horizon_days: u16,
 }
@@ -368,7 +422,6 @@ impl From<CalendarInfo> for CalendarBody {
         let practitioner = definition
             .practitioner
             .map(|Practitioner { name, specialty }| PractitionerJson { name, specialty });
-        let Location { name, address, lat, lon, department } = definition.location;
         let reason = |reason: Reason| {
             let Reason { id, name, duration_minutes, buffer_minutes, version: _, rules } = reason;
             let rules = by_dto::rules_of(&rules);
@@ -379,7 +432,7 @@ impl From<CalendarInfo> for CalendarBody {
             version,
             external_id: definition.external_id,
             practitioner,
-            location: LocationJson { name, address, lat, lon, department },
+            location: definition.location.into(),
             time_zone: definition.time_zone,
             grid_minutes: definition.grid_minutes,
             lanes: definition.lanes,
@@ -390,6 +443,9 @@ impl From<CalendarInfo> for CalendarBody {
             absences: definition.agenda.absences.iter().map(AbsenceJson::from).collect(),
             public_holidays: HolidaysJson::from(&definition.agenda.public_holidays),
             change_until_minutes: definition.agenda.change_until_minutes,
+            reminders_minutes: definition.agenda.reminders_minutes,
+            practitioner_id: definition.agenda.practitioner.map(Text),
+            place_id: definition.agenda.place.map(Text),
             horizon_days: definition.horizon_days,
         }
     }

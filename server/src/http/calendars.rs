@@ -28,7 +28,15 @@ pub(super) async fn create(app: &App, asked: &Asked) -> Result<Response, Problem
 }
 
 pub(super) async fn list(app: &App, asked: &Asked) -> Result<Response, Problem> {
-    let mut query = asked.query(&["department", "specialty", "external_id", "limit", "cursor"])?;
+    let mut query = asked.query(&[
+        "department",
+        "specialty",
+        "practitioner_id",
+        "place_id",
+        "external_id",
+        "limit",
+        "cursor",
+    ])?;
     let from = match query.take("cursor") {
         Some(text) => {
             let bits = cursor::read_exact(List::Calendars, &text)?;
@@ -39,6 +47,8 @@ pub(super) async fn list(app: &App, asked: &Asked) -> Result<Response, Problem> 
     let wanted = ListCalendars {
         department: query.take("department"),
         specialty: query.take("specialty"),
+        practitioner: query.parse("practitioner_id", "must be the id of a practitioner")?,
+        place: query.parse("place_id", "must be the id of a place")?,
         external_id: query.take("external_id"),
         from,
         limit: query.limit()?,

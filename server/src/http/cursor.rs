@@ -11,6 +11,9 @@ pub(super) enum List {
     Calendars = 1,
     Slots = 2,
     Appointments = 3,
+    Due = 4,
+    Practitioners = 5,
+    Places = 6,
 }
 
 /// A place in a list as text.

@@ -1,6 +1,7 @@
 //! JSON as clients write and read it. Names here are the API's, and are fixed.
 //!
-//! No answer holds a patient's identifier: who asks knows it, and nobody else shall.
+//! No answer here holds a patient's identifier: who asks knows it, and nobody else shall. Only who
+//! operates the server reads them, in the change feed and in what is due.
 
 use std::fmt;
 use std::str::FromStr;
@@ -76,6 +77,46 @@ pub(super) struct HoldAsked {
     /// How it came to the practice; `phone` if the practice books and leaves it out.
     #[serde(default)]
     pub(super) channel: Option<ChannelJson>,
+}
+
+/// Where the first free slot is to be held for a patient: in one of the calendars named, or in one
+/// at the place. At least one of the two is named, and at most 200 calendars are meant.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FirstRequest)]
+pub(super) struct FirstAsked {
+    #[serde(default)]
+    #[schema(value_type = Vec<texts::CalendarId>, max_items = 200)]
+    pub(super) calendar_ids: Vec<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<texts::PlaceId>)]
+    pub(super) place_id: Option<String>,
+    /// The id of a reason that at least one of the calendars has.
+    #[schema(value_type = texts::ReasonId)]
+    pub(super) reason: Text<ReasonId>,
+    /// Who comes.
+    #[schema(value_type = texts::PatientId)]
+    pub(super) patient_id: Text<PersonId>,
+    /// Who books, and alone may change it; who comes if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<texts::PatientId>)]
+    pub(super) booked_by: Option<Text<PersonId>>,
+    /// Whether the practice has seen them before, which some reasons ask for.
+    #[serde(default)]
+    pub(super) patient: Option<PatientJson>,
+    /// In person if left out.
+    #[serde(default)]
+    pub(super) visit: Option<VisitJson>,
+    /// Whether the practice books, which takes a token with the scope `operate` beside `book`.
+    #[serde(default)]
+    pub(super) practice: bool,
+    /// How it came to the practice; `phone` if the practice books and leaves it out.
+    #[serde(default)]
+    pub(super) channel: Option<ChannelJson>,
+    /// Not before this instant; now if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<texts::Instant>)]
+    pub(super) from: Option<Text<Instant>>,
 }
 
 /// Where an appointment is to be moved.

@@ -5,8 +5,8 @@
 
 use creneau::booking::{Booking, Guard, GuardScope, Span};
 use creneau::{
-    AppointmentId, CalendarId, Definition, Event, HoldId, Location, PersonId, Practitioner, Reason,
-    ReasonId, Sequence, Timestamp,
+    AppointmentId, CalendarId, Definition, Event, HoldId, LinkId, LinkOf, Location, PersonId,
+    PlaceId, Practitioner, PractitionerId, Reason, ReasonId, Registration, Sequence, Timestamp,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use super::by_dto::{self, ChannelJson, PatientJson, RulesJson, VisitJson};
 use super::calendar_dto::{ExceptionBody, LocationJson, PractitionerJson, WeekJson};
 use super::dto::Text;
 use super::openapi::texts;
+use super::register_dto::{PlaceBody, PractitionerBody};
 
 /// One event.
 #[derive(Serialize, ToSchema)]
@@ -42,6 +43,7 @@ enum EventBody {
     Expired(HoldSeen),
     Cancelled(BookingSeen),
     Moved(MoveSeen),
+    Registered(RegisterSeen),
 }
 
 #[derive(Serialize, ToSchema)]
@@ -85,6 +87,14 @@ struct DefinitionBody {
     /// Minutes before its start from which on only the practice changes an appointment.
     #[schema(maximum = 43_200)]
     change_until_minutes: u32,
+    #[schema(value_type = Vec<texts::ReminderMinutes>, max_items = 8)]
+    reminders_minutes: Vec<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::PractitionerId>, nullable = false)]
+    practitioner_id: Option<Text<PractitionerId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::PlaceId>, nullable = false)]
+    place_id: Option<Text<PlaceId>>,
     #[schema(minimum = 1, maximum = 730)]
     horizon_days: u16,
 }
@@ -175,6 +185,42 @@ struct MoveSeen {
     from: FromBody,
 }
 
+/// What was put into the register, or taken out of it.
+#[derive(Serialize, ToSchema)]
+struct RegisterSeen {
+    #[schema(value_type = texts::UtcInstant)]
+    at: Text<Timestamp>,
+    what: RegisteredBody,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Registered)]
+enum RegisteredBody {
+    /// A practitioner, new or changed.
+    Practitioner(PractitionerBody),
+    /// A place, new or changed.
+    Place(PlaceBody),
+    /// A private link was made. Its secret is not told.
+    Linked(LinkSeen),
+    /// A private link was ended.
+    Unlinked(LinkSeen),
+}
+
+/// A private link: to the appointments of a calendar, or of a patient.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventLink)]
+struct LinkSeen {
+    #[schema(value_type = texts::LinkId)]
+    link_id: Text<LinkId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::CalendarId>, nullable = false)]
+    calendar_id: Option<Text<CalendarId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::PatientId>, nullable = false)]
+    patient_id: Option<Text<PersonId>>,
+}
+
 /// Where a person guard counts.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -224,6 +270,29 @@ fn body(event: &Event) -> EventBody {
             booking: seen(*at, booking, true),
             from: FromBody { calendar_id: Text(*from_calendar), span: span(*from) },
         }),
+        Event::Registered { at, what } => {
+            EventBody::Registered(RegisterSeen { at: Text(*at), what: registered(what) })
+        }
+    }
+}
+
+fn registered(what: &Registration) -> RegisteredBody {
+    let link = |id: LinkId, of: &LinkOf| {
+        let (calendar_id, patient_id) = match of {
+            LinkOf::Calendar(calendar) => (Some(Text(*calendar)), None),
+            LinkOf::Person(person) => (None, Some(Text(person.clone()))),
+        };
+        LinkSeen { link_id: Text(id), calendar_id, patient_id }
+    };
+    match what {
+        Registration::Practitioner { id, profile } => {
+            RegisteredBody::Practitioner((*id, profile.clone()).into())
+        }
+        Registration::Place { id, location } => {
+            RegisteredBody::Place((*id, location.clone()).into())
+        }
+        Registration::Linked { id, of, .. } => RegisteredBody::Linked(link(*id, of)),
+        Registration::Unlinked { id, of, .. } => RegisteredBody::Unlinked(link(*id, of)),
     }
 }
 
@@ -284,6 +353,9 @@ fn set(id: CalendarId, at: Timestamp, version: u32, definition: &Definition) -> 
         absences: definition.agenda.absences.iter().map(AbsenceJson::from).collect(),
         public_holidays: HolidaysJson::from(&definition.agenda.public_holidays),
         change_until_minutes: definition.agenda.change_until_minutes,
+        reminders_minutes: definition.agenda.reminders_minutes.clone(),
+        practitioner_id: definition.agenda.practitioner.map(Text),
+        place_id: definition.agenda.place.map(Text),
         horizon_days: definition.horizon_days,
     };
     CalendarSet { at: Text(at), calendar_id: Text(id), version, calendar }

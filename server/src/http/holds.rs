@@ -1,12 +1,15 @@
 //! Holds: taking a slot for a while, giving it back, and making an appointment of it.
 
-use creneau::{CalendarId, Details, Hold, HoldId, HoldSlot, OfHold, Outcome, Rejection, Standing};
+use creneau::{
+    CalendarId, Details, Hold, HoldFirst, HoldId, HoldSlot, OfHold, Outcome, PlaceId, Rejection,
+    Standing,
+};
 use hyper::StatusCode;
 
 use super::answer::{self, Response};
 use super::app::App;
 use super::by_dto::{self, ByAsked, VisitJson};
-use super::dto::{AppointmentBody, HoldAsked, HoldBody};
+use super::dto::{AppointmentBody, FirstAsked, HoldAsked, HoldBody};
 use super::problem::Problem;
 use super::request::Asked;
 
@@ -27,6 +30,34 @@ pub(super) async fn hold(app: &App, asked: &Asked) -> Result<Response, Problem> 
     let (reason, person, start) = (wanted.reason.0, wanted.patient_id.0, wanted.start.0.0);
     let wanted = HoldSlot { calendar, start, reason, person, details, by, command };
     let Outcome { value, fresh } = app.settled(app.engine.hold(wanted).await).await?;
+    let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
+    let response = answer::json(status, &body(app, &value).await);
+    Ok(answer::located(response, &format!("/v1/holds/{}", value.id)))
+}
+
+/// The first free slot of several calendars.
+pub(super) async fn first(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    asked.query(&[])?;
+    let command = asked.command()?;
+    let wanted: FirstAsked = asked.json()?;
+    let by = by_dto::by(asked, None, wanted.practice)?;
+    let details = Details {
+        booked_by: wanted.booked_by.map(|person| person.0),
+        standing: wanted.patient.map(Standing::from),
+        by_video: matches!(wanted.visit, Some(VisitJson::Video)),
+        channel: by_dto::channel(wanted.channel, &by)?,
+    };
+    let calendars = wanted.calendar_ids.iter().map(|id| id.parse::<CalendarId>()).collect();
+    let Ok(calendars) = calendars else {
+        return Err(app.refused(Rejection::UnknownCalendar).await);
+    };
+    let Ok(place) = wanted.place_id.map(|id| id.parse::<PlaceId>()).transpose() else {
+        return Err(app.refused(Rejection::UnknownPlace).await);
+    };
+    let from = wanted.from.map(|from| from.0.0);
+    let (reason, person) = (wanted.reason.0, wanted.patient_id.0);
+    let wanted = HoldFirst { calendars, place, reason, from, person, details, by, command };
+    let Outcome { value, fresh } = app.settled(app.engine.hold_first(wanted).await).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
     let response = answer::json(status, &body(app, &value).await);
     Ok(answer::located(response, &format!("/v1/holds/{}", value.id)))

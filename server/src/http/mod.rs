@@ -47,7 +47,10 @@ mod calendar_dto;
 mod cursor;
 mod dto;
 pub(crate) mod event_dto;
+mod followed_dto;
+mod ics;
 mod local;
+mod register_dto;
 
 mod metrics;
 mod readiness;
@@ -59,8 +62,10 @@ mod backup;
 mod calendars;
 mod docs;
 mod events;
+mod followed;
 mod health;
 mod holds;
+mod register;
 mod slots;
 
 mod openapi;

@@ -25,6 +25,9 @@ pub(super) enum Code {
     UnknownAppointment,
     NotYours,
     PracticeOnly,
+    UnknownPractitioner,
+    UnknownPlace,
+    UnknownLink,
     MethodNotAllowed,
     RequestTimeout,
     SlotTaken,
@@ -73,6 +76,10 @@ impl Code {
             Self::UnknownHold => (S::NOT_FOUND, "unknown_hold", "There is no such hold"),
             Self::UnknownAppointment =>
                 (S::NOT_FOUND, "unknown_appointment", "There is no such appointment"),
+            Self::UnknownPractitioner =>
+                (S::NOT_FOUND, "unknown_practitioner", "There is no such practitioner"),
+            Self::UnknownPlace => (S::NOT_FOUND, "unknown_place", "There is no such place"),
+            Self::UnknownLink => (S::NOT_FOUND, "unknown_link", "There is no such link"),
             Self::MethodNotAllowed =>
                 (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This address has no such method"),
             Self::RequestTimeout =>
@@ -101,11 +108,8 @@ impl Code {
             Self::InThePast => (S::UNPROCESSABLE_ENTITY, "in_the_past", "The time has passed"),
             Self::BeyondHorizon =>
                 (S::UNPROCESSABLE_ENTITY, "beyond_horizon", "The time cannot be booked yet"),
-            Self::IdempotencyKeyReused => (
-                S::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "The idempotency key was used for another request",
-            ),
+            Self::IdempotencyKeyReused => (S::UNPROCESSABLE_ENTITY, "idempotency_key_reused",
+                "The idempotency key was used for another request"),
             Self::VersionRequired =>
                 (S::PRECONDITION_REQUIRED, "version_required", "The request must name a version"),
             Self::TooManyRequests =>

@@ -44,6 +44,10 @@ impl App {
     }
 }
 
+fn not_registered(code: Code) -> Problem {
+    Problem::new(code, "nothing of this kind has this id")
+}
+
 fn problem_of(rejection: Rejection) -> Problem {
     match rejection {
         Rejection::Invalid { field, rule } => Problem::invalid(field, rule),
@@ -61,6 +65,9 @@ fn problem_of(rejection: Rejection) -> Problem {
         Rejection::UnknownAppointment => {
             Problem::new(Code::UnknownAppointment, "no appointment has this id")
         }
+        Rejection::UnknownPractitioner => not_registered(Code::UnknownPractitioner),
+        Rejection::UnknownPlace => not_registered(Code::UnknownPlace),
+        Rejection::UnknownLink => not_registered(Code::UnknownLink),
         Rejection::VersionMismatch { current } => {
             let detail = format!("the calendar is at version {current}: read it again");
             let more = More::Version { current_version: current };

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::Version;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
@@ -58,6 +59,18 @@ impl Asked {
     /// The body as JSON, where there is one.
     pub(super) fn json_or_none<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
         if self.body.is_empty() { Ok(T::default()) } else { self.json() }
+    }
+
+    /// Makes sure that a request without content has none: no body, or `{}`.
+    pub(super) fn no_content(&self) -> Result<(), Problem> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        if self.body.is_empty() {
+            return Ok(());
+        }
+        let Nothing {} = self.json()?;
+        Ok(())
     }
 }
 
@@ -226,8 +239,6 @@ fn kind_of(wanted: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]

@@ -30,6 +30,22 @@ pub(super) enum Operation {
     CancelAppointment,
     MoveAppointment,
     SearchAppointments,
+    ReadAppointmentFile,
+    ListDue,
+    ReadActivity,
+    AddPractitioner,
+    ChangePractitioner,
+    AddPlace,
+    ChangePlace,
+    LinkCalendar,
+    LinkPatient,
+    EndLink,
+    HoldFirst,
+    ReadPractitioner,
+    ListPractitioners,
+    ReadPlace,
+    ListPlaces,
+    ReadLinkedFile,
     FollowEvents,
     BackUp,
 }
@@ -45,6 +61,14 @@ impl Operation {
             | Self::ConfirmHold
             | Self::CancelAppointment
             | Self::MoveAppointment
+            | Self::AddPractitioner
+            | Self::ChangePractitioner
+            | Self::AddPlace
+            | Self::ChangePlace
+            | Self::LinkCalendar
+            | Self::LinkPatient
+            | Self::EndLink
+            | Self::HoldFirst
             | Self::BackUp => true,
             Self::Home
             | Self::ShowDocs
@@ -60,6 +84,14 @@ impl Operation {
             | Self::ReadHold
             | Self::ReadAppointment
             | Self::SearchAppointments
+            | Self::ReadAppointmentFile
+            | Self::ListDue
+            | Self::ReadActivity
+            | Self::ReadPractitioner
+            | Self::ListPractitioners
+            | Self::ReadPlace
+            | Self::ListPlaces
+            | Self::ReadLinkedFile
             | Self::FollowEvents => false,
         }
     }
@@ -74,7 +106,15 @@ impl Operation {
             | Self::Livez
             | Self::Readyz
             | Self::Version => Need::Nothing,
-            Self::ListCalendars | Self::ReadCalendar | Self::FindSlots => Need::Token,
+            Self::ReadLinkedFile => Need::Secret,
+            Self::ListCalendars
+            | Self::ReadCalendar
+            | Self::FindSlots
+            | Self::ReadPractitioner
+            | Self::ListPractitioners
+            | Self::ReadPlace
+            | Self::ListPlaces
+            | Self::EndLink => Need::Token,
             Self::HoldSlot
             | Self::ReadHold
             | Self::ReleaseHold
@@ -82,10 +122,20 @@ impl Operation {
             | Self::ReadAppointment
             | Self::CancelAppointment
             | Self::MoveAppointment
-            | Self::SearchAppointments => Need::Scope(Scope::Book),
+            | Self::SearchAppointments
+            | Self::ReadAppointmentFile
+            | Self::HoldFirst
+            | Self::LinkPatient => Need::Scope(Scope::Book),
             Self::Metrics
             | Self::CreateCalendar
             | Self::ChangeCalendar
+            | Self::ListDue
+            | Self::ReadActivity
+            | Self::AddPractitioner
+            | Self::ChangePractitioner
+            | Self::AddPlace
+            | Self::ChangePlace
+            | Self::LinkCalendar
             | Self::FollowEvents
             | Self::BackUp => Need::Scope(Scope::Operate),
         }
@@ -141,6 +191,42 @@ pub(super) const PATHS: &[Path] = &[
         template: "/v1/calendars/{calendar_id}/slots",
         operations: &[(Method::GET, Operation::FindSlots)],
     },
+    Path {
+        template: "/v1/calendars/{calendar_id}/activity",
+        operations: &[(Method::GET, Operation::ReadActivity)],
+    },
+    Path {
+        template: "/v1/calendars/{calendar_id}/links",
+        operations: &[(Method::POST, Operation::LinkCalendar)],
+    },
+    Path {
+        template: "/v1/practitioners",
+        operations: &[
+            (Method::GET, Operation::ListPractitioners),
+            (Method::POST, Operation::AddPractitioner),
+        ],
+    },
+    Path {
+        template: "/v1/practitioners/{practitioner_id}",
+        operations: &[
+            (Method::GET, Operation::ReadPractitioner),
+            (Method::PUT, Operation::ChangePractitioner),
+        ],
+    },
+    Path {
+        template: "/v1/places",
+        operations: &[(Method::GET, Operation::ListPlaces), (Method::POST, Operation::AddPlace)],
+    },
+    Path {
+        template: "/v1/places/{place_id}",
+        operations: &[(Method::GET, Operation::ReadPlace), (Method::PUT, Operation::ChangePlace)],
+    },
+    Path { template: "/v1/links/{link_id}", operations: &[(Method::DELETE, Operation::EndLink)] },
+    Path {
+        template: "/v1/files/{secret}/calendar.ics",
+        operations: &[(Method::GET, Operation::ReadLinkedFile)],
+    },
+    Path { template: "/v1/holds/first", operations: &[(Method::POST, Operation::HoldFirst)] },
     Path { template: "/v1/holds", operations: &[(Method::POST, Operation::HoldSlot)] },
     Path {
         template: "/v1/holds/{hold_id}",
@@ -162,9 +248,18 @@ pub(super) const PATHS: &[Path] = &[
         operations: &[(Method::POST, Operation::MoveAppointment)],
     },
     Path {
+        template: "/v1/appointments/{appointment_id}/calendar.ics",
+        operations: &[(Method::GET, Operation::ReadAppointmentFile)],
+    },
+    Path {
+        template: "/v1/appointments/links",
+        operations: &[(Method::POST, Operation::LinkPatient)],
+    },
+    Path {
         template: "/v1/appointments/search",
         operations: &[(Method::POST, Operation::SearchAppointments)],
     },
+    Path { template: "/v1/due", operations: &[(Method::GET, Operation::ListDue)] },
     Path { template: "/v1/backup", operations: &[(Method::POST, Operation::BackUp)] },
     Path { template: "/v1/events", operations: &[(Method::GET, Operation::FollowEvents)] },
 ];

@@ -46,6 +46,7 @@ async fn what_is_set_comes_back() {
             template["hours"].as_object_mut().unwrap().entry(day).or_insert(json!([]));
         }
     }
+    expected["reminders_minutes"] = json!([]);
     expected["absences"][1]["from"] = json!("2027-03-24T09:00:00Z");
     expected["public_holidays"]["open_on"] = json!(["whit_monday", "abolition_guadeloupe"]);
     for reason in expected["reasons"].as_array_mut().unwrap() {

@@ -21,6 +21,10 @@ mod ends;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
+mod followed;
+#[cfg(test)]
 mod guarded;
 #[cfg(test)]
 mod hostile;
@@ -35,8 +39,12 @@ mod repeats;
 #[cfg(test)]
 mod slots;
 #[cfg(test)]
+mod story;
+#[cfg(test)]
 mod surge;
 #[cfg(test)]
 mod walk;
 #[cfg(test)]
 mod watching;
+#[cfg(test)]
+mod who;

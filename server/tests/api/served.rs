@@ -60,7 +60,7 @@ impl Journal for GatedJournal {
     }
 }
 
-struct StoppedClock(Timestamp);
+pub(crate) struct StoppedClock(pub(crate) Timestamp);
 
 impl WallClock for StoppedClock {
     fn now(&self) -> Timestamp {

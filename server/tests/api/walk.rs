@@ -21,6 +21,10 @@ struct Ids {
     calendar: String,
     hold: String,
     appointment: String,
+    practitioner: String,
+    place: String,
+    link: String,
+    secret: String,
 }
 
 impl Ids {
@@ -29,8 +33,43 @@ impl Ids {
             .replace("{calendar_id}", &self.calendar)
             .replace("{hold_id}", &self.hold)
             .replace("{appointment_id}", &self.appointment)
+            .replace("{practitioner_id}", &self.practitioner)
+            .replace("{place_id}", &self.place)
+            .replace("{link_id}", &self.link)
+            .replace("{secret}", &self.secret)
             .replace("{file}", "docs.js")
     }
+}
+
+/// Works the operations of who and where, and gives the ids that they leave.
+async fn work_register(client: &mut Client, calendar: &str) -> [String; 4] {
+    let at = format!("/v1/calendars/{calendar}");
+    let who = client.post("/v1/practitioners", &document().example("addPractitioner")).await;
+    let practitioner = text(&who.ok(201), "practitioner_id").to_owned();
+    let place = client.post("/v1/places", &document().example("addPlace")).await.ok(201);
+    let place = text(&place, "place_id").to_owned();
+    for (path, id) in [
+        (format!("/v1/practitioners/{practitioner}"), "changePractitioner"),
+        (format!("/v1/places/{place}"), "changePlace"),
+    ] {
+        client.send("PUT", &path, &[], Some(&document().example(id))).await.ok(200);
+        client.get(&path).await.ok(200);
+    }
+    client.get("/v1/practitioners?specialty=general%20practice&language=fr&limit=5").await.ok(200);
+    client.get("/v1/places?department=75").await.ok(200);
+    let linked = client.send("POST", &format!("{at}/links"), &[], None).await.ok(201);
+    let (link, path) = (text(&linked, "link_id").to_owned(), text(&linked, "path").to_owned());
+    assert_eq!(client.get(&path).await.status, 200);
+    let secret = path.split('/').nth(3).unwrap().to_owned();
+    let asked = document().example("linkAppointments");
+    client.post("/v1/appointments/links", &asked).await.ok(201);
+    assert_eq!(client.delete(&format!("/v1/links/{link}")).await.status, 204);
+    let mut first = document().example("holdFirst");
+    first["calendar_ids"] = json!([calendar]);
+    let held = client.post("/v1/holds/first", &first).await.ok(201);
+    client.post("/v1/holds/first", &first).await.ok(200);
+    client.delete(&format!("/v1/holds/{}", text(&held, "hold_id"))).await;
+    [practitioner, place, link, secret]
 }
 
 /// Works each operation once, as the document's examples say.
@@ -62,6 +101,8 @@ async fn work(client: &mut Client) -> Ids {
     let next = format!("{at}/slots?cursor={}", text(&slots, "next"));
     client.get(&next).await.ok(200);
 
+    let [practitioner, place, link, secret] = work_register(client, &calendar).await;
+
     let hold = example("holdSlot", "calendar_id", &calendar);
     let held = client.post("/v1/holds", &hold).await.ok(201);
     client.post("/v1/holds", &hold).await.ok(200);
@@ -75,6 +116,13 @@ async fn work(client: &mut Client) -> Ids {
     let at = format!("/v1/appointments/{appointment}");
     client.get(&at).await.ok(200);
     client.post(&format!("{at}/move"), &document().example("moveAppointment")).await.ok(200);
+    let file = client.get(&format!("{at}/calendar.ics")).await;
+    assert_eq!(
+        (file.status, file.header("content-type")),
+        (200, Some("text/calendar; charset=utf-8"))
+    );
+    client.get("/v1/due?until=2027-03-24T09:00:00Z&limit=5").await.ok(200);
+    client.get(&format!("/v1/calendars/{calendar}/activity?from=2027-03-22&weeks=2")).await.ok(200);
     let search = document().example("searchAppointments");
     let found = client.post("/v1/appointments/search", &search).await.ok(200);
     assert_eq!(found["appointments"][0]["appointment_id"], json!(appointment));
@@ -85,7 +133,7 @@ async fn work(client: &mut Client) -> Ids {
     let held = client.post("/v1/holds", &other).await.ok(201);
     let released = client.delete(&format!("/v1/holds/{}", text(&held, "hold_id"))).await;
     assert_eq!(released.status, 204);
-    Ids { calendar, hold, appointment }
+    Ids { calendar, hold, appointment, practitioner, place, link, secret }
 }
 
 #[tokio::test]

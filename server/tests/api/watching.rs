@@ -261,7 +261,9 @@ async fn what_is_full_for_holds_alone_only_warns() {
     assert!(status == "failing" && detail.starts_with("overloaded: "), "{detail}");
     let mut late = served.client().await;
     late.post("/v1/appointments/search", &json!({"patient_id": "ada"})).await.ok(200);
-    late.post("/v1/holds", &hold_of(&calendar, TEN, "eve")).await.problem(503, "overloaded");
+    // Of a slot that is free: who wants one that is taken is told so without a place.
+    let eleven = TEN.replace("T10", "T11");
+    late.post("/v1/holds", &hold_of(&calendar, &eleven, "eve")).await.problem(503, "overloaded");
     let full = "creneau_overloads_total{full=\"calendar\"}";
     assert_eq!(value(&scrape(&mut watcher).await, full), 1.0);
     served.gate(Gate::Open);

@@ -66,7 +66,9 @@ impl Lanes {
 
     fn take(&mut self, event: &Event) {
         match event {
-            Event::CalendarCreated { .. } | Event::CalendarChanged { .. } => {}
+            Event::CalendarCreated { .. }
+            | Event::CalendarChanged { .. }
+            | Event::Registered { .. } => {}
             Event::Held { booking, .. } => self.occupy(booking),
             Event::Confirmed { booking, .. } => {
                 self.booked.insert(booking.id, booking.clone());

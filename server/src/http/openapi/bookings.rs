@@ -77,6 +77,50 @@ pub(super) fn hold() -> Described {
     }
 }
 
+pub(super) fn first() -> Described {
+    let held = |text| {
+        let held = located(json_of(text, "Hold"), HOLD_ADDRESS);
+        leading_to(held, "hold_id", &WITH_HOLD)
+    };
+    let example = json!({
+        "calendar_ids": ["cal_3etb4a8m0v7xq2c9d5h6j1k8n4"],
+        "reason": "check-up",
+        "patient_id": "patient-3",
+        "from": "2027-03-23T09:00:00+01:00",
+    });
+    Described {
+        body: body("FirstRequest", &example),
+        answers: vec![
+            (201, held("The hold.")),
+            (200, held("The hold that the patient has for this reason in one of them already.")),
+        ],
+        refusals: &[
+            Code::UnknownCalendar,
+            Code::UnknownPlace,
+            Code::UnknownReason,
+            Code::PracticeOnly,
+            Code::PatientsOnly,
+            Code::VisitNotOffered,
+            Code::OutsideOpenings,
+            Code::InThePast,
+            Code::TooSoon,
+            Code::BeyondHorizon,
+            Code::SlotTaken,
+            Code::PatientHasHold,
+            Code::DayFull,
+            Code::IdempotencyKeyReused,
+        ],
+        ..booking(
+            HOLDS,
+            "holdFirst",
+            "Hold the first free slot",
+            "Of several calendars, or of all at a place: one hold, never two. Of those that are \
+             free at the same instant it is any. `slot_taken` without `alternatives` says that \
+             nothing is free.",
+        )
+    }
+}
+
 pub(super) fn read_hold() -> Described {
     Described {
         answers: vec![(200, json_of("The hold.", "Hold"))],

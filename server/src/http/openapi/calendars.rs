@@ -47,6 +47,7 @@ fn example() -> Value {
         "exceptions": [{"date": "2027-05-07", "hours": []}],
         "absences": [{"from": "2027-08-02", "until": "2027-08-22"}],
         "public_holidays": {"calendar": "france", "open_on": ["whit_monday"]},
+        "reminders_minutes": [10080, 1440, 120],
         "horizon_days": 60,
     })
 }
@@ -56,7 +57,12 @@ pub(super) fn create() -> Described {
     Described {
         body: body("CalendarRequest", &example()),
         answers: vec![(201, leading_to(made, "calendar_id", &WITH_CALENDAR))],
-        refusals: &[Code::ExternalIdTaken, Code::IdempotencyKeyReused],
+        refusals: &[
+            Code::ExternalIdTaken,
+            Code::UnknownPractitioner,
+            Code::UnknownPlace,
+            Code::IdempotencyKeyReused,
+        ],
         ..calendars(
             "createCalendar",
             "Create a calendar",
@@ -70,8 +76,10 @@ pub(super) fn list() -> Described {
     let text = || json!({"type": "string"});
     Described {
         parameters: vec![
-            query("department", "The department of the location, equal.", text()),
+            query("department", "The department of the location or the place, equal.", text()),
             query("specialty", "The specialty of the practitioner, equal.", text()),
+            query("practitioner_id", "The practitioner.", schema("PractitionerId")),
+            query("place_id", "The place.", schema("PlaceId")),
             query("external_id", "What the calendar is called elsewhere, equal.", text()),
             limit(),
             cursor(),
@@ -106,6 +114,8 @@ pub(super) fn change() -> Described {
         answers: vec![(200, tagged(json_of("The calendar as it now is.", "ChangedCalendar")))],
         refusals: &[
             Code::UnknownCalendar,
+            Code::UnknownPractitioner,
+            Code::UnknownPlace,
             Code::VersionRequired,
             Code::VersionMismatch,
             Code::IdempotencyKeyReused,

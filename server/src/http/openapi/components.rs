@@ -9,15 +9,18 @@ use super::texts;
 use crate::http::backup::{BackupAsked, BackupBody};
 use crate::http::by_dto::ByAsked;
 use crate::http::calendar_dto::{
-    CalendarAsked, CalendarBody, CalendarsPage, ChangeAsked, ChangedBody,
+    CalendarAsked, CalendarBody, CalendarsPage, ChangeAsked, ChangedBody, LocationJson,
 };
 use crate::http::dto::{
-    AppointmentBody, AppointmentsPage, HoldAsked, HoldBody, MoveAsked, SearchAsked, SlotsPage,
+    AppointmentBody, AppointmentsPage, FirstAsked, HoldAsked, HoldBody, MoveAsked, SearchAsked,
+    SlotsPage,
 };
 use crate::http::event_dto::EventLine;
+use crate::http::followed_dto::{ActivityPage, DuePage};
 use crate::http::health::{Health, Readiness, Version};
 use crate::http::problem::{Alternative, FieldError};
 use crate::http::readiness::Check;
+use crate::http::register_dto::{LinkAsked, LinkBody, PlacesPage, PractitionersPage, ProfileJson};
 
 /// What the operations of the document share.
 #[derive(Default)]
@@ -43,6 +46,15 @@ impl Components {
         all.add::<SearchAsked>()?;
         all.add::<AppointmentBody>()?;
         all.add::<AppointmentsPage>()?;
+        all.add::<ProfileJson>()?;
+        all.add::<LocationJson>()?;
+        all.add::<PractitionersPage>()?;
+        all.add::<PlacesPage>()?;
+        all.add::<LinkAsked>()?;
+        all.add::<LinkBody>()?;
+        all.add::<FirstAsked>()?;
+        all.add::<DuePage>()?;
+        all.add::<ActivityPage>()?;
         all.add::<EventLine>()?;
         all.add::<BackupAsked>()?;
         all.add::<BackupBody>()?;
@@ -55,6 +67,10 @@ impl Components {
         all.add::<texts::HoldId>()?;
         all.add::<texts::AppointmentId>()?;
         all.add::<texts::CalendarId>()?;
+        all.add::<texts::PractitionerId>()?;
+        all.add::<texts::PlaceId>()?;
+        all.add::<texts::LinkId>()?;
+        all.add::<texts::LinkSecret>()?;
         all.add::<texts::Cursor>()?;
         all.add::<texts::Date>()?;
         all.add::<texts::Instant>()?;
@@ -82,8 +98,9 @@ impl Components {
                     "scheme": "bearer",
                     "description": "A token of the server's token file. It carries scopes: `book` \
                         for holds and appointments, `operate` for creating and changing calendars, \
-                        for the change feed, backups and metrics. Calendars and slots can be \
-                        read with either. A server on loopback without a token file asks for none.",
+                        for the change feed, what is due and was done, backups and metrics. \
+                        Calendars and slots can be read with either. A server on loopback without \
+                        a token file asks for none.",
                 },
             },
         })

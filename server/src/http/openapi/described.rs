@@ -26,6 +26,7 @@ pub(super) struct Described {
 pub(super) const CALENDARS: &str = "calendars";
 pub(super) const HOLDS: &str = "holds";
 pub(super) const APPOINTMENTS: &str = "appointments";
+pub(super) const PRACTICE: &str = "practice";
 pub(super) const SERVICE: &str = "service";
 
 pub(super) fn tags() -> Value {
@@ -33,6 +34,7 @@ pub(super) fn tags() -> Value {
         {"name": CALENDARS, "description": "Calendars and their free slots."},
         {"name": HOLDS, "description": "Slots held for a patient, until they are confirmed."},
         {"name": APPOINTMENTS, "description": "What confirmed holds become."},
+        {"name": PRACTICE, "description": "Who sees patients, and where."},
         {"name": SERVICE, "description": "Running the server: probes, feed, backup, this page."},
     ])
 }
@@ -57,6 +59,8 @@ impl Described {
         let mut codes = [&ANY, self.refusals].concat();
         if operation.needs() != Need::Nothing {
             codes.extend(OF_ENGINE);
+        }
+        if !matches!(operation.needs(), Need::Nothing | Need::Secret) {
             codes.extend([Code::Unauthorized, Code::Forbidden]);
         }
         codes
@@ -99,7 +103,7 @@ impl Described {
 /// Who may ask. The empty one stands for a server on loopback, which asks for no token.
 fn as_security(need: Need) -> Value {
     match need {
-        Need::Nothing => json!([]),
+        Need::Nothing | Need::Secret => json!([]),
         Need::Scope(scope) => json!([{"bearer": [scope.to_string()]}, {}]),
         Need::Token => json!([{"bearer": ["book"]}, {"bearer": ["operate"]}, {}]),
     }
@@ -125,6 +129,10 @@ fn in_path(template: &str) -> Vec<Value> {
         "calendar_id" => (name, schema("CalendarId")),
         "hold_id" => (name, schema("HoldId")),
         "appointment_id" => (name, schema("AppointmentId")),
+        "practitioner_id" => (name, schema("PractitionerId")),
+        "place_id" => (name, schema("PlaceId")),
+        "link_id" => (name, schema("LinkId")),
+        "secret" => (name, schema("LinkSecret")),
         name => (name, json!({"type": "string", "enum": FILES})),
     });
     let described =
@@ -184,6 +192,18 @@ pub(super) fn by() -> Option<Value> {
         "required": false,
         "description": "Who asks; no body where nobody says so.",
         "content": {"application/json": {"schema": schema("ByRequest"), "example": {}}},
+    }))
+}
+
+/// No content: no body, or `{}`.
+pub(super) fn no_content() -> Option<Value> {
+    Some(json!({
+        "required": false,
+        "description": "No content: no body, or `{}`.",
+        "content": {"application/json": {
+            "schema": {"type": "object", "additionalProperties": false, "maxProperties": 0},
+            "example": {},
+        }},
     }))
 }
 

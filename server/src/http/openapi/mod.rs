@@ -3,7 +3,8 @@
 //!
 //! - `texts`: texts with a shape of their own.
 //! - `components`, `problems`: what the operations share.
-//! - `described`: how an operation is described; `service`, `calendars`, `bookings`: each of them.
+//! - `described`: how an operation is described; `service`, `calendars`, `bookings`, `followed`,
+//!   `register`: each of them.
 
 pub(super) mod texts;
 
@@ -11,7 +12,9 @@ mod bookings;
 mod calendars;
 mod components;
 mod described;
+mod followed;
 mod problems;
+mod register;
 mod service;
 
 use std::sync::LazyLock;
@@ -39,8 +42,8 @@ A booking engine for health appointments: find a slot, hold it for 15 minutes, c
 - What is not HTTP/1, or has too long a header, is answered with 400, 414 or 431 without a body, or
   not at all, and the connection ends.
 - Tokens have scopes: `book` for holds and appointments, `operate` for creating and changing
-  calendars, for the change feed, backups and metrics; calendars and slots can be read with either.
-  A server on loopback without a token file asks for none.";
+  calendars, for the change feed, what is due and was done, backups and metrics; calendars and slots
+  can be read with either. A server on loopback without a token file asks for none.";
 
 /// How an operation is described. Exhaustive on purpose: without a description none compiles.
 fn describe(operation: Operation) -> Described {
@@ -68,6 +71,22 @@ fn describe(operation: Operation) -> Described {
         Operation::CancelAppointment => bookings::cancel(),
         Operation::MoveAppointment => bookings::change(),
         Operation::SearchAppointments => bookings::search(),
+        Operation::ReadAppointmentFile => followed::file(),
+        Operation::ListDue => followed::due(),
+        Operation::ReadActivity => followed::activity(),
+        Operation::AddPractitioner => register::add_practitioner(),
+        Operation::ChangePractitioner => register::change_practitioner(),
+        Operation::ReadPractitioner => register::read_practitioner(),
+        Operation::ListPractitioners => register::list_practitioners(),
+        Operation::AddPlace => register::add_place(),
+        Operation::ChangePlace => register::change_place(),
+        Operation::ReadPlace => register::read_place(),
+        Operation::ListPlaces => register::list_places(),
+        Operation::LinkCalendar => register::link_calendar(),
+        Operation::LinkPatient => register::link_patient(),
+        Operation::EndLink => register::end_link(),
+        Operation::ReadLinkedFile => register::file(),
+        Operation::HoldFirst => bookings::first(),
     }
 }
 

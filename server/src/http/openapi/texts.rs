@@ -61,6 +61,22 @@ texts! {
     /// The id of an appointment. Its last 26 characters are those of its hold.
     AppointmentId =
         shaped("^appt_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "appt_4kr3t0v7xq2c9d5h6j1k8n4m2p";
+    /// The id of a practitioner.
+    PractitionerId =
+        shaped("^prac_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "prac_6kr3t0v7xq2c9d5h6j1k8n4m2p";
+    /// The id of a place.
+    PlaceId = shaped("^place_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "place_7kr3t0v7xq2c9d5h6j1k8n4m2p";
+    /// The id of a private link.
+    LinkId = shaped("^link_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "link_1kr3t0v7xq2c9d5h6j1k8n4m2p";
+    /// The secret of a private link.
+    LinkSecret = shaped("^feed_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "feed_2kr3t0v7xq2c9d5h6j1k8n4m2p";
+    /// The path of a private link's file.
+    FilePath = shaped("^/v1/files/feed_[0-7][0-9a-hjkmnp-tv-z]{25}/calendar.ics$"),
+        "/v1/files/feed_2kr3t0v7xq2c9d5h6j1k8n4m2p/calendar.ics";
+    /// A language, as a tag such as `fr` or `pt-BR`.
+    Language = shaped("^[A-Za-z0-9-]{2,35}$"), "fr";
+    /// The id of something that is to be told.
+    DueId = shaped("^due_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "due_5kr3t0v7xq2c9d5h6j1k8n4m2p";
     /// A patient, by an id of the host's own: visible ASCII characters.
     PatientId = shaped(TOKEN), "patient-1";
     /// The id of a reason within its calendar: visible ASCII characters.
@@ -81,6 +97,11 @@ texts! {
     GridMinutes = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .enum_values(Some([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60])), 5;
+    /// Minutes before an appointment.
+    ReminderMinutes = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(creneau::limits::REMINDER_MINUTES_MAX)), 1440;
     /// An instant: RFC 3339 with an offset or `Z`, to the millisecond. A zone in brackets is
     /// refused.
     Instant = instant(), "2027-03-23T09:00:00+01:00";

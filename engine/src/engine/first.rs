@@ -1,0 +1,208 @@
+//! The first free slot of several calendars: one hold, never two.
+
+use rkyv::rancor::Error as RkyvError;
+
+use super::{Engine, answers, refused};
+use crate::booking::{By, Rejection, Slot};
+use crate::error::{Answer, Error};
+use crate::ids::CalendarId;
+use crate::limits::{CLAIM_WAITS_MAX, FIRST_CALENDARS_MAX};
+use crate::metrics::Asked;
+use crate::planted::{self, Bug};
+use crate::request::{Hold, HoldFirst, HoldSlot, Outcome};
+use crate::runtime::{BookingState, Busy, Claim, Share, command_hash, expire, guard_keys, key_of};
+use crate::time::Timestamp;
+
+impl Engine {
+    /// Holds the first free slot of several calendars for a person; which of those that begin at
+    /// the same instant is left to chance. Where the person has a hold for this reason in one of
+    /// them already, the answer is that hold, unchanged and not fresh.
+    ///
+    /// Refused as [`Rejection::Invalid`] where no calendar or too many are named, as
+    /// [`Rejection::UnknownCalendar`], [`Rejection::UnknownPlace`], [`Rejection::UnknownReason`]
+    /// where none of the calendars has it, as [`Rejection::SlotTaken`] where nothing is free, or as
+    /// [`Engine::hold`] is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn hold_first(&self, asked: HoldFirst) -> Answer<Outcome<Hold>> {
+        self.counted(Asked::Hold, self.try_hold_first(asked).await)
+    }
+
+    async fn try_hold_first(&self, asked: HoldFirst) -> Answer<Outcome<Hold>> {
+        self.shared().check()?;
+        let calendars = match self.calendars_of(&asked) {
+            Ok(calendars) => calendars,
+            Err(rejection) => return refused(rejection),
+        };
+        let mut asked = asked;
+        asked.details.booked_by = asked.details.booked_by.filter(|it| *it != asked.person);
+        let print = print_of(&asked)?;
+        // The name comes last here, and this turn first; nothing else waits for such a turn.
+        let _turn = self.turn(&asked).await?;
+        if self.is_known(&asked)?
+            && let Some(calendar) = calendars.first()
+        {
+            // What is known by its name is told before anything is looked for.
+            return self.hold_printed(asked.slot(*calendar, self.now()), print).await;
+        }
+        for _ in 0..CLAIM_WAITS_MAX {
+            if let Some(value) = self.own_hold_in(&calendars, &asked)? {
+                return Ok(Ok(Outcome { value, fresh: false }));
+            }
+            let slot = match self.first_free(&calendars, &asked).await? {
+                Ok(slot) => slot,
+                Err(rejection) => return refused(rejection),
+            };
+            match self.hold_printed(asked.slot(slot.calendar, slot.start), print).await? {
+                // Somebody was faster, or its start has passed: what is first now is another one.
+                Err(Rejection::SlotTaken { .. } | Rejection::InThePast) => {}
+                answer => return Ok(answer),
+            }
+        }
+        Err(self.contended())
+    }
+
+    /// The calendars that are asked for, each once.
+    fn calendars_of(&self, asked: &HoldFirst) -> Result<Vec<CalendarId>, Rejection> {
+        let index = &self.shared().index;
+        let mut calendars = asked.calendars.clone();
+        if calendars.iter().any(|id| !index.knows(*id)) {
+            return Err(Rejection::UnknownCalendar);
+        }
+        if let Some(place) = asked.place {
+            if !index.register().knows_place(place) {
+                return Err(Rejection::UnknownPlace);
+            }
+            let all = CalendarId::from_bits(0);
+            let there = |_, brief: &crate::runtime::Brief| brief.place == Some(place);
+            calendars.extend(index.calendars(all, FIRST_CALENDARS_MAX + 1, there));
+        }
+        calendars.sort_unstable();
+        calendars.dedup();
+        if calendars.is_empty() || FIRST_CALENDARS_MAX < calendars.len() {
+            let rule = format!("must be 1 to {FIRST_CALENDARS_MAX} together with the place's");
+            return Err(Rejection::Invalid { field: "calendar_ids".to_owned(), rule });
+        }
+        Ok(calendars)
+    }
+
+    /// One at a time of a person's requests for a reason: the next one finds the hold of this one.
+    async fn turn(&self, asked: &HoldFirst) -> Result<Option<Claim>, Error> {
+        if planted::is(Bug::FirstTwice) {
+            return Ok(None);
+        }
+        let (person, reason) = (asked.person.as_str().as_bytes(), asked.reason.as_str().as_bytes());
+        loop {
+            match self.shared().commands.claim(key_of(&[b"first turn", person, reason])) {
+                Ok(claim) => return Ok(Some(claim)),
+                Err(Busy::Pending(waiting)) => waiting.ended().await,
+                Err(Busy::Kept(_)) => return Err(self.contended()),
+            }
+        }
+    }
+
+    fn is_known(&self, asked: &HoldFirst) -> Result<bool, Error> {
+        let Some(key) = &asked.command else { return Ok(false) };
+        Ok(self.shared().index.command(command_hash(key), self.now())?.is_some())
+    }
+
+    /// The person's live hold for this reason in one of the calendars, as far as a guard knows it.
+    fn own_hold_in(
+        &self,
+        calendars: &[CalendarId],
+        asked: &HoldFirst,
+    ) -> Result<Option<Hold>, Error> {
+        let shared = self.shared();
+        let now = self.now();
+        for calendar in calendars {
+            for key in guard_keys(&shared.config.guards, *calendar, &asked.person) {
+                let Some(Busy::Kept(hold)) = shared.guards.holder(key) else { continue };
+                let Some(row) = shared.index.booking(hold, now)? else { continue };
+                let lives = matches!(row.state, BookingState::Held { deadline } if now < deadline);
+                let is_here = calendars.contains(&row.booking.calendar);
+                if lives && is_here && row.booking.reason.id == asked.reason {
+                    return Ok(Some(answers::hold_of(&row)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn first_free(&self, calendars: &[CalendarId], asked: &HoldFirst) -> Answer<Slot> {
+        let shared = self.shared();
+        // Any of those at the same instant, so that not all go to the same one.
+        let any = shared.random.bits();
+        let mut first: Option<(Timestamp, u128, Slot)> = None;
+        let (mut is_known, mut is_away) = (false, false);
+        for calendar in calendars {
+            let entry = self.directory().entry(*calendar);
+            let view = match self.directory().view(&entry).await {
+                // One that was set apart keeps nobody from the others.
+                Err(Error::CalendarUnavailable) => {
+                    is_away = true;
+                    continue;
+                }
+                view => view?,
+            };
+            shared.queue.durable(view.rests_on).await?;
+            let Some(reason) = view.schedule.definition().reason(&asked.reason) else { continue };
+            is_known = true;
+            let now = shared.now();
+            if view.has_due(now) {
+                let _ = expire(self.directory().clone(), *calendar, Share::Hold).await;
+            }
+            let practice = asked.by == By::Practice;
+            let (earliest, end) = view.schedule.window(reason, now, practice, view.horizon(now));
+            let from = asked.from.unwrap_or(now).max(earliest);
+            // What others have found already needs not be looked for beyond.
+            let until = first.as_ref().map(|(start, ..)| start.plus_ms(1));
+            let until = until.unwrap_or(Timestamp::from_millis(i64::MAX));
+            let until = until.min(end);
+            let found = view.slots(&asked.reason, from, until, 1).into_iter().next();
+            let found = found.map(|slot| (slot.start, calendar.bits() ^ any, slot));
+            let is_first = |found: &(Timestamp, u128, Slot)| {
+                first.as_ref().is_none_or(|best| (found.0, found.1) < (best.0, best.1))
+            };
+            first = found.filter(is_first).or(first);
+        }
+        Ok(match first {
+            Some((.., slot)) => Ok(slot),
+            None if is_known => Err(Rejection::SlotTaken { alternatives: Vec::new() }),
+            None if is_away => return Err(Error::CalendarUnavailable),
+            None => Err(Rejection::UnknownReason),
+        })
+    }
+}
+
+impl HoldFirst {
+    fn slot(&self, calendar: CalendarId, start: Timestamp) -> HoldSlot {
+        HoldSlot {
+            calendar,
+            start,
+            reason: self.reason.clone(),
+            person: self.person.clone(),
+            details: self.details.clone(),
+            by: self.by.clone(),
+            command: self.command.clone(),
+        }
+    }
+}
+
+/// A hash of what is asked. Whether the practice asks is part of it, as it is of a hold.
+fn print_of(asked: &HoldFirst) -> Result<u128, Error> {
+    let calendars: Vec<u8> =
+        asked.calendars.iter().flat_map(|id| id.bits().to_le_bytes()).collect();
+    let details = rkyv::to_bytes::<RkyvError>(&asked.details).map_err(|_| Error::Failed)?;
+    Ok(key_of(&[
+        b"first",
+        &calendars,
+        &asked.place.map_or(0, crate::ids::PlaceId::bits).to_le_bytes(),
+        &asked.from.map_or(i64::MIN, Timestamp::millis).to_le_bytes(),
+        asked.reason.as_str().as_bytes(),
+        asked.person.as_str().as_bytes(),
+        &details,
+        &[u8::from(asked.by == By::Practice)],
+    ]))
+}

@@ -1,0 +1,196 @@
+//! The register as it is found: rows of the store, and in memory what listings filter by.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use rkyv::rancor::Error as RkyvError;
+use rkyv::util::AlignedVec;
+
+use super::behind::Behind;
+use super::sync::RwLock;
+use crate::booking::{LinkOf, Location, Profile, Registration, Sector};
+use crate::ids::{LinkId, LinkSecret, PlaceId, PractitionerId};
+use crate::storage::{StoreError, Table};
+
+/// What a key begins with.
+#[derive(Clone, Copy)]
+enum Kind {
+    Practitioner = 1,
+    Place = 2,
+    Link = 3,
+    /// Links once more, by their secret.
+    Secret = 4,
+}
+
+fn key(kind: Kind, bits: u128) -> Vec<u8> {
+    [&[kind as u8], bits.to_be_bytes().as_slice()].concat()
+}
+
+/// The rows that a registration changes, with their values; none for one that goes.
+pub(crate) fn rows_of(what: &Registration) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    let row = || rkyv::to_bytes::<RkyvError>(what).ok().map(|bytes| bytes.to_vec());
+    match what {
+        Registration::Practitioner { id, .. } => vec![(key(Kind::Practitioner, id.bits()), row())],
+        Registration::Place { id, .. } => vec![(key(Kind::Place, id.bits()), row())],
+        Registration::Linked { id, secret, .. } => {
+            let link = row();
+            vec![
+                (key(Kind::Link, id.bits()), link.clone()),
+                (key(Kind::Secret, secret.bits()), link),
+            ]
+        }
+        Registration::Unlinked { id, secret, .. } => {
+            vec![(key(Kind::Link, id.bits()), None), (key(Kind::Secret, secret.bits()), None)]
+        }
+    }
+}
+
+/// What a row says.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Registration, StoreError> {
+    let mut aligned = AlignedVec::<16>::with_capacity(bytes.len());
+    aligned.extend_from_slice(bytes);
+    rkyv::from_bytes::<Registration, RkyvError>(&aligned)
+        .map_err(|_| StoreError("a row of register is not as it was written".to_owned()))
+}
+
+/// What a listing filters practitioners by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) specialty: Option<Box<str>>,
+    pub(crate) languages: Box<[Box<str>]>,
+    pub(crate) sector: Option<Sector>,
+}
+
+impl From<&Profile> for Seen {
+    fn from(profile: &Profile) -> Self {
+        Self {
+            specialty: profile.specialty.as_deref().map(Box::from),
+            languages: profile.languages.iter().map(|it| it.as_str().into()).collect(),
+            sector: profile.sector,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Known {
+    practitioners: BTreeMap<PractitionerId, Seen>,
+    places: BTreeMap<PlaceId, Option<Box<str>>>,
+    links: usize,
+}
+
+/// What is known of the register without asking the store.
+#[derive(Default)]
+pub(crate) struct Register(RwLock<Known>);
+
+impl Register {
+    /// Takes in what a row says, or has just come to say.
+    pub(crate) fn list(&self, what: &Registration) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match what {
+            Registration::Practitioner { id, profile } => {
+                known.practitioners.insert(*id, profile.into());
+            }
+            Registration::Place { id, location } => {
+                known.places.insert(*id, location.department.as_deref().map(Box::from));
+            }
+            Registration::Linked { .. } => known.links += 1,
+            Registration::Unlinked { .. } => known.links = known.links.saturating_sub(1),
+        }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Known) -> T) -> T {
+        read(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The most that there is of any kind.
+    pub(crate) fn len(&self) -> usize {
+        self.read(|known| known.practitioners.len().max(known.places.len()).max(known.links))
+    }
+
+    pub(crate) fn knows_practitioner(&self, id: PractitionerId) -> bool {
+        self.read(|known| known.practitioners.contains_key(&id))
+    }
+
+    pub(crate) fn knows_place(&self, id: PlaceId) -> bool {
+        self.read(|known| known.places.contains_key(&id))
+    }
+
+    /// Whether a practitioner is of this specialty.
+    pub(crate) fn is_of(&self, id: PractitionerId, specialty: &str) -> bool {
+        let is = |seen: &Seen| seen.specialty.as_deref() == Some(specialty);
+        self.read(|known| known.practitioners.get(&id).is_some_and(is))
+    }
+
+    /// Whether a place is in this department.
+    pub(crate) fn lies_in(&self, id: PlaceId, department: &str) -> bool {
+        self.read(|known| known.places.get(&id).is_some_and(|it| it.as_deref() == Some(department)))
+    }
+
+    /// Practitioners from `from` on that `wanted` lets through, by id, at most `limit`.
+    pub(crate) fn practitioners(
+        &self,
+        from: PractitionerId,
+        limit: usize,
+        wanted: impl Fn(&Seen) -> bool,
+    ) -> Vec<PractitionerId> {
+        self.read(|known| {
+            let found = known.practitioners.range(from..).filter(|(_, seen)| wanted(seen));
+            found.take(limit).map(|(id, _)| *id).collect()
+        })
+    }
+
+    /// Places from `from` on, in `department` if one is given, by id, at most `limit`.
+    pub(crate) fn places(
+        &self,
+        from: PlaceId,
+        limit: usize,
+        department: Option<&str>,
+    ) -> Vec<PlaceId> {
+        let wanted = |it: &Option<Box<str>>| department.is_none() || it.as_deref() == department;
+        self.read(|known| {
+            let found = known.places.range(from..).filter(|(_, it)| wanted(it));
+            found.take(limit).map(|(id, _)| *id).collect()
+        })
+    }
+}
+
+/// What anybody may read of a practitioner.
+pub(crate) fn profile(rows: &Behind, id: PractitionerId) -> Result<Option<Profile>, StoreError> {
+    let row = rows.get(Table::Register, &key(Kind::Practitioner, id.bits()))?;
+    Ok(match row.map(|row| decode(&row)).transpose()? {
+        Some(Registration::Practitioner { profile, .. }) => Some(profile),
+        _ => None,
+    })
+}
+
+/// Where a place is.
+pub(crate) fn place(rows: &Behind, id: PlaceId) -> Result<Option<Location>, StoreError> {
+    let row = rows.get(Table::Register, &key(Kind::Place, id.bits()))?;
+    Ok(match row.map(|row| decode(&row)).transpose()? {
+        Some(Registration::Place { location, .. }) => Some(location),
+        _ => None,
+    })
+}
+
+/// The secret of a link and what it shows.
+pub(crate) fn link(rows: &Behind, id: LinkId) -> Result<Option<(LinkSecret, LinkOf)>, StoreError> {
+    linked(rows.get(Table::Register, &key(Kind::Link, id.bits()))?)
+}
+
+/// What the link of this secret shows.
+pub(crate) fn by_secret(rows: &Behind, secret: LinkSecret) -> Result<Option<LinkOf>, StoreError> {
+    let found = linked(rows.get(Table::Register, &key(Kind::Secret, secret.bits()))?)?;
+    Ok(found.map(|(_, of)| of))
+}
+
+fn linked(row: Option<Vec<u8>>) -> Result<Option<(LinkSecret, LinkOf)>, StoreError> {
+    Ok(match row.map(|row| decode(&row)).transpose()? {
+        Some(Registration::Linked { secret, of, .. }) => Some((secret, of)),
+        _ => None,
+    })
+}
+
+/// Whether a row is that of a link by its secret, which stands for one that is told already.
+pub(crate) fn is_repeated(key: &[u8]) -> bool {
+    key.first() == Some(&(Kind::Secret as u8))
+}
