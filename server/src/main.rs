@@ -1,7 +1,6 @@
 //! The binary `creneau`.
 
-/// What an embedder chooses for itself: under a flood, the system's allocator kept several times
-/// the memory that was in use. See docs/testing.md, Overload.
+/// What an embedder chooses for itself. Measured under a flood: docs/testing.md, Overload.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
