@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::model::{Model, State};
 use super::scene::Scene;
 use crate::booking::hours::Date;
+use crate::booking::schedule::later;
 use crate::booking::{Booking, Event};
 use crate::error::Error;
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::limits::{ACTIVITY_WEEKS_MAX, REMINDER_AFTER_MS};
-use crate::request::{Due, DueKind, ListDue, ReadActivity};
+use crate::readers::activity::monday;
+use crate::request::{Due, DueKind, ListDue, ReadActivity, WeekActivity};
 use crate::time::Timestamp;
 
 /// Days of which all that was due must still be there.
@@ -26,14 +28,12 @@ pub(super) async fn compare(scene: &Scene, model: &Model) -> Result<(), String> 
     compare_due(model, &changed, &due)?;
     for (id, calendar) in &model.calendars {
         let first = model.entries.first().and_then(|(_, events)| events.first().map(Event::at));
-        let from = calendar.schedule().date_at(first.unwrap_or_default());
-        let from = Date::from(from);
-        let asked = ReadActivity { calendar: *id, from, weeks: ACTIVITY_WEEKS_MAX };
-        let told = Box::pin(scene.engine.activity(asked)).await;
-        if told == Err(Error::CalendarUnavailable) {
-            continue;
-        }
-        let Ok(Ok(weeks)) = &told else { return Err(format!("{told:?}")) };
+        let first = calendar.schedule().date_at(first.unwrap_or_default());
+        // A clock that jumps takes bookings further ahead than one answer tells of.
+        let here = model.bookings.values().filter(|it| it.booking.calendar == *id);
+        let last = here.map(|it| it.booking.span.start).max();
+        let last = last.map_or(first, |start| calendar.schedule().date_at(start));
+        let Some(weeks) = weeks_of(scene, *id, first, last).await? else { continue };
         let told = weeks.iter().fold((0, 0), |(booked, cancelled), week| {
             (booked + week.all.booked, cancelled + week.all.cancelled)
         });
@@ -47,6 +47,27 @@ pub(super) async fn compare(scene: &Scene, model: &Model) -> Result<(), String> 
         }
     }
     Ok(())
+}
+
+/// The weeks of two dates and all between them; none while the calendar cannot be asked.
+async fn weeks_of(
+    scene: &Scene,
+    calendar: CalendarId,
+    first: jiff::civil::Date,
+    last: jiff::civil::Date,
+) -> Result<Option<Vec<WeekActivity>>, String> {
+    // From a Monday on, so that the week of the last day does not begin before its stretch.
+    let (mut all, mut from) = (Vec::new(), monday(first));
+    while from <= last {
+        let asked = ReadActivity { calendar, from: Date::from(from), weeks: ACTIVITY_WEEKS_MAX };
+        match Box::pin(scene.engine.activity(asked)).await {
+            Ok(Ok(weeks)) => all.extend(weeks),
+            Err(Error::CalendarUnavailable) => return Ok(None),
+            told => return Err(format!("{told:?}")),
+        }
+        from = later(from, 7 * i64::from(ACTIVITY_WEEKS_MAX));
+    }
+    Ok(Some(all))
 }
 
 /// When each appointment was last booked or moved, and whether that was a move.
