@@ -103,6 +103,7 @@ impl Practice {
             person,
             details: Details::default(),
             by: By::Unsaid,
+            overflow: false,
             command: None,
         };
         let hold = self.engine.hold(ask).await.unwrap().unwrap().value.id;

@@ -69,6 +69,7 @@ fn hold(number: u128, start: Timestamp) -> Command {
         guards: vec![Guard::per_calendar()],
         details: Details::default(),
         by: By::Unsaid,
+        overflow: false,
     }
 }
 

@@ -35,6 +35,7 @@ async fn main() -> Result<(), Failure> {
         person: person.clone(),
         details: Details::default(),
         by: By::Unsaid,
+        overflow: false,
         command: Some(command),
     };
     let hold = match engine.hold(asked).await? {

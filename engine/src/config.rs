@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::booking::Guard;
 use crate::error::Error;
+use crate::limits::RENEWALS_MAX;
 
 /// Where an engine keeps what it must not forget.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Config {
     /// The person guards that each hold claims, at most 8. As standard one: one live hold per
     /// person and calendar.
     pub guards: Vec<Guard>,
+    /// How often a hold can be renewed: 0 to 10, once as standard.
+    pub renewals: u8,
     /// New holds that may be under way in one calendar: 1 to 1,024.
     pub calendar_holds_max: usize,
     /// Requests of all kinds that may be under way in one calendar: more than its holds, at most
@@ -67,6 +70,7 @@ impl Config {
             place: Place::Memory,
             hold: Duration::from_secs(15 * 60),
             guards: vec![Guard::per_calendar()],
+            renewals: 1,
             calendar_holds_max: 512,
             calendar_requests_max: 1_024,
             engine_holds_max: 32_768,
@@ -96,6 +100,7 @@ impl Config {
         let rules = [
             (seconds(1, 86_400).contains(&self.hold), "hold", "must be 1 second to 24 hours"),
             (self.guards.len() <= 8, "guards", "must be at most 8"),
+            (self.renewals <= RENEWALS_MAX, "renewals", "must be at most 10"),
             (
                 self.guards.iter().all(|guard| (1..=64).contains(&guard.kind.len())),
                 "guards",

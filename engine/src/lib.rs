@@ -68,10 +68,10 @@ mod runtime;
 mod time;
 
 pub use booking::{
-    Absence, Agenda, By, Change, Channel, DayException, Definition, Details, Edge, Event, Fee,
-    Guard, GuardScope, Holiday, HolidayCalendar, Interval, LinkOf, Location, Practitioner, Profile,
-    PublicHolidays, Reason, Registration, Rejection, Rules, Schedule, Sector, Slot, Standing,
-    Template, Visit, WeeklyHours,
+    Absence, Agenda, Block, By, Change, Channel, DayException, Definition, Details, Edge, Event,
+    Fee, Guard, GuardScope, Holiday, HolidayCalendar, Interval, LinkOf, Location, Mark, Offer,
+    Practitioner, Profile, PublicHolidays, Reason, Registration, Rejection, Rules, Schedule,
+    Sector, Slot, Standing, Template, Visit, WeeklyHours,
 };
 pub use config::{Config, Place};
 pub use engine::{Engine, Environment, Status};

@@ -26,6 +26,24 @@ pub const NOTICE_MINUTES_MAX: u32 = 129_600;
 /// Minutes before its start until which an appointment can be changed: 30 days.
 pub const CHANGE_UNTIL_MINUTES_MAX: u32 = 43_200;
 
+/// Lanes beside the others in which the practice alone books.
+pub const OVERFLOW_LANES_MAX: u16 = 100;
+
+/// Slots of which a calendar remembers that holds of a person have expired: the latest ones.
+pub const LAPSES_REMEMBERED_MAX: usize = 1_024;
+
+/// Minutes by which a calendar can say to be late.
+pub const LATE_MINUTES_MAX: u16 = 720;
+
+/// Times that a hold can be renewed.
+pub const RENEWALS_MAX: u8 = 10;
+
+/// Milliseconds for which an offer can last: 7 days.
+pub const OFFER_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// Appointments of one stretch to which offers are made at once.
+pub const OFFERS_AT_ONCE_MAX: usize = 200;
+
 /// Bytes of a reason's instructions.
 pub const INSTRUCTIONS_BYTES_MAX: usize = 1_000;
 

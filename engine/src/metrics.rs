@@ -121,13 +121,16 @@ names! {
     Happening:
     CalendarCreated = "calendar_created", CalendarChanged = "calendar_changed", Held = "held",
     Confirmed = "confirmed", Released = "released", Expired = "expired",
-    Cancelled = "cancelled", Moved = "moved", Registered = "registered",
+    Cancelled = "cancelled", Moved = "moved", Renewed = "renewed", Marked = "marked",
+    Delayed = "delayed", Accepted = "accepted",
+    Registered = "registered",
 }
 
 names! {
     /// A command that may be refused.
     Asked:
     Hold = "hold", Confirm = "confirm", Release = "release", Cancel = "cancel", Move = "move",
+    Renew = "renew", Accept = "accept", Mark = "mark", Offer = "offer", Delay = "delay",
     CreateCalendar = "create_calendar", ChangeCalendar = "change_calendar",
     Register = "register",
 }
@@ -142,7 +145,9 @@ names! {
     UnknownLink = "unknown_link",
     VersionMismatch = "version_mismatch", ExternalIdTaken = "external_id_taken",
     HoldReleased = "hold_released", HoldExpired = "hold_expired",
-    HoldConfirmed = "hold_confirmed", NotChangeable = "not_changeable", TooLate = "too_late",
+    HoldConfirmed = "hold_confirmed", IsOffer = "is_offer", RenewalsSpent = "renewals_spent",
+    NotYet = "not_yet", NotFree = "not_free", HeldTooOften = "held_too_often",
+    NotChangeable = "not_changeable", TooLate = "too_late",
     UnknownReason = "unknown_reason", PracticeOnly = "practice_only",
     PatientsOnly = "patients_only", VisitNotOffered = "visit_not_offered",
     OffGrid = "off_grid", InThePast = "in_the_past",
@@ -175,6 +180,10 @@ impl From<&Event> for Happening {
             Event::Expired { .. } => Self::Expired,
             Event::Cancelled { .. } => Self::Cancelled,
             Event::Moved { .. } => Self::Moved,
+            Event::Renewed { .. } => Self::Renewed,
+            Event::Marked { .. } => Self::Marked,
+            Event::Delayed { .. } => Self::Delayed,
+            Event::Accepted { .. } => Self::Accepted,
             Event::Registered { .. } => Self::Registered,
         }
     }
@@ -197,7 +206,12 @@ impl From<&Rejection> for Refusal {
             Rejection::HoldReleased => Self::HoldReleased,
             Rejection::HoldExpired => Self::HoldExpired,
             Rejection::HoldConfirmed { .. } => Self::HoldConfirmed,
+            Rejection::IsOffer => Self::IsOffer,
+            Rejection::RenewalsSpent => Self::RenewalsSpent,
             Rejection::NotChangeable => Self::NotChangeable,
+            Rejection::NotYet => Self::NotYet,
+            Rejection::NotFree => Self::NotFree,
+            Rejection::HeldTooOften => Self::HeldTooOften,
             Rejection::TooLate { .. } => Self::TooLate,
             Rejection::UnknownReason => Self::UnknownReason,
             Rejection::PracticeOnly => Self::PracticeOnly,

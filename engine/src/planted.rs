@@ -55,6 +55,7 @@ bugs! {
     HeldNotCounted in "booking/decide.rs": "a day's count leaves out what is only held";
     BufferForgotten in "booking/decide.rs": "what is moved keeps no buffer";
     LimitPerAccount in "booking/decide.rs": "a limit counts who booked and not who comes";
+    RenewedWithoutEnd in "booking/practice.rs": "a hold can be renewed again and again";
     ChecksumSkipped in "journal/frame.rs": "a frame's checksum is not compared";
     TornTailAccepted in "journal/frame.rs": "a frame is read as far as it goes";
     EntriesChainUnchecked in "journal/entries.rs": "a reader does not compare the chain's hashes";
@@ -78,6 +79,7 @@ bugs! {
     HalfMoveInMemory in "runtime/desk.rs": "the calendar that an appointment leaves is not told";
     MoveFreesNewSpan in "runtime/desk.rs": "a move frees the slot that it takes";
     OverlapFreed in "runtime/desk.rs": "a move by a little frees what it keeps";
+    AcceptKeepsBits in "runtime/desk.rs": "the slot that an accepted offer leaves stays taken";
     CancelKeepsBits in "runtime/desk.rs": "the slot of a cancelled appointment stays taken";
     TwoSlotTables in "runtime/desk.rs": "a calendar has a new slot table, and others the old one";
     GenerationIgnored in "runtime/reservation.rs": "a reservation counts in any slot table";
@@ -111,6 +113,8 @@ bugs! {
     FeedSkips in "runtime/feed.rs": "the feed leaves out the entry that a reader goes on with";
     ReaderAhead in "readers/rows.rs": "a position is written that the rows have not come to";
     ReminderStays in "readers/due.rs": "the reminders of a moved appointment stay where they were";
+    LatenessStays in "readers/due.rs": "an earlier lateness is told beside the one that counts";
+    OfferUntold in "readers/due.rs": "nobody is told of an offer";
     FirstTwice in "engine/first.rs": "two requests for a first free slot take no turns";
     HoldsFillAll in "runtime/admission.rs": "holds take the places of confirms";
     PermitLost in "runtime/admission.rs": "a calendar's permits are not given back";

@@ -104,7 +104,9 @@ fn list_calendars(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
     for_each_row(store, Table::Definitions, |key, value| {
         let row = decode_definition(Table::Definitions, value)?;
         if let Some(bits) = key.first_chunk::<16>() {
-            index.list(CalendarId::from_bits(u128::from_be_bytes(*bits)), &row.definition);
+            let id = CalendarId::from_bits(u128::from_be_bytes(*bits));
+            index.list(id, &row.definition);
+            index.note_late(id, row.late);
         }
         Ok(())
     })
@@ -248,6 +250,14 @@ impl Replay<'_> {
                 if !planted::is(Bug::HoldsFollowedNot) {
                     self.holds.insert(booking.id, (*deadline, row));
                 }
+            }
+            Event::Renewed { booking, deadline, .. } => {
+                if let Some((at, _)) = self.holds.get_mut(&booking.id) {
+                    *at = *deadline;
+                }
+            }
+            Event::Accepted { taken, .. } => {
+                self.holds.remove(&taken.offer.id);
             }
             Event::Confirmed { booking, .. }
             | Event::Released { booking, .. }

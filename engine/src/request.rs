@@ -2,7 +2,8 @@
 
 use crate::booking::hours::Date;
 use crate::booking::{
-    Agenda, By, Change, Definition, Details, Interval, LinkOf, Rules, Sector, Slot, WeeklyHours,
+    Agenda, By, Change, Definition, Details, Interval, LinkOf, Mark, Rules, Sector, Slot,
+    WeeklyHours,
 };
 use crate::ids::{
     AppointmentId, CalendarId, CommandKey, DueId, HoldId, LinkId, LinkSecret, PersonId, PlaceId,
@@ -123,6 +124,8 @@ pub struct HoldSlot {
     pub details: Details,
     /// Whether the practice asks; who books is in the details.
     pub by: By,
+    /// Whether in a lane that only the practice takes, beside those of patients.
+    pub overflow: bool,
     /// The caller's name for this command.
     pub command: Option<CommandKey>,
 }
@@ -180,6 +183,10 @@ pub struct Hold {
     pub details: Details,
     /// When the hold ends by itself; none once it has ended.
     pub expires_at: Option<Timestamp>,
+    /// How often it can still be renewed.
+    pub renewals_left: u8,
+    /// The appointment that it has become, or that has accepted it.
+    pub appointment: Option<AppointmentId>,
     /// What has become of it.
     pub status: HoldStatus,
 }
@@ -189,6 +196,12 @@ pub struct Hold {
 pub enum AppointmentStatus {
     /// It stands.
     Booked,
+    /// The person is there.
+    Arrived,
+    /// It took place.
+    Fulfilled,
+    /// The person did not come.
+    NoShow,
     /// It was cancelled.
     Cancelled,
 }
@@ -214,6 +227,8 @@ pub struct Appointment {
     pub details: Details,
     /// What has become of it.
     pub status: AppointmentStatus,
+    /// Minutes that the practice says to be late, while that counts for it.
+    pub late_minutes: Option<u16>,
 }
 
 /// An outcome, and whether this very request brought it about.
@@ -246,6 +261,89 @@ pub struct OfAppointment {
     pub by: By,
     /// The caller's name for this command.
     pub command: Option<CommandKey>,
+}
+
+/// Says what the practice has seen of an appointment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkAppointment {
+    /// The appointment.
+    pub appointment: AppointmentId,
+    /// What.
+    pub mark: Mark,
+    /// The caller's name for this command.
+    pub command: Option<CommandKey>,
+}
+
+/// Says how late a practice is for everyone still to come today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DelayCalendar {
+    /// The calendar.
+    pub calendar: CalendarId,
+    /// Minutes; none to be in time again.
+    pub minutes: u16,
+    /// The caller's name for this command.
+    pub command: Option<CommandKey>,
+}
+
+/// How late a calendar is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delay {
+    /// The calendar.
+    pub calendar: CalendarId,
+    /// Minutes.
+    pub minutes: u16,
+}
+
+/// For whom a slot is held that nobody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfferTo {
+    /// A person, for a reason.
+    Person(PersonId, ReasonId),
+    /// An appointment, which moves there if its person accepts.
+    Appointment(AppointmentId),
+}
+
+/// Offers a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferSlot {
+    /// In which calendar.
+    pub calendar: CalendarId,
+    /// When.
+    pub start: Timestamp,
+    /// To whom.
+    pub to: OfferTo,
+    /// Milliseconds in which to answer: 1 second to 7 days.
+    pub answer_ms: i64,
+    /// The caller's name for this command.
+    pub command: Option<CommandKey>,
+}
+
+/// Offers another slot to every appointment of a stretch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferStretch {
+    /// The calendar of the appointments.
+    pub calendar: CalendarId,
+    /// Those that start from here on.
+    pub from: Timestamp,
+    /// And before here.
+    pub until: Timestamp,
+    /// The calendars in which slots are looked for, in this order.
+    pub within: Vec<CalendarId>,
+    /// From when on slots are looked for.
+    pub earliest: Timestamp,
+    /// Until when.
+    pub latest: Timestamp,
+    /// Milliseconds in which to answer: 1 second to 7 days.
+    pub answer_ms: i64,
+}
+
+/// What was offered to the appointments of a stretch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfferedStretch {
+    /// Appointments with the offers made for them.
+    pub offers: Vec<(AppointmentId, Hold)>,
+    /// Those for which there was none.
+    pub without: Vec<AppointmentId>,
 }
 
 /// Asks for a move of an appointment.
@@ -387,7 +485,7 @@ pub struct ListDue {
     pub limit: usize,
 }
 
-/// What is to be told of an appointment.
+/// What is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DueKind {
     /// It is booked.
@@ -406,6 +504,13 @@ pub enum DueKind {
     },
     /// It does not take place.
     Cancelled,
+    /// It begins late.
+    Late {
+        /// How many minutes; none where the practice is in time again.
+        minutes: u16,
+    },
+    /// A slot is offered.
+    Offer,
 }
 
 /// Something that is to be told to somebody.
@@ -417,8 +522,12 @@ pub struct Due {
     pub kind: DueKind,
     /// When it is due.
     pub at: Timestamp,
-    /// Of which appointment, as it is now.
-    pub appointment: Appointment,
+    /// To whom.
+    pub person: PersonId,
+    /// Of which appointment, as it is now; none for an offer to a person.
+    pub appointment: Option<Appointment>,
+    /// What is offered, of an offer.
+    pub offer: Option<Hold>,
 }
 
 /// A page of what is due.
@@ -443,8 +552,7 @@ pub struct ReadActivity {
     pub weeks: u16,
 }
 
-/// What was done in a week, which begins on a Monday. Each appointment counts in the week in which
-/// it lies, or lay when it ended.
+/// What was done in a week: to appointments that lie in it, or lay in it when they ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeekActivity {
     /// Its Monday.
@@ -466,6 +574,10 @@ pub struct Activity {
     pub cancelled: u64,
     /// Moves to another place, within the week too.
     pub moved: u64,
+    /// Appointments that took place, as the practice says; they stand.
+    pub fulfilled: u64,
+    /// Appointments to which nobody came, as the practice says; they stand.
+    pub no_shows: u64,
     /// Minutes of those that stand, from start to end.
     pub booked_minutes: u64,
     /// Minutes of lanes that those that stand occupy, buffers included.

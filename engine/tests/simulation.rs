@@ -218,6 +218,7 @@ async fn moved() -> Move {
         person,
         details: Details::default(),
         by: By::Unsaid,
+        overflow: false,
         command: None,
     };
     let hold = engine.hold(ask).await.unwrap().unwrap().value.id;
@@ -263,6 +264,7 @@ async fn is_whole(case: &Move, bytes: Vec<u8>, store: &MemoryStore, went: bool, 
         person,
         details: Details::default(),
         by: By::Unsaid,
+        overflow: false,
         command: None,
     };
     assert!(engine.hold(ask).await.unwrap().is_ok(), "{what}");

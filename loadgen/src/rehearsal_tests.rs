@@ -187,6 +187,7 @@ async fn intrude(engine: Engine) {
                 person,
                 details: Details::default(),
                 by: By::Unsaid,
+                overflow: false,
                 command: None,
             };
             if let Ok(Ok(held)) = engine.hold(wanted).await {

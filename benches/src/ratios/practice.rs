@@ -218,6 +218,7 @@ impl Slot {
             person: format!("patient-{visit}-{number:012}").parse()?,
             details: Details::default(),
             by: By::Unsaid,
+            overflow: false,
             command: Some(key(&format!("hold-{visit}-{number:012}"))?),
         })
     }

@@ -107,11 +107,13 @@ fn id_of(key: &[u8]) -> Option<u128> {
 
 fn state_of(state: BookingState) -> State {
     match state {
-        BookingState::Held { deadline } => State::Held(deadline),
+        BookingState::Held { deadline, .. } => State::Held(deadline),
         BookingState::Booked => State::Booked,
+        BookingState::Marked(mark) => State::Marked(mark),
         BookingState::Cancelled => State::Cancelled,
         BookingState::Released => State::Released,
         BookingState::Expired => State::Expired,
+        BookingState::Accepted(appointment) => State::Accepted(appointment),
     }
 }
 
@@ -272,8 +274,9 @@ impl Rows<'_> {
         for_each_row(self.store, Table::Definitions, |key, value| {
             let id = CalendarId::from_bits(id_of(key).unwrap_or_default());
             let row = decode_definition(Table::Definitions, value).ok();
-            let told = row.map(|row| (row.version, hash_definition(&row.definition)));
-            let fits = |known: &KnownCalendar| Some((known.version, known.definition)) == told;
+            let told = row.map(|row| (row.version, hash_definition(&row.definition), row.late));
+            let fits =
+                |known: &KnownCalendar| Some((known.version, known.definition, known.late)) == told;
             if !self.calendar(id).iter().flatten().any(fits) {
                 self.orphan(format!("what is set about {id} is not what the journal says"));
             }
@@ -307,7 +310,8 @@ impl Rows<'_> {
             }
             let mut lying = 0;
             for live in row.snapshot.live() {
-                let state = live.deadline().map_or(State::Booked, State::Held);
+                let booked = live.mark.map_or(State::Booked, State::Marked);
+                let state = live.deadline().map_or(booked, State::Held);
                 let told = Known::new(&live.booking, state, known.last, 0);
                 let here = self.model.bookings.get(&live.booking.id);
                 if here.is_some_and(|here| here.is(&told) && here.state == state) {

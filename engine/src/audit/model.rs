@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+mod practice;
+
 use super::derived::{command_hash, register_rows};
 use super::lanes::Lanes;
 use super::report::{FaultKind, Faults};
-use crate::booking::{Booking, Definition, Details, Event, Guard, GuardScope, Span};
+use crate::booking::{Booking, Definition, Details, Event, Guard, GuardScope, Late, Mark, Span};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::{Entry, Sequence};
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
@@ -16,18 +18,20 @@ use crate::time::Timestamp;
 pub(super) enum State {
     Held(Timestamp),
     Booked,
+    Marked(Mark),
     Cancelled,
     Released,
     Expired,
+    Accepted(AppointmentId),
 }
 
 impl State {
     fn occupies(self) -> bool {
-        matches!(self, Self::Held(_) | Self::Booked)
+        matches!(self, Self::Held(_) | Self::Booked | Self::Marked(_))
     }
 
     pub(super) fn is_appointment(self) -> bool {
-        matches!(self, Self::Booked | Self::Cancelled)
+        matches!(self, Self::Booked | Self::Marked(_) | Self::Cancelled)
     }
 }
 
@@ -85,7 +89,7 @@ impl Known {
 
     /// When its row may be gone.
     pub(super) fn runs_out(&self) -> Option<Timestamp> {
-        let ended = matches!(self.state, State::Released | State::Expired);
+        let ended = matches!(self.state, State::Released | State::Expired | State::Accepted(_));
         ended.then(|| self.at.plus_ms(ENDED_HOLD_REMEMBERED_MS))
     }
 }
@@ -96,7 +100,9 @@ pub(super) struct KnownCalendar {
     pub(super) version: u32,
     /// A hash of all that is set.
     pub(super) definition: u64,
+    /// Those of the practice alone included.
     lanes: u16,
+    pub(super) late: Option<Late>,
     pub(super) last: Timestamp,
     /// The entry that concerned it last.
     pub(super) touched: Sequence,
@@ -226,9 +232,9 @@ impl Model {
         for known in self.bookings.values() {
             match known.state {
                 State::Held(_) => counts.holds_live += 1,
-                State::Booked => counts.booked += 1,
+                State::Booked | State::Marked(_) => counts.booked += 1,
                 State::Cancelled => counts.cancelled += 1,
-                State::Released | State::Expired => {}
+                State::Released | State::Expired | State::Accepted(_) => {}
             }
         }
         counts
@@ -353,6 +359,19 @@ impl Model {
             Event::Moved { at, booking, from_calendar, from } => {
                 self.moved(&seen(at, booking), *from_calendar, from, faults);
             }
+            Event::Renewed { at, booking, before, deadline, guards, .. } => {
+                self.renewed(&seen(at, booking), (*before, *deadline), guards, faults);
+            }
+            Event::Marked { at, booking, mark, before } => {
+                self.marked(&seen(at, booking), *mark, *before, faults);
+            }
+            Event::Delayed { calendar, at, minutes, until } => {
+                let late = Late { minutes: *minutes, from: *at, until: *until };
+                self.delayed(sequence, *calendar, late);
+            }
+            Event::Accepted { at, booking, taken } => {
+                self.accepted(&seen(at, booking), taken, faults);
+            }
             Event::Registered { what, .. } => {
                 for (key, value) in register_rows(what) {
                     let value = value.map(|value| hash(&[&value]));
@@ -379,7 +398,8 @@ impl Model {
         let known = KnownCalendar {
             version,
             definition: hash_definition(definition),
-            lanes: definition.lanes,
+            lanes: definition.lanes.saturating_add(definition.agenda.overflow_lanes),
+            late: self.calendars.get(&id).and_then(|known| known.late),
             last: at,
             touched: sequence,
         };

@@ -262,6 +262,7 @@ async fn worked(clean: bool) -> (MemoryJournal, MemoryStore, Timestamp) {
             person,
             details: Details::default(),
             by: By::Unsaid,
+            overflow: false,
             command: Some(key),
         };
         let hold = engine.hold(asked).await.unwrap().unwrap().value.id;

@@ -4,7 +4,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::rules::{By, Standing};
 use super::seldom::Seldom;
-use crate::ids::{CalendarId, HoldId, PersonId, ReasonId};
+use crate::ids::{AppointmentId, CalendarId, HoldId, PersonId, ReasonId};
 use crate::time::Timestamp;
 
 /// Where and when a booking lies.
@@ -41,6 +41,26 @@ pub enum Channel {
     OnSite,
 }
 
+/// For whom a hold was made that nobody asked for.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// For the person, who may confirm it.
+    Person,
+    /// For a person's appointment, which moves there when they accept.
+    Appointment(AppointmentId),
+}
+
+/// What the practice says of an appointment.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The person is there.
+    Arrived,
+    /// It took place.
+    Fulfilled,
+    /// The person did not come.
+    NoShow,
+}
+
 /// What few bookings have beside a person, a reason and a span.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
@@ -52,6 +72,8 @@ pub struct Details {
     pub by_video: bool,
     /// How it came to the practice.
     pub channel: Channel,
+    /// Of an offer, for whom it was made.
+    pub offer: Option<Offer>,
 }
 
 /// A slot of a calendar that is a person's: by a hold, or by the appointment that the hold became.

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::booking::{Booking, Guard, Span};
+use super::booking::{Booking, Guard, Mark, Span};
 use super::definition::Definition;
-use super::event::Event;
+use super::event::{Event, Taken};
+use super::lapses::Lapses;
 use super::rejection::Rejection;
 use super::schedule::Schedule;
-use crate::ids::{CalendarId, HoldId, PersonId};
+use crate::ids::{AppointmentId, CalendarId, HoldId, PersonId};
 use crate::limits;
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
@@ -29,6 +30,8 @@ pub enum Status {
         deadline: Timestamp,
         /// The person guards that it claims.
         guards: Vec<Guard>,
+        /// How often it was renewed.
+        renewals: u8,
     },
     /// An appointment.
     Booked,
@@ -41,6 +44,8 @@ pub struct Live {
     pub booking: Booking,
     /// Held or booked.
     pub status: Status,
+    /// What the practice has said of it.
+    pub mark: Option<Mark>,
 }
 
 impl Live {
@@ -65,6 +70,19 @@ pub enum Ending {
     Cancelled,
     /// An appointment was moved to another calendar.
     MovedAway,
+    /// An offer was accepted for this appointment.
+    Accepted(AppointmentId),
+}
+
+/// How late a calendar is for those who start within a stretch.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// Minutes.
+    pub minutes: u16,
+    /// The first start for which it counts.
+    pub from: Timestamp,
+    /// The first after it for which it does not.
+    pub until: Timestamp,
 }
 
 /// The state of one calendar.
@@ -82,6 +100,8 @@ pub struct Calendar {
     by_end: BTreeSet<(Timestamp, HoldId)>,
     ended: BTreeMap<HoldId, Ending>,
     ended_order: VecDeque<HoldId>,
+    lapses: Lapses,
+    late: Option<Late>,
 }
 
 /// A calendar's state as it is kept in a snapshot. Derived, so a new form needs no upcast: an old
@@ -94,6 +114,8 @@ pub struct CalendarSnapshot {
     last: Timestamp,
     live: Vec<Live>,
     ended: Vec<(HoldId, Ending)>,
+    lapses: Vec<(PersonId, Timestamp, u8)>,
+    late: Option<Late>,
 }
 
 impl CalendarSnapshot {
@@ -148,6 +170,8 @@ impl Calendar {
             by_end: BTreeSet::new(),
             ended: BTreeMap::new(),
             ended_order: VecDeque::new(),
+            lapses: Lapses::default(),
+            late: None,
         })
     }
 
@@ -162,20 +186,27 @@ impl Calendar {
             last: self.last,
             live: self.live.values().cloned().collect(),
             ended: self.ended_order.iter().filter_map(ended).collect(),
+            lapses: self.lapses.all(),
+            late: self.late,
         }
     }
 
     /// The calendar that was kept; none when its zone is not known.
     #[must_use]
     pub fn restored(snapshot: CalendarSnapshot) -> Option<Self> {
-        let CalendarSnapshot { id, definition, version, last, live, ended } = snapshot;
+        let CalendarSnapshot { id, definition, version, last, live, ended, lapses, late } =
+            snapshot;
         let mut calendar = Self::empty(id, definition, version, last)?;
-        for Live { booking, status } in live {
+        for Live { booking, status, mark } in live {
+            let id = booking.id;
             calendar.occupy(booking, status);
+            calendar.mark(id, mark);
         }
         for (hold, ending) in ended {
             calendar.remember(hold, ending);
         }
+        calendar.lapses = Lapses::restored(lapses);
+        calendar.late = late;
         Some(calendar)
     }
 
@@ -218,6 +249,27 @@ impl Calendar {
     #[must_use]
     pub fn ending(&self, id: HoldId) -> Option<Ending> {
         self.ended.get(&id).copied()
+    }
+
+    /// How often holds of a person have expired at a start, as far as that is remembered.
+    #[must_use]
+    pub fn lapses(&self, person: &PersonId, start: Timestamp) -> u8 {
+        self.lapses.of(person, start)
+    }
+
+    /// How late it says to be.
+    #[must_use]
+    pub fn late(&self) -> Option<Late> {
+        self.late
+    }
+
+    /// The first overflow lane that is free from `start` until `until`.
+    #[must_use]
+    pub fn free_overflow(&self, start: Timestamp, until: Timestamp) -> Option<u16> {
+        let definition = self.schedule.definition();
+        let first = definition.lanes;
+        let mut lanes = first..first.saturating_add(definition.agenda.overflow_lanes);
+        lanes.find(|lane| self.is_free(*lane, start, until, None))
     }
 
     /// How many ends the calendar itself remembers.
@@ -307,35 +359,70 @@ impl Calendar {
         match event {
             Event::CalendarCreated { .. } | Event::Registered { .. } => {}
             Event::CalendarChanged { version, definition, .. } => {
+                if definition.agenda.holds_again.is_none() {
+                    self.lapses = Lapses::default();
+                }
                 if let Ok(schedule) = Schedule::new(definition.clone()) {
                     self.schedule = schedule;
                 }
                 self.version = *version;
             }
             Event::Held { booking, deadline, guards, .. } => {
-                let status = Status::Held { deadline: *deadline, guards: guards.clone() };
-                self.occupy(booking.clone(), status);
+                let (deadline, guards) = (*deadline, guards.clone());
+                self.occupy(booking.clone(), Status::Held { deadline, guards, renewals: 0 });
+            }
+            Event::Renewed { booking, deadline, guards, renewals, .. } => {
+                self.free(booking.id);
+                let (deadline, guards, renewals) = (*deadline, guards.clone(), *renewals);
+                self.occupy(booking.clone(), Status::Held { deadline, guards, renewals });
+            }
+            Event::Marked { booking, mark, .. } => self.mark(booking.id, Some(*mark)),
+            Event::Delayed { at, minutes, until, .. } => {
+                let (minutes, from, until) = (*minutes, *at, *until);
+                self.late = (minutes != 0).then_some(Late { minutes, from, until });
             }
             Event::Confirmed { booking, .. } => {
                 self.free(booking.id);
                 self.occupy(booking.clone(), Status::Booked);
             }
             Event::Released { booking, .. } => self.end(booking.id, Ending::Released),
-            Event::Expired { booking, .. } => self.end(booking.id, Ending::Expired),
+            Event::Expired { booking, .. } => {
+                self.end(booking.id, Ending::Expired);
+                let counts = self.schedule.definition().agenda.holds_again.is_some();
+                if counts && booking.details.offer.is_none() {
+                    self.lapses.add(&booking.person, booking.span.start, self.last);
+                }
+            }
             Event::Cancelled { booking, .. } => self.end(booking.id, Ending::Cancelled),
-            Event::Moved { booking, from_calendar, .. } => {
-                if *from_calendar == self.id && !planted::is(Bug::HalfMove) {
-                    self.free(booking.id);
+            Event::Moved { booking, from_calendar, .. } => self.shift(booking, *from_calendar),
+            Event::Accepted { booking, taken, .. } => {
+                let Taken { from_calendar, offer, .. } = &**taken;
+                if offer.calendar == self.id {
+                    self.end(offer.id, Ending::Accepted(booking.id.into()));
                 }
-                if booking.calendar == self.id {
-                    self.forget_ending(booking.id);
-                    self.occupy(booking.clone(), Status::Booked);
-                } else {
-                    self.remember(booking.id, Ending::MovedAway);
-                }
+                self.shift(booking, *from_calendar);
             }
         }
         self.forget_past();
+    }
+
+    /// Has an appointment lie where it was moved to.
+    fn shift(&mut self, booking: &Booking, from_calendar: CalendarId) {
+        if from_calendar == self.id && !planted::is(Bug::HalfMove) {
+            self.free(booking.id);
+        }
+        if booking.calendar == self.id {
+            self.forget_ending(booking.id);
+            self.occupy(booking.clone(), Status::Booked);
+        } else {
+            self.remember(booking.id, Ending::MovedAway);
+        }
+    }
+
+    fn mark(&mut self, id: HoldId, mark: Option<Mark>) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.mark = mark;
+        }
     }
 
     fn occupy(&mut self, booking: Booking, status: Status) {
@@ -351,11 +438,11 @@ impl Calendar {
                 self.by_end.insert((span.occupied_until, id));
             }
         }
-        self.live.insert(id, Live { booking, status });
+        self.live.insert(id, Live { booking, status, mark: None });
     }
 
     fn free(&mut self, id: HoldId) {
-        let Some(Live { booking, status }) = self.live.remove(&id) else { return };
+        let Some(Live { booking, status, .. }) = self.live.remove(&id) else { return };
         self.lanes.remove(&(booking.span.lane, booking.span.start));
         match status {
             Status::Held { deadline, .. } => {

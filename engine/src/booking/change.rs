@@ -2,7 +2,7 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::absence::Absence;
+use super::absence::{Absence, Block};
 use super::definition::{Definition, Reason};
 use super::holidays::PublicHolidays;
 use super::hours::{DayException, WeeklyHours};
@@ -21,6 +21,8 @@ pub struct Change {
     pub exceptions: Option<Vec<DayException>>,
     /// All the absences, in place of those there.
     pub absences: Option<Vec<Absence>>,
+    /// An absence to be added to those there.
+    pub block: Option<Block>,
     /// All the reminders, in place of those there.
     pub reminders_minutes: Option<Vec<u32>>,
     /// Who is seen, in the register.
@@ -31,6 +33,10 @@ pub struct Change {
     pub public_holidays: Option<PublicHolidays>,
     /// Minutes before its start until which an appointment can be changed.
     pub change_until_minutes: Option<u32>,
+    /// Lanes in which the practice alone books.
+    pub overflow_lanes: Option<u16>,
+    /// How often a person may hold a slot again after an expiry; none within for without end.
+    pub holds_again: Option<Option<u8>>,
     /// All the reasons, in place of those there.
     pub reasons: Option<Vec<Reason>>,
     /// How many can be seen at once. A removed lane keeps what is booked in it until it is over.
@@ -59,6 +65,11 @@ impl Change {
         if let Some(absences) = &self.absences {
             new.agenda.absences = absences.clone();
         }
+        if let Some(block) = &self.block
+            && !new.agenda.absences.contains(&block.absence)
+        {
+            new.agenda.absences.push(block.absence.clone());
+        }
         if let Some(reminders) = &self.reminders_minutes {
             new.agenda.reminders_minutes = reminders.clone();
         }
@@ -73,6 +84,8 @@ impl Change {
         let agenda = &mut new.agenda;
         agenda.change_until_minutes =
             self.change_until_minutes.unwrap_or(agenda.change_until_minutes);
+        agenda.overflow_lanes = self.overflow_lanes.unwrap_or(agenda.overflow_lanes);
+        agenda.holds_again = self.holds_again.unwrap_or(agenda.holds_again);
         new.lanes = self.lanes.unwrap_or(new.lanes);
         new.horizon_days = self.horizon_days.unwrap_or(new.horizon_days);
         new.checked()

@@ -1,6 +1,6 @@
 //! What can be asked of a calendar.
 
-use super::booking::{Details, Guard};
+use super::booking::{Details, Guard, Mark};
 use super::change::Change;
 use super::rules::By;
 use crate::ids::{HoldId, PersonId, ReasonId};
@@ -37,6 +37,8 @@ pub enum Command {
         details: Details,
         /// Who asks.
         by: By,
+        /// Whether in a lane that only the practice takes.
+        overflow: bool,
     },
     /// Turn a hold into an appointment.
     Confirm {
@@ -51,6 +53,29 @@ pub enum Command {
         hold: HoldId,
         /// Who asks.
         by: By,
+    },
+    /// Have a hold last longer.
+    Renew {
+        /// The hold.
+        hold: HoldId,
+        /// Who asks.
+        by: By,
+        /// Milliseconds from now until it ends by itself.
+        hold_ms: i64,
+        /// How often a hold can be renewed.
+        renewals: u8,
+    },
+    /// Say what the practice has seen of an appointment.
+    Mark {
+        /// The appointment, by the bits of its hold.
+        hold: HoldId,
+        /// What.
+        mark: Mark,
+    },
+    /// Say how late the practice is for everyone still to come today.
+    Delay {
+        /// Minutes; none to be in time again.
+        minutes: u16,
     },
     /// Cancel an appointment.
     Cancel {

@@ -4,7 +4,7 @@
 //! the order of [`Rejection`]'s variants. Decisions rest on the calendar's own occupancy, never
 //! on slot words.
 
-use super::booking::{Booking, Details, Guard, ReasonRef, Span};
+use super::booking::{Booking, Details, Guard, Offer, ReasonRef, Span};
 use super::calendar::{Calendar, Ending, Live, Status};
 use super::change::Change;
 use super::command::Command;
@@ -28,6 +28,7 @@ struct HoldAsked<'a> {
     guards: &'a [Guard],
     details: &'a Details,
     by: &'a By,
+    overflow: bool,
 }
 
 impl Calendar {
@@ -39,7 +40,18 @@ impl Calendar {
     pub fn decide(&self, command: &Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Change { change, version } => self.decide_change(change, *version, now),
-            Command::Hold { hold, person, reason, start, lane, hold_ms, guards, details, by } => {
+            Command::Hold {
+                hold,
+                person,
+                reason,
+                start,
+                lane,
+                hold_ms,
+                guards,
+                details,
+                by,
+                overflow,
+            } => {
                 let asked = HoldAsked {
                     hold: *hold,
                     person,
@@ -50,12 +62,18 @@ impl Calendar {
                     guards,
                     details,
                     by,
+                    overflow: *overflow,
                 };
                 self.decide_hold(&asked, now)
             }
             Command::Confirm { hold, by } => self.decide_confirm(*hold, by, now),
             Command::Release { hold, by } => self.decide_release(*hold, by, now),
             Command::Cancel { hold, by } => self.decide_cancel(*hold, by, now),
+            Command::Renew { hold, by, hold_ms, renewals } => {
+                self.decide_renew(*hold, by, (*hold_ms, *renewals), now)
+            }
+            Command::Mark { hold, mark } => self.decide_mark(*hold, *mark, now),
+            Command::Delay { minutes } => self.decide_delay(*minutes, now),
             Command::Expire => Ok(self.due(now).filter_map(|live| expired(live, now)).collect()),
         }
     }
@@ -75,22 +93,23 @@ impl Calendar {
         if definition == *old {
             return Ok(Vec::new());
         }
+        if let Some(block) = change.block.as_ref().filter(|block| block.only_free) {
+            self.check_free(&block.absence)?;
+        }
         let calendar = self.id();
         Ok(vec![Event::CalendarChanged { calendar, at: now, version: next, definition }])
     }
 
     fn decide_hold(&self, asked: &HoldAsked<'_>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         // Who holds the slot keeps it, also where the hours have changed since or it has begun.
-        let own = self.own_hold(asked.person, asked.reason, asked.start);
+        let own = self.own_hold(asked.person, asked.reason, asked.start, asked.details.offer);
         if own.is_some_and(|own| own.deadline().is_some_and(|deadline| now < deadline)) {
             return Ok(Vec::new());
         }
         let terms = Terms::new(asked.details, asked.by);
         let place = self.schedule().place(asked.reason, asked.start, now, terms)?;
-        let more = u16::from(planted::is(Bug::LaneTooMany));
-        let lanes = self.schedule().definition().lanes + more;
         let free = self.is_free(asked.lane, asked.start, place.occupied_until, None);
-        if lanes <= asked.lane || !free {
+        if !self.has_lane(asked.lane, asked.overflow) || !free {
             return Err(Rejection::SlotTaken { alternatives: Vec::new() });
         }
         let account =
@@ -99,6 +118,7 @@ impl Calendar {
             return Err(Rejection::PersonHasHold { hold: other });
         }
         self.check_day(place.reason, asked.start, terms, None)?;
+        self.check_lapses(asked.person, asked.start, terms)?;
         let booking = Booking {
             id: asked.hold,
             calendar: self.id(),
@@ -138,16 +158,31 @@ impl Calendar {
         if count < per_day.into() { Ok(()) } else { Err(Rejection::DayFull { per_day }) }
     }
 
-    /// The person's own live hold of this very slot; of several, the one that lasts longest.
+    /// Whether there is such a lane, among those of the practice alone or among the others.
+    fn has_lane(&self, lane: u16, overflow: bool) -> bool {
+        let definition = self.schedule().definition();
+        if overflow {
+            let last = definition.lanes.saturating_add(definition.agenda.overflow_lanes);
+            return (definition.lanes..last).contains(&lane);
+        }
+        lane < definition.lanes + u16::from(planted::is(Bug::LaneTooMany))
+    }
+
+    /// The person's own live hold of this very slot; of several, the one that lasts longest. Of an
+    /// offer for an appointment, any that is made for the same one.
     #[must_use]
     pub fn own_hold(
         &self,
         person: &PersonId,
         reason: &ReasonId,
         start: Timestamp,
+        offer: Option<Offer>,
     ) -> Option<&Live> {
+        let anywhere = matches!(offer, Some(Offer::Appointment(_)));
+        let same = |booking: &Booking| booking.span.start == start && booking.reason.id == *reason;
         self.holds_of(person)
-            .filter(|live| live.booking.span.start == start && live.booking.reason.id == *reason)
+            .filter(|live| live.booking.details.offer == offer)
+            .filter(|live| anywhere || same(&live.booking))
             .max_by_key(|live| live.deadline())
     }
 
@@ -180,15 +215,19 @@ impl Calendar {
     ) -> Result<Vec<Event>, Rejection> {
         self.check_whose(hold, by)?;
         match (self.live_booking(hold), self.ending(hold)) {
-            (Some(Live { booking, status: Status::Held { deadline, guards } }), _) => {
+            (Some(Live { booking, status: Status::Held { deadline, guards, .. }, .. }), _) => {
                 if *deadline <= now && !planted::is(Bug::ConfirmedLate) {
                     return Err(Rejection::HoldExpired);
+                }
+                if matches!(booking.details.offer, Some(Offer::Appointment(_))) {
+                    return Err(Rejection::IsOffer);
                 }
                 let (booking, deadline, guards) = (booking.clone(), *deadline, guards.clone());
                 Ok(vec![Event::Confirmed { at: now, booking, deadline, guards }])
             }
             (Some(Live { status: Status::Booked, .. }), _)
             | (None, Some(Ending::Cancelled | Ending::MovedAway)) => Ok(Vec::new()),
+            (None, Some(Ending::Accepted(_))) => Err(Rejection::IsOffer),
             (None, Some(Ending::Released)) => Err(Rejection::HoldReleased),
             (None, Some(Ending::Expired)) => Err(Rejection::HoldExpired),
             (None, None) => Err(Rejection::UnknownHold),
@@ -203,7 +242,10 @@ impl Calendar {
     ) -> Result<Vec<Event>, Rejection> {
         self.check_whose(hold, by)?;
         match (self.live_booking(hold), self.ending(hold)) {
-            (Some(live @ Live { booking, status: Status::Held { deadline, guards } }), _) => {
+            (
+                Some(live @ Live { booking, status: Status::Held { deadline, guards, .. }, .. }),
+                _,
+            ) => {
                 if *deadline <= now {
                     return Ok(expired(live, now).into_iter().collect());
                 }
@@ -213,6 +255,9 @@ impl Calendar {
             (Some(Live { status: Status::Booked, .. }), _)
             | (None, Some(Ending::Cancelled | Ending::MovedAway)) => {
                 Err(Rejection::HoldConfirmed { appointment: hold.into() })
+            }
+            (None, Some(Ending::Accepted(appointment))) => {
+                Err(Rejection::HoldConfirmed { appointment })
             }
             (None, Some(Ending::Released | Ending::Expired)) => Ok(Vec::new()),
             (None, None) => Err(Rejection::UnknownHold),
@@ -233,25 +278,36 @@ impl Calendar {
     }
 
     /// Nobody changes what they did not book, but for the practice.
-    fn check_whose(&self, hold: HoldId, by: &By) -> Result<(), Rejection> {
+    pub(super) fn check_whose(&self, hold: HoldId, by: &By) -> Result<(), Rejection> {
         let theirs = self.live_booking(hold).is_none_or(|live| live.booking.is_for(by));
         if theirs { Ok(()) } else { Err(Rejection::NotYours) }
     }
 
     /// An appointment that lies here, and that `by` may still change.
     fn changeable(&self, hold: HoldId, by: &By, now: Timestamp) -> Result<&Booking, Rejection> {
+        let booking = self.coming(hold, by, now)?;
+        let until_minutes = self.schedule().definition().agenda.change_until_minutes;
+        let late = booking.span.start < now.plus_minutes(until_minutes.into());
+        if late && !by.is_practice() {
+            return Err(Rejection::TooLate { until_minutes });
+        }
+        Ok(booking)
+    }
+
+    /// An appointment that lies here and is `by`'s, has not begun, and whose person is not there.
+    pub(super) fn coming(
+        &self,
+        hold: HoldId,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<&Booking, Rejection> {
         match (self.live_booking(hold), self.ending(hold)) {
-            (Some(Live { booking, status: Status::Booked }), _) => {
+            (Some(Live { booking, status: Status::Booked, mark }), _) => {
                 if !booking.is_for(by) {
                     return Err(Rejection::NotYours);
                 }
-                if booking.span.start <= now {
+                if booking.span.start <= now || mark.is_some() {
                     return Err(Rejection::NotChangeable);
-                }
-                let until_minutes = self.schedule().definition().agenda.change_until_minutes;
-                let late = booking.span.start < now.plus_minutes(until_minutes.into());
-                if late && !by.is_practice() {
-                    return Err(Rejection::TooLate { until_minutes });
                 }
                 Ok(booking)
             }
@@ -304,7 +360,7 @@ pub fn decide_move(
 }
 
 fn expired(live: &Live, now: Timestamp) -> Option<Event> {
-    let Status::Held { deadline, guards } = &live.status else { return None };
+    let Status::Held { deadline, guards, .. } = &live.status else { return None };
     Some(Event::Expired {
         at: now,
         booking: live.booking.clone(),

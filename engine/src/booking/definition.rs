@@ -332,7 +332,11 @@ impl Definition {
                 return Err(invalid(format!("exceptions[{place}].date"), "must not stand twice"));
             }
         }
-        let Agenda { templates, absences, change_until_minutes, .. } = &self.agenda;
+        let Agenda { templates, absences, change_until_minutes, overflow_lanes, .. } = &self.agenda;
+        if limits::OVERFLOW_LANES_MAX < *overflow_lanes {
+            let rule = format!("must be at most {}", limits::OVERFLOW_LANES_MAX);
+            return Err(invalid("overflow_lanes", rule));
+        }
         if limits::CHANGE_UNTIL_MINUTES_MAX < *change_until_minutes {
             let rule = format!("must be at most {}", limits::CHANGE_UNTIL_MINUTES_MAX);
             return Err(invalid("change_until_minutes", rule));
@@ -345,6 +349,9 @@ impl Definition {
         }
         let zone = self.zone()?;
         for (place, absence) in absences.iter().enumerate() {
+            if let Some(label) = &absence.label {
+                check_text(&format!("absences[{place}].label"), label, limits::NAME_BYTES_MAX)?;
+            }
             if closed(absence, &zone).is_none() {
                 let rule = "must come after from; a date counts with all of it";
                 return Err(invalid(format!("absences[{place}].until"), rule));
@@ -355,7 +362,7 @@ impl Definition {
 }
 
 /// The stretch that an absence closes; none where it ends before it begins.
-fn closed(absence: &Absence, zone: &TimeZone) -> Option<Opening> {
+pub(super) fn closed(absence: &Absence, zone: &TimeZone) -> Option<Opening> {
     let start = match absence.from {
         Edge::Date(date) => midnight(zone, date.to_jiff()),
         Edge::Instant(instant) => instant,

@@ -9,13 +9,13 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::booking::{Booking, Guard, Span};
+use super::booking::{Booking, Guard, Mark, Span};
 use super::definition::Definition;
 use super::register::Registration;
 use crate::ids::CalendarId;
 use crate::time::Timestamp;
 
-/// Something that has happened to one calendar; a move, to two.
+/// Something that has happened to one calendar; a move or an accepted offer, to one or two.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub enum Event {
     /// A calendar came to be, at version 1.
@@ -100,6 +100,53 @@ pub enum Event {
         /// Where it lay.
         from: Span,
     },
+    /// A hold lasts longer.
+    Renewed {
+        /// When.
+        at: Timestamp,
+        /// The hold.
+        booking: Booking,
+        /// When it was to end until now.
+        before: Timestamp,
+        /// When it ends by itself from now on.
+        deadline: Timestamp,
+        /// The person guards that it goes on to claim.
+        guards: Vec<Guard>,
+        /// How often it was renewed, this time included.
+        renewals: u8,
+    },
+    /// The practice has said something of an appointment.
+    Marked {
+        /// When.
+        at: Timestamp,
+        /// The appointment.
+        booking: Booking,
+        /// What.
+        mark: Mark,
+        /// What it had said before.
+        before: Option<Mark>,
+    },
+    /// The practice is late for everyone who starts from now until the end of the day.
+    Delayed {
+        /// The calendar.
+        calendar: CalendarId,
+        /// When.
+        at: Timestamp,
+        /// Minutes; none where it is in time again.
+        minutes: u16,
+        /// Until before which start it counts.
+        until: Timestamp,
+    },
+    /// An offer was accepted: one event moves the appointment to the held slot, ends the hold and
+    /// frees the slot that the appointment leaves.
+    Accepted {
+        /// When.
+        at: Timestamp,
+        /// The appointment where it lies now.
+        booking: Booking,
+        /// What it left, and what it took: apart, so that no other event is written larger.
+        taken: Box<Taken>,
+    },
     /// Something was put into the register beside the calendars, or taken out of it.
     Registered {
         /// When.
@@ -107,6 +154,21 @@ pub enum Event {
         /// What.
         what: Box<Registration>,
     },
+}
+
+/// An offer that was accepted.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Taken {
+    /// The calendar that the appointment left; the same one for a move within a calendar.
+    pub from_calendar: CalendarId,
+    /// Where it lay.
+    pub from: Span,
+    /// The hold that was the offer.
+    pub offer: Booking,
+    /// When the offer was to end by itself.
+    pub deadline: Timestamp,
+    /// The person guards that it had claimed.
+    pub guards: Vec<Guard>,
 }
 
 impl Event {
@@ -122,6 +184,10 @@ impl Event {
             | Self::Expired { at, .. }
             | Self::Cancelled { at, .. }
             | Self::Moved { at, .. }
+            | Self::Renewed { at, .. }
+            | Self::Marked { at, .. }
+            | Self::Delayed { at, .. }
+            | Self::Accepted { at, .. }
             | Self::Registered { at, .. } => *at,
         }
     }
@@ -130,15 +196,18 @@ impl Event {
     #[must_use]
     pub fn calendar(&self) -> Option<CalendarId> {
         match self {
-            Self::CalendarCreated { calendar, .. } | Self::CalendarChanged { calendar, .. } => {
-                Some(*calendar)
-            }
+            Self::CalendarCreated { calendar, .. }
+            | Self::CalendarChanged { calendar, .. }
+            | Self::Delayed { calendar, .. } => Some(*calendar),
             Self::Held { booking, .. }
             | Self::Confirmed { booking, .. }
             | Self::Released { booking, .. }
             | Self::Expired { booking, .. }
             | Self::Cancelled { booking, .. }
-            | Self::Moved { booking, .. } => Some(booking.calendar),
+            | Self::Moved { booking, .. }
+            | Self::Renewed { booking, .. }
+            | Self::Marked { booking, .. }
+            | Self::Accepted { booking, .. } => Some(booking.calendar),
             Self::Registered { .. } => None,
         }
     }
@@ -147,7 +216,8 @@ impl Event {
     pub fn calendars(&self) -> impl Iterator<Item = CalendarId> {
         let to = self.calendar();
         let from = match self {
-            Self::Moved { from_calendar, .. } if Some(*from_calendar) != to => Some(*from_calendar),
+            Self::Moved { from_calendar, .. } => Some(*from_calendar).filter(|it| Some(*it) != to),
+            Self::Accepted { taken, .. } => Some(taken.from_calendar).filter(|it| Some(*it) != to),
             _ => None,
         };
         [to, from].into_iter().flatten()
@@ -159,13 +229,25 @@ impl Event {
         match self {
             Self::CalendarCreated { .. }
             | Self::CalendarChanged { .. }
+            | Self::Delayed { .. }
             | Self::Registered { .. } => None,
             Self::Held { booking, .. }
             | Self::Confirmed { booking, .. }
             | Self::Released { booking, .. }
             | Self::Expired { booking, .. }
             | Self::Cancelled { booking, .. }
-            | Self::Moved { booking, .. } => Some(booking),
+            | Self::Moved { booking, .. }
+            | Self::Renewed { booking, .. }
+            | Self::Marked { booking, .. }
+            | Self::Accepted { booking, .. } => Some(booking),
         }
+    }
+
+    /// What an accepted offer is to whoever looks at appointments alone: a move.
+    #[must_use]
+    pub(crate) fn as_move(&self) -> Option<Self> {
+        let Self::Accepted { at, booking, taken } = self else { return None };
+        let (at, booking) = (*at, booking.clone());
+        Some(Self::Moved { at, booking, from_calendar: taken.from_calendar, from: taken.from })
     }
 }

@@ -28,10 +28,13 @@ pub fn check(calendar: &Calendar) -> Result<(), String> {
         if span.end <= span.start || span.occupied_until < span.end {
             return Err(format!("{} ends before it starts", booking.id));
         }
+        if live.mark.is_some() && live.deadline().is_some() {
+            return Err(format!("{} is a hold, and marked", booking.id));
+        }
         if calendar.ending(booking.id).is_some() {
             return Err(format!("{} is live and has ended", booking.id));
         }
-        if let Status::Held { deadline, guards } = &live.status {
+        if let Status::Held { deadline, guards, .. } = &live.status {
             if calendar.next_deadline().is_none_or(|next| *deadline < next) {
                 return Err(format!("the deadline of {} is not watched", booking.id));
             }

@@ -78,9 +78,21 @@ pub enum Rejection {
         /// That appointment.
         appointment: AppointmentId,
     },
+    /// The hold is an offer for an appointment, which moves when it is accepted.
+    #[error("the hold is an offer for an appointment")]
+    IsOffer,
+    /// The hold cannot be renewed, or not again.
+    #[error("the hold cannot be renewed any more")]
+    RenewalsSpent,
     /// The appointment is past or cancelled.
     #[error("the appointment is past or cancelled")]
     NotChangeable,
+    /// It is too early to say so of the appointment.
+    #[error("the appointment has not come so far")]
+    NotYet,
+    /// Something is held or booked within the stretch.
+    #[error("something is held or booked within it")]
+    NotFree,
     /// So soon before its start only the practice may change the appointment.
     #[error("the appointment can be changed until {until_minutes} minutes before its start")]
     TooLate {
@@ -147,4 +159,7 @@ pub enum Rejection {
         /// How many patients may book in one day.
         per_day: u16,
     },
+    /// The person has let holds of this slot expire too often.
+    #[error("the person has let holds of this slot expire")]
+    HeldTooOften,
 }

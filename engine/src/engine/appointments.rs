@@ -6,27 +6,44 @@ use std::time::Duration;
 use super::calendars::check_limit;
 use super::holds::print_of;
 use super::{Engine, Named, answers, refused};
-use crate::booking::{By, Command, Event, Rejection};
+use crate::booking::{By, Command, Event, Mark, Rejection};
 use crate::error::{Answer, Error};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Remembered;
 use crate::limits::{CLAIM_WAITS_MAX, MOVE_WAIT_MS, PARK_WAIT_MS};
 use crate::metrics::{self, Full};
 use crate::request::{
-    Appointment, ListAppointments, ListedAppointments, MoveAppointment, OfAppointment, Outcome,
+    Appointment, AppointmentStatus, ListAppointments, ListedAppointments, MarkAppointment,
+    MoveAppointment, OfAppointment, Outcome,
 };
 use crate::runtime::sync::{self, oneshot};
 use crate::runtime::{
     BookingState, Claim, Directory, Entry, Message, MoveAsked, Parked, Share, Verdict, Work,
-    key_of, order_move,
+    key_of, order_accept, order_move,
 };
 use crate::time::Timestamp;
 
 /// What is asked of an appointment that lies somewhere.
 #[derive(Clone, Copy)]
-enum Asked {
+pub(super) enum Asked {
     Cancel,
-    Move { start: Timestamp, to: Option<CalendarId> },
+    Move {
+        start: Timestamp,
+        to: Option<CalendarId>,
+    },
+    /// The acceptance of an offer that lies in a calendar.
+    Accept {
+        hold: HoldId,
+        to: CalendarId,
+    },
+    Mark(Mark),
+}
+
+/// What moves an appointment to another calendar.
+#[derive(Clone, Copy)]
+enum Between {
+    Move { hold: HoldId, start: Timestamp },
+    Accept { hold: HoldId, appointment: AppointmentId },
 }
 
 impl Engine {
@@ -41,6 +58,7 @@ impl Engine {
         self.shared().check()?;
         let row = self.shared().index.booking(id.into(), self.now())?;
         let appointment = row.and_then(|row| answers::appointment_of(&row));
+        let appointment = appointment.map(|appointment| self.with_delay(appointment));
         Ok(appointment.ok_or(Rejection::UnknownAppointment))
     }
 
@@ -59,8 +77,53 @@ impl Engine {
         let from = asked.cursor.unwrap_or_default();
         let index = &self.shared().index;
         let (rows, next) = index.appointments(&asked.person, &from, asked.limit, self.now())?;
-        let appointments = rows.iter().filter_map(answers::appointment_of).collect();
+        let found = rows.iter().filter_map(answers::appointment_of);
+        let appointments = found.map(|appointment| self.with_delay(appointment)).collect();
         Ok(Ok(ListedAppointments { appointments, next }))
+    }
+
+    /// With the minutes that its practice says to be late, where that counts for it.
+    fn with_delay(&self, mut appointment: Appointment) -> Appointment {
+        let coming =
+            matches!(appointment.status, AppointmentStatus::Booked | AppointmentStatus::Arrived);
+        if coming {
+            let index = &self.shared().index;
+            appointment.late_minutes = index.late(appointment.calendar, appointment.start);
+        }
+        appointment
+    }
+
+    /// Says what the practice has seen of an appointment: arrived on its day, fulfilled or no-show
+    /// once it has begun. It can say otherwise later, but that it was fulfilled is final. What is
+    /// marked can be neither moved nor cancelled. Where it was said already, the answer is not
+    /// fresh.
+    ///
+    /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownAppointment`],
+    /// [`Rejection::NotChangeable`] or [`Rejection::NotYet`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn mark(&self, asked: MarkAppointment) -> Answer<Outcome<Appointment>> {
+        self.counted(metrics::Asked::Mark, self.try_mark(asked).await)
+    }
+
+    async fn try_mark(&self, asked: MarkAppointment) -> Answer<Outcome<Appointment>> {
+        self.shared().check()?;
+        let MarkAppointment { appointment, mark, command } = asked;
+        let what: &[u8] = match mark {
+            Mark::Arrived => b"arrived",
+            Mark::Fulfilled => b"fulfilled",
+            Mark::NoShow => b"no-show",
+        };
+        let print = print_of(what, appointment.into(), &By::Practice);
+        let named = match self.named(command.as_ref(), print).await? {
+            Named::Fresh(named) => named,
+            Named::Repeat(events) => return done(&events),
+            Named::Reused => return refused(Rejection::CommandReused),
+        };
+        let asked = (Asked::Mark(mark), By::Practice);
+        self.change_appointment(appointment.into(), asked, named).await
     }
 
     /// Cancels an appointment; its slot is free at once. Again, the answer is the same, not fresh.
@@ -125,7 +188,7 @@ impl Engine {
         self.change_appointment(appointment.into(), (Asked::Move { start, to }, by), named).await
     }
 
-    async fn change_appointment(
+    pub(super) async fn change_appointment(
         &self,
         id: HoldId,
         (asked, by): (Asked, By),
@@ -146,7 +209,9 @@ impl Engine {
             if row.state == BookingState::Cancelled {
                 return match asked {
                     Asked::Cancel => Ok(Ok(Outcome { value: appointment, fresh: false })),
-                    Asked::Move { .. } => refused(Rejection::NotChangeable),
+                    Asked::Move { .. } | Asked::Accept { .. } | Asked::Mark(_) => {
+                        refused(Rejection::NotChangeable)
+                    }
                 };
             }
             let lies_at = row.booking.calendar;
@@ -194,8 +259,21 @@ impl Engine {
         name: Option<(Remembered, Claim)>,
     ) -> Result<Verdict, Error> {
         match asked {
+            Asked::Accept { hold, to } if to != lies_at => {
+                let what = Between::Accept { hold, appointment: id.into() };
+                self.move_between(lies_at, to, (what, by.clone()), name).await
+            }
+            Asked::Accept { hold, .. } => {
+                let work = Work::Accept { hold, appointment: id.into(), by: by.clone() };
+                self.settle(lies_at, work, name).await
+            }
+            Asked::Mark(mark) => {
+                let command = Command::Mark { hold: id, mark };
+                self.settle(lies_at, Work::Command(command), name).await
+            }
             Asked::Move { start, to: Some(to) } if to != lies_at => {
-                self.move_between(lies_at, to, (id, start, by.clone()), name).await
+                let what = Between::Move { hold: id, start };
+                self.move_between(lies_at, to, (what, by.clone()), name).await
             }
             Asked::Move { start, .. } => {
                 let work = Work::Move { hold: id, start, by: by.clone() };
@@ -214,7 +292,7 @@ impl Engine {
         &self,
         from: CalendarId,
         to: CalendarId,
-        (hold, start, by): (HoldId, Timestamp, By),
+        (what, by): (Between, By),
         named: Option<(Remembered, Claim)>,
     ) -> Result<Verdict, Error> {
         let directory = self.directory().clone();
@@ -236,7 +314,14 @@ impl Engine {
                 let (from, to) =
                     if from < to { (&mut first, &mut second) } else { (&mut second, &mut first) };
                 match (from.desk(), to.desk()) {
-                    (Some(from), Some(to)) => order_move(from, to, (hold, start, &by), asked),
+                    (Some(from), Some(to)) => match what {
+                        Between::Move { hold, start } => {
+                            order_move(from, to, (hold, start, &by), asked);
+                        }
+                        Between::Accept { hold, appointment } => {
+                            order_accept(from, to, (hold, appointment, &by), asked);
+                        }
+                    },
                     _ => return Err(Error::OutcomeUnknown),
                 }
             }

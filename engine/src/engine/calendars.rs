@@ -11,8 +11,8 @@ use crate::journal::Entry;
 use crate::limits::{CALENDARS_MAX, LIST_MAX, SLOT_DAYS_MAX};
 use crate::metrics::{Asked, Full};
 use crate::request::{
-    CalendarInfo, ChangeCalendar, ChangedCalendar, FindSlots, FoundSlots, ListCalendars, Outcome,
-    Outside, OutsideId,
+    CalendarInfo, ChangeCalendar, ChangedCalendar, Delay, DelayCalendar, FindSlots, FoundSlots,
+    ListCalendars, Outcome, Outside, OutsideId,
 };
 use crate::runtime::sync::oneshot;
 use crate::runtime::{Busy, Message, Permit, Prepared, Share, Verdict, Work, key_of};
@@ -199,7 +199,8 @@ impl Engine {
     /// is; the answer lists what now lies outside the hours.
     ///
     /// Refused as [`Rejection::Invalid`], [`Rejection::CommandReused`],
-    /// [`Rejection::UnknownCalendar`] or [`Rejection::VersionMismatch`].
+    /// [`Rejection::UnknownCalendar`], [`Rejection::VersionMismatch`], or where only free time was
+    /// to be blocked [`Rejection::NotFree`].
     ///
     /// # Errors
     ///
@@ -247,6 +248,42 @@ impl Engine {
         Ok(Ok(ChangedCalendar { calendar, outside: self.outside(id).await? }))
     }
 
+    /// Says how late a practice is for everyone who starts from now until the end of its day. It
+    /// stands in their appointments; a later word replaces it, and none ends it.
+    ///
+    /// Refused as [`Rejection::Invalid`], [`Rejection::CommandReused`] or
+    /// [`Rejection::UnknownCalendar`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn delay(&self, asked: DelayCalendar) -> Answer<Delay> {
+        self.counted(Asked::Delay, self.try_delay(asked).await)
+    }
+
+    async fn try_delay(&self, asked: DelayCalendar) -> Answer<Delay> {
+        let shared = self.shared();
+        shared.check()?;
+        let DelayCalendar { calendar, minutes, command } = asked;
+        let print = key_of(&[b"delay", &calendar.bits().to_le_bytes(), &minutes.to_le_bytes()]);
+        let named = match self.named(command.as_ref(), print).await? {
+            Named::Fresh(named) => named,
+            Named::Repeat(events) => {
+                return Ok(Ok(answers::delay(&events).ok_or(Error::OutcomeUnknown)?));
+            }
+            Named::Reused => return refused(Rejection::CommandReused),
+        };
+        if !shared.index.knows(calendar) {
+            return refused(Rejection::UnknownCalendar);
+        }
+        let work = Work::Command(Command::Delay { minutes });
+        match self.settle(calendar, work, named).await? {
+            Verdict::Refused(rejection) => refused(rejection),
+            Verdict::Decided { .. } | Verdict::Already => Ok(Ok(Delay { calendar, minutes })),
+            Verdict::Own(_) | Verdict::Failed(_) => Err(Error::OutcomeUnknown),
+        }
+    }
+
     /// What lies outside a calendar's hours now.
     async fn outside(&self, id: CalendarId) -> Result<Vec<Outside>, Error> {
         // It belongs to a change that is done, and must not be refused for want of room.
@@ -255,7 +292,7 @@ impl Engine {
         self.directory().send(&entry, Message::Outside(permit, reply)).await?;
         let outside = outside.await.map_err(|_| Error::OutcomeUnknown)?;
         let told = |live: &Live| {
-            let Live { booking, status } = live;
+            let Live { booking, status, .. } = live;
             let id = match status {
                 Status::Held { .. } => OutsideId::Hold(booking.id),
                 Status::Booked => OutsideId::Appointment(booking.id.into()),

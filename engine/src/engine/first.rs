@@ -120,10 +120,11 @@ impl Engine {
             for key in guard_keys(&shared.config.guards, *calendar, &asked.person) {
                 let Some(Busy::Kept(hold)) = shared.guards.holder(key) else { continue };
                 let Some(row) = shared.index.booking(hold, now)? else { continue };
-                let lives = matches!(row.state, BookingState::Held { deadline } if now < deadline);
+                let lives =
+                    matches!(row.state, BookingState::Held { deadline, .. } if now < deadline);
                 let is_here = calendars.contains(&row.booking.calendar);
                 if lives && is_here && row.booking.reason.id == asked.reason {
-                    return Ok(Some(answers::hold_of(&row)));
+                    return Ok(Some(answers::hold_of(&row, self.shared().config.renewals)));
                 }
             }
         }
@@ -185,6 +186,7 @@ impl HoldFirst {
             person: self.person.clone(),
             details: self.details.clone(),
             by: self.by.clone(),
+            overflow: false,
             command: self.command.clone(),
         }
     }

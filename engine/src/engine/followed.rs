@@ -5,13 +5,15 @@ use super::calendars::check_limit;
 use super::{Engine, answers, refused};
 use crate::booking::hours::Date;
 use crate::booking::schedule::later;
-use crate::booking::{Rejection, Schedule};
+use crate::booking::{Offer, Rejection, Schedule};
 use crate::error::{Answer, Error};
-use crate::ids::{AppointmentId, CalendarId, DueId};
+use crate::ids::{AppointmentId, CalendarId, DueId, HoldId};
 use crate::limits::{ACTIVITY_REASONS_MAX, ACTIVITY_WEEKS_MAX};
+use crate::readers::due::Told;
 use crate::readers::{self, Counts, DueRow, Place, Record};
 use crate::request::{
-    Activity, Due, DueKind, ListDue, ListedDue, ReadActivity, RecordedAppointment, WeekActivity,
+    Activity, Appointment, Due, DueKind, ListDue, ListedDue, ReadActivity, RecordedAppointment,
+    WeekActivity,
 };
 use crate::runtime::{BookingState, catch_up, key_of};
 use crate::storage::Store;
@@ -58,25 +60,58 @@ impl Engine {
 
     /// What a row is about; none where it has ceased to be so since.
     fn due_of(&self, row: &DueRow) -> Result<Option<Due>, Error> {
+        let (id, at) = (id_of(row), row.at());
+        if let DueRow::Told { told: Told::Offered { hold }, .. } = *row {
+            return self.offer_due(id, at, hold);
+        }
         let booking = self.shared().index.booking(row.id().into(), self.now())?;
         let Some(booking) = booking else { return Ok(None) };
-        let stands = booking.state == BookingState::Booked;
+        let coming = booking.state == BookingState::Booked;
+        // What is marked was told of at least once all the same.
+        let stands = coming || matches!(booking.state, BookingState::Marked(_));
         let (kind, fits) = match *row {
             DueRow::Told { told, .. } => match told {
-                readers::due::Told::Booked => (DueKind::Confirmation, stands),
-                readers::due::Told::Moved { calendar, start } => {
+                Told::Booked => (DueKind::Confirmation, stands),
+                Told::Moved { calendar, start } => {
                     (DueKind::Moved { from_calendar: calendar, from_start: start }, stands)
                 }
-                readers::due::Told::Cancelled => (DueKind::Cancelled, !stands),
+                Told::Cancelled => (DueKind::Cancelled, booking.state == BookingState::Cancelled),
+                Told::Late { minutes, .. } => (DueKind::Late { minutes }, coming),
+                Told::Offered { .. } => (DueKind::Offer, false),
             },
             DueRow::Reminder { start, minutes, .. } => {
-                let there = stands && booking.booking.span.start == start;
+                let there = coming && booking.booking.span.start == start;
                 (DueKind::Reminder { minutes_before: minutes }, there)
             }
         };
         let appointment = answers::appointment_of(&booking).filter(|_| fits);
-        let due = |appointment| Due { id: id_of(row), kind, at: row.at(), appointment };
+        let due = |appointment: Appointment| {
+            let person = appointment.person.clone();
+            Due { id, kind, at, person, appointment: Some(appointment), offer: None }
+        };
         Ok(appointment.map(due))
+    }
+
+    /// An offer that can still be taken, and whose appointment is still to come.
+    fn offer_due(&self, id: DueId, at: Timestamp, hold: HoldId) -> Result<Option<Due>, Error> {
+        let now = self.now();
+        let Some(offer) = self.shared().index.booking(hold, now)? else { return Ok(None) };
+        if !matches!(offer.state, BookingState::Held { deadline, .. } if now < deadline) {
+            return Ok(None);
+        }
+        let appointment = match offer.booking.details.offer {
+            Some(Offer::Appointment(id)) => {
+                let row = self.shared().index.booking(id.into(), now)?;
+                let Some(row) = row.filter(|row| row.state == BookingState::Booked) else {
+                    return Ok(None);
+                };
+                answers::appointment_of(&row)
+            }
+            Some(Offer::Person) | None => None,
+        };
+        let (kind, person) = (DueKind::Offer, offer.booking.person.clone());
+        let offer = Some(answers::hold_of(&offer, self.shared().config.renewals));
+        Ok(Some(Due { id, kind, at, person, appointment, offer }))
     }
 
     /// What was done in a calendar, week by week. It is exact as of the last durable entry.
@@ -179,7 +214,24 @@ fn week_of(
 }
 
 fn activity_of(counts: Counts) -> Activity {
-    let Counts { booked, cancelled, moved, booked_minutes, occupied_minutes, ahead_minutes } =
-        counts;
-    Activity { booked, cancelled, moved, booked_minutes, occupied_minutes, ahead_minutes }
+    let Counts {
+        booked,
+        cancelled,
+        moved,
+        fulfilled,
+        no_shows,
+        booked_minutes,
+        occupied_minutes,
+        ahead_minutes,
+    } = counts;
+    Activity {
+        booked,
+        cancelled,
+        moved,
+        fulfilled,
+        no_shows,
+        booked_minutes,
+        occupied_minutes,
+        ahead_minutes,
+    }
 }

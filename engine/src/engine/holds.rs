@@ -6,12 +6,13 @@ use rkyv::rancor::Error as RkyvError;
 
 use super::{Engine, Named, answers, refused};
 use crate::booking::{By, Command, Details, Guard, Rejection, Slot, Terms};
+use crate::config::Config;
 use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::Remembered;
 use crate::limits::CLAIM_WAITS_MAX;
 use crate::metrics::Asked;
-use crate::request::{Appointment, Hold, HoldSlot, HoldStatus, OfHold, Outcome};
+use crate::request::{Appointment, Hold, HoldSlot, OfHold, Outcome};
 use crate::runtime::sync::yield_now;
 use crate::runtime::{
     BookingRow, BookingState, Busy, Claim, Entry, Permit, Reservation, Share, SlotClaim, Verdict,
@@ -38,17 +39,35 @@ enum Attempt {
     Settle(HoldId),
 }
 
+/// A hold as it is asked of its calendar.
+pub(super) struct Wanted {
+    slot: HoldSlot,
+    /// Milliseconds that an offer lasts; as long as any hold if none.
+    lasts_ms: Option<i64>,
+}
+
+impl Wanted {
+    /// An offer that lasts so long. It claims no guards: nobody asked for it.
+    pub(super) fn offer(slot: HoldSlot, lasts_ms: i64) -> Self {
+        Self { slot, lasts_ms: Some(lasts_ms) }
+    }
+
+    fn guards<'a>(&self, config: &'a Config) -> &'a [Guard] {
+        if self.lasts_ms.is_some() { &[] } else { &config.guards }
+    }
+}
+
 /// What a hold asks, to tell its repeats from other commands under its name.
 fn hold_print(asked: &HoldSlot) -> Result<u128, Error> {
     let (calendar, start) = (asked.calendar.bits().to_le_bytes(), asked.start.millis());
     let start = start.to_le_bytes();
     let (reason, person) = (asked.reason.as_str().as_bytes(), asked.person.as_str().as_bytes());
     let plain: [&[u8]; 5] = [b"hold", &calendar, &start, reason, person];
-    if asked.details == Details::default() && asked.by == By::Unsaid {
+    if asked.details == Details::default() && asked.by == By::Unsaid && !asked.overflow {
         return Ok(key_of(&plain));
     }
     let details = rkyv::to_bytes::<RkyvError>(&asked.details).map_err(|_| Error::Failed)?;
-    Ok(key_of(&[&plain[..], &[&details, asked.by.print()]].concat()))
+    Ok(key_of(&[&plain[..], &[&details, asked.by.print(), &[u8::from(asked.overflow)]]].concat()))
 }
 
 /// What a command about a booking asks.
@@ -78,8 +97,14 @@ impl Engine {
         if let Some(alternatives) = self.taken(&asked) {
             return self.counted(Asked::Hold, refused(Rejection::SlotTaken { alternatives }));
         }
+        let mut slot = asked;
+        // Only the practice makes offers, and by a request of their own.
+        slot.details.offer = None;
+        // Who books for themselves need not say so.
+        slot.details.booked_by = slot.details.booked_by.filter(|it| *it != slot.person);
         // Apart, so that those who are told at once have no large future to move.
-        self.counted(Asked::Hold, Box::pin(self.try_hold(asked)).await)
+        let held = Box::pin(self.hold_as(Wanted { slot, lasts_ms: None })).await;
+        self.counted(Asked::Hold, held)
     }
 
     /// The alternatives to a slot that others have, where that can be said from what is in memory
@@ -91,8 +116,9 @@ impl Engine {
     fn taken(&self, asked: &HoldSlot) -> Option<Vec<Slot>> {
         let shared = self.shared();
         let guards = &shared.config.guards;
-        // Without a guard only the calendar can tell whose hold is in the way.
-        if guards.is_empty() || shared.check().is_err() {
+        // Without a guard only the calendar can tell whose hold is in the way. No word stands for
+        // the lanes of the practice alone.
+        if guards.is_empty() || asked.overflow || shared.check().is_err() {
             return None;
         }
         let now = shared.now();
@@ -113,17 +139,23 @@ impl Engine {
         Some(view.alternatives(&asked.reason, asked.start, now))
     }
 
-    async fn try_hold(&self, asked: HoldSlot) -> Answer<Outcome<Hold>> {
+    pub(super) async fn hold_as(&self, wanted: Wanted) -> Answer<Outcome<Hold>> {
         self.shared().check()?;
-        let mut asked = asked;
-        // Who books for themselves need not say so.
-        asked.details.booked_by = asked.details.booked_by.filter(|it| *it != asked.person);
-        let print = hold_print(&asked)?;
-        self.hold_printed(asked, print).await
+        if wanted.slot.overflow && !wanted.slot.by.is_practice() {
+            return refused(Rejection::PracticeOnly);
+        }
+        let print = hold_print(&wanted.slot)?;
+        self.wanted_printed(&wanted, print).await
     }
 
     /// As [`Engine::hold`], for a command of this content.
-    pub(super) async fn hold_printed(&self, asked: HoldSlot, print: u128) -> Answer<Outcome<Hold>> {
+    pub(super) async fn hold_printed(&self, slot: HoldSlot, print: u128) -> Answer<Outcome<Hold>> {
+        self.wanted_printed(&Wanted { slot, lasts_ms: None }, print).await
+    }
+
+    async fn wanted_printed(&self, wanted: &Wanted, print: u128) -> Answer<Outcome<Hold>> {
+        let asked = &wanted.slot;
+        let most = self.shared().config.renewals;
         let (mut named, mut settled) = (None, None);
         for _ in 0..CLAIM_WAITS_MAX {
             // The name comes before everything else that is claimed, here and everywhere, so that
@@ -133,7 +165,7 @@ impl Engine {
                 None => match self.named(asked.command.as_ref(), print).await? {
                     Named::Fresh(name) => name,
                     Named::Repeat(events) => {
-                        let value = answers::held(&events).ok_or(Error::OutcomeUnknown)?;
+                        let value = answers::held(&events, most).ok_or(Error::OutcomeUnknown)?;
                         return Ok(Ok(Outcome { value, fresh: true }));
                     }
                     Named::Reused => return refused(Rejection::CommandReused),
@@ -142,18 +174,18 @@ impl Engine {
             if !self.shared().index.knows(asked.calendar) {
                 return refused(Rejection::UnknownCalendar);
             }
-            match self.attempt(&asked, settled).await? {
+            match self.attempt(wanted, settled).await? {
                 Attempt::Won { hold, entry, permit, reservation } => {
-                    let work = self.hold_work(&asked, hold, reservation);
+                    let work = self.hold_work(wanted, hold, reservation);
                     match self.ask(&entry, permit, work, name).await? {
                         Verdict::Decided { events } => {
-                            let value = answers::held(&events).ok_or(Error::OutcomeUnknown)?;
+                            let value =
+                                answers::held(&events, most).ok_or(Error::OutcomeUnknown)?;
                             return Ok(Ok(Outcome { value, fresh: true }));
                         }
                         Verdict::Refused(rejection) => return refused(rejection),
                         Verdict::Own(own) => {
-                            let status = HoldStatus::Held;
-                            let value = answers::hold(&own.booking, status, own.deadline());
+                            let value = answers::live_hold(&own, most);
                             return Ok(Ok(Outcome { value, fresh: false }));
                         }
                         // The calendar gives an own hold itself, and `ask` a failure.
@@ -180,28 +212,30 @@ impl Engine {
         Err(self.contended())
     }
 
-    fn hold_work(&self, asked: &HoldSlot, hold: HoldId, reservation: Reservation) -> Work {
+    fn hold_work(&self, wanted: &Wanted, hold: HoldId, reservation: Reservation) -> Work {
         let config = &self.shared().config;
+        let asked = &wanted.slot;
         let command = Command::Hold {
             hold,
             person: asked.person.clone(),
             reason: asked.reason.clone(),
             start: asked.start,
             lane: reservation.slot.as_ref().map_or(u16::MAX, |slot| slot.lane),
-            hold_ms: config.hold_ms(),
-            guards: config.guards.clone(),
+            hold_ms: wanted.lasts_ms.unwrap_or_else(|| config.hold_ms()),
+            guards: wanted.guards(config).to_vec(),
             details: asked.details.clone(),
             by: asked.by.clone(),
+            overflow: asked.overflow,
         };
         Work::Hold { command, reservation }
     }
 
     /// Claims all that a hold needs, in the fixed order: slot bits, then person guards.
-    async fn attempt(&self, asked: &HoldSlot, settled: Option<HoldId>) -> Result<Attempt, Error> {
-        let shared = self.shared();
+    async fn attempt(&self, wanted: &Wanted, settled: Option<HoldId>) -> Result<Attempt, Error> {
+        let (shared, asked) = (self.shared(), &wanted.slot);
         let (entry, permit) = self.directory().admit(asked.calendar, Share::Hold)?;
         // Known first: a person gets their own hold back even where the hours have changed since.
-        let keys = guard_keys(&shared.config.guards, asked.calendar, &asked.person);
+        let keys = guard_keys(wanted.guards(&shared.config), asked.calendar, &asked.person);
         let other = match self.known(asked, &keys, settled)? {
             Ok(other) => other,
             Err(attempt) => return Ok(attempt),
@@ -217,9 +251,11 @@ impl Engine {
         };
         let bits = view.bits(place.range).ok_or_else(|| self.contended())?;
         let hold = HoldId::from_bits(shared.random.bits());
-        let slot = SlotClaim::any_lane(&view, bits, lane_hint(hold));
+        // No word stands for the lanes of the practice.
+        let any = || SlotClaim::any_lane(&view, bits, lane_hint(hold));
+        let slot = if asked.overflow { None } else { any() };
         // Where no guard tells whose hold is in the way, it may be the person's own.
-        if slot.is_none() && !keys.is_empty() {
+        if slot.is_none() && !keys.is_empty() && !asked.overflow {
             return Ok(self.lost(asked, &view));
         }
         if let Some(hold) = other {
@@ -260,7 +296,7 @@ impl Engine {
                 }
                 return Ok(Err(Attempt::Settle(hold)));
             };
-            let BookingState::Held { deadline } = row.state else {
+            let BookingState::Held { deadline, .. } = row.state else {
                 // It is given back before its end is durable, unless its calendar failed between.
                 shared.guards.release(*key, hold);
                 return Ok(Err(Attempt::Settle(hold)));
@@ -273,7 +309,8 @@ impl Engine {
                 && booking.span.start == asked.start
                 && booking.reason.id == asked.reason;
             if same_slot {
-                return Ok(Err(Attempt::Own(answers::hold_of(&row))));
+                let most = shared.config.renewals;
+                return Ok(Err(Attempt::Own(answers::hold_of(&row, most))));
             }
             other = other.or(Some(hold));
         }
@@ -301,7 +338,9 @@ impl Engine {
         self.shared().check()?;
         let row = self.shared().index.booking(id, self.now())?;
         let due = |row: &BookingRow| match row.state {
-            BookingState::Held { deadline } if deadline <= self.now() => Some(row.booking.calendar),
+            BookingState::Held { deadline, .. } if deadline <= self.now() => {
+                Some(row.booking.calendar)
+            }
             _ => None,
         };
         let row = match row.as_ref().and_then(due) {
@@ -311,14 +350,73 @@ impl Engine {
                 self.shared().index.booking(id, self.now())?
             }
         };
-        Ok(row.map(|row| answers::hold_of(&row)).ok_or(Rejection::UnknownHold))
+        let most = self.shared().config.renewals;
+        Ok(row.map(|row| answers::hold_of(&row, most)).ok_or(Rejection::UnknownHold))
+    }
+
+    /// Has a hold last longer, as long as a new one from now on, if it can still be renewed.
+    ///
+    /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownHold`],
+    /// [`Rejection::NotYours`], [`Rejection::HoldReleased`], [`Rejection::HoldExpired`],
+    /// [`Rejection::HoldConfirmed`] or [`Rejection::RenewalsSpent`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn renew(&self, asked: OfHold) -> Answer<Outcome<Hold>> {
+        self.counted(Asked::Renew, self.try_renew(asked).await)
+    }
+
+    async fn try_renew(&self, asked: OfHold) -> Answer<Outcome<Hold>> {
+        let shared = self.shared();
+        shared.check()?;
+        let OfHold { hold, by, command } = asked;
+        let (hold_ms, renewals) = (shared.config.hold_ms(), shared.config.renewals);
+        let named = match self.named(command.as_ref(), print_of(b"renew", hold, &by)).await? {
+            Named::Fresh(named) => named,
+            Named::Repeat(events) => {
+                let value = answers::held(&events, renewals).ok_or(Error::OutcomeUnknown)?;
+                return Ok(Ok(Outcome { value, fresh: true }));
+            }
+            Named::Reused => return refused(Rejection::CommandReused),
+        };
+        let mut row = shared.index.booking(hold, self.now())?;
+        if let Some(BookingRow { state: BookingState::Held { .. }, booking, .. }) = &row {
+            let command = Command::Renew { hold, by: by.clone(), hold_ms, renewals };
+            match self.settle(booking.calendar, Work::Command(command), named).await? {
+                Verdict::Decided { events } => {
+                    let value = answers::held(&events, renewals).ok_or(Error::OutcomeUnknown)?;
+                    return Ok(Ok(Outcome { value, fresh: true }));
+                }
+                // It ended so long ago that only the index remembers it.
+                Verdict::Refused(Rejection::UnknownHold) => {
+                    row = shared.index.booking(hold, self.now())?;
+                }
+                Verdict::Refused(rejection) => return refused(rejection),
+                Verdict::Already | Verdict::Own(_) | Verdict::Failed(_) => {
+                    return Err(Error::OutcomeUnknown);
+                }
+            }
+        }
+        let Some(row) = row else { return refused(Rejection::UnknownHold) };
+        if !row.booking.is_for(&by) {
+            return refused(Rejection::NotYours);
+        }
+        refused(match (row.state, answers::appointment_id(&row)) {
+            (_, Some(appointment)) => Rejection::HoldConfirmed { appointment },
+            (BookingState::Released, _) => Rejection::HoldReleased,
+            (BookingState::Expired, _) => Rejection::HoldExpired,
+            // It was live in the index and unknown to its calendar: only a fault explains that.
+            _ => return Err(Error::OutcomeUnknown),
+        })
     }
 
     /// Turns a hold into an appointment. Again, the answer is the appointment as it now is, not
     /// fresh.
     ///
     /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownHold`],
-    /// [`Rejection::NotYours`], [`Rejection::HoldReleased`] or [`Rejection::HoldExpired`].
+    /// [`Rejection::NotYours`], [`Rejection::HoldReleased`], [`Rejection::HoldExpired`] or
+    /// [`Rejection::IsOffer`].
     ///
     /// # Errors
     ///
@@ -364,6 +462,7 @@ impl Engine {
             (_, Some(value)) => Ok(Ok(Outcome { value, fresh: false })),
             (BookingState::Released, _) => refused(Rejection::HoldReleased),
             (BookingState::Expired, _) => refused(Rejection::HoldExpired),
+            (BookingState::Accepted(_), _) => refused(Rejection::IsOffer),
             // It was live in the index and unknown to its calendar: only a fault explains that.
             _ => Err(Error::OutcomeUnknown),
         }
@@ -411,8 +510,11 @@ impl Engine {
     fn released(&self, hold: HoldId) -> Answer<()> {
         match self.shared().index.booking(hold, self.now())?.map(|row| row.state) {
             Some(BookingState::Released | BookingState::Expired) => Ok(Ok(())),
-            Some(BookingState::Booked | BookingState::Cancelled) => {
+            Some(BookingState::Booked | BookingState::Marked(_) | BookingState::Cancelled) => {
                 refused(Rejection::HoldConfirmed { appointment: hold.into() })
+            }
+            Some(BookingState::Accepted(appointment)) => {
+                refused(Rejection::HoldConfirmed { appointment })
             }
             Some(BookingState::Held { .. }) => Err(Error::OutcomeUnknown),
             None => refused(Rejection::UnknownHold),

@@ -21,6 +21,7 @@ mod calendars;
 mod first;
 mod followed;
 mod holds;
+mod offers;
 mod open;
 mod register;
 
@@ -72,6 +73,7 @@ const SHUTDOWN_LOOK_MS: u64 = 2;
 ///     person,
 ///     details: Details::default(),
 ///     by: By::Unsaid,
+///     overflow: false,
 ///     command: None,
 /// };
 /// let hold = engine.hold(wanted).await??.value;

@@ -175,6 +175,7 @@ async fn names() {
             person,
             details: Details::default(),
             by: By::Unsaid,
+            overflow: false,
             command: Some(key),
         }
     };

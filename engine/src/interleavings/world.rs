@@ -251,6 +251,7 @@ impl World {
             person,
             details: Details::default(),
             by: By::Unsaid,
+            overflow: false,
             command: None,
         };
         let answer = self.engine.hold(asked).await;

@@ -1,4 +1,4 @@
-//! What was booked, cancelled and moved, by the week in which it lies, and by reason.
+//! What was booked, cancelled, moved and marked, by the week in which it lies, and by reason.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -6,7 +6,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::rows::{Kind, Rows, archived, damaged, id_key, key};
 use super::{records, settings};
-use crate::booking::{Booking, Event, Span};
+use crate::booking::{Booking, Event, Mark, Span};
 use crate::ids::{CalendarId, ReasonId};
 use crate::storage::{Store, StoreError, Table};
 use crate::time::Timestamp;
@@ -23,6 +23,10 @@ pub(crate) struct Counts {
     pub(crate) cancelled: u64,
     /// Moves to elsewhere, also within the week.
     pub(crate) moved: u64,
+    /// Those that took place, as the practice says.
+    pub(crate) fulfilled: u64,
+    /// Those to which nobody came, as the practice says.
+    pub(crate) no_shows: u64,
     /// Minutes from start to end of those that stand.
     pub(crate) booked_minutes: u64,
     /// Minutes of lanes that those that stand occupy.
@@ -39,9 +43,29 @@ impl Counts {
         self.booked += other.booked;
         self.cancelled += other.cancelled;
         self.moved += other.moved;
+        self.fulfilled += other.fulfilled;
+        self.no_shows += other.no_shows;
         self.booked_minutes += other.booked_minutes;
         self.occupied_minutes += other.occupied_minutes;
         self.ahead_minutes += other.ahead_minutes;
+    }
+
+    /// The count of a mark; nobody counts who has arrived.
+    fn of_mark(&mut self, mark: Mark) -> Option<&mut u64> {
+        match mark {
+            Mark::Arrived => None,
+            Mark::Fulfilled => Some(&mut self.fulfilled),
+            Mark::NoShow => Some(&mut self.no_shows),
+        }
+    }
+
+    fn marked(&mut self, mark: Mark, before: Option<Mark>) {
+        if let Some(count) = before.and_then(|before| self.of_mark(before)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = self.of_mark(mark) {
+            *count += 1;
+        }
     }
 
     fn stands(&mut self, span: &Span, booked_at: Timestamp) {
@@ -163,6 +187,19 @@ pub(super) fn take_in(rows: &mut Rows, event: &Event) -> Result<(), StoreError> 
                 counts.stands(span, record.booked_at);
             })
         }
-        _ => Ok(()),
+        Event::Marked { booking, mark, before, .. } => {
+            let Booking { calendar, reason, span, .. } = booking;
+            change(rows, *calendar, &reason.id, span.start, |counts| counts.marked(*mark, *before))
+        }
+        // An accepted offer comes as a move; a hold is no appointment.
+        Event::Accepted { .. }
+        | Event::CalendarCreated { .. }
+        | Event::CalendarChanged { .. }
+        | Event::Held { .. }
+        | Event::Renewed { .. }
+        | Event::Released { .. }
+        | Event::Expired { .. }
+        | Event::Delayed { .. }
+        | Event::Registered { .. } => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! The due list: what is to be told about which appointment, and when.
 //!
-//! What follows from an event (a confirmation, a move, a cancellation) is due at once, and is kept
+//! What follows from an event (a confirmation, a move, a lateness) is due at once, and is kept
 //! in the order of the journal. What is due at an instant (a reminder) is kept by that instant; it
 //! goes when its appointment moves or is cancelled. Who reads has a [`Place`] in both orders.
 //!
@@ -10,10 +10,10 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::rows::{Kind, Rows, after, archived, damaged, key, time_key, time_of};
+use super::rows::{Kind, Rows, after, archived, damaged, id_key, key, time_key, time_of};
 use super::{records, settings};
-use crate::booking::Event;
-use crate::ids::{AppointmentId, CalendarId};
+use crate::booking::{Event, Offer};
+use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Sequence;
 use crate::limits::{DUE_KEPT_MS, REMINDER_AFTER_MS};
 use crate::planted::{self, Bug};
@@ -32,6 +32,10 @@ pub(crate) enum Told {
     Moved { calendar: CalendarId, start: Timestamp },
     /// It was cancelled.
     Cancelled,
+    /// It begins so many minutes late, or none again.
+    Late { calendar: CalendarId, minutes: u16 },
+    /// This hold was made for it; or for its person, and then it is the hold's own number.
+    Offered { hold: HoldId },
 }
 
 /// Something to be told since an event.
@@ -40,11 +44,31 @@ struct ToldRow {
     at: Timestamp,
     id: AppointmentId,
     told: Told,
-    /// How often the appointment had been changed by then, this change included.
+    /// How often the appointment had been changed by then, this included where it is a change.
     revision: u32,
 }
 
 archived!(ToldRow);
+
+impl ToldRow {
+    /// Whether nothing has overtaken it, as far as readers know.
+    fn stands(&self, store: &dyn Store, sequence: Sequence) -> Result<bool, StoreError> {
+        let Self { id, told, revision, .. } = *self;
+        let record = records::Record::read(store, id)?;
+        let unchanged = record.is_some_and(|record| record.revision == revision);
+        match told {
+            Told::Booked => Ok(record.is_some_and(|record| record.stands)),
+            Told::Moved { .. } | Told::Cancelled => Ok(unchanged),
+            Told::Late { calendar, .. } => {
+                let latest = store.get(Table::Readers, &late_key(calendar))?;
+                let is_latest = latest.is_some_and(|it| *it == sequence.to_be_bytes());
+                Ok(unchanged && (is_latest || planted::is(Bug::LatenessStays)))
+            }
+            // Its hold tells whether it can still be had.
+            Told::Offered { .. } => Ok(true),
+        }
+    }
+}
 
 /// What is due about an appointment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +97,10 @@ impl DueRow {
 
 fn told_key(sequence: Sequence, id: AppointmentId) -> Vec<u8> {
     key(Kind::Told, &[&sequence.to_be_bytes(), &id.bits().to_be_bytes()])
+}
+
+fn late_key(calendar: CalendarId) -> Vec<u8> {
+    key(Kind::Late, &[&id_key(calendar)])
 }
 
 fn timed_key(due: Timestamp, id: AppointmentId, minutes: u32) -> Vec<u8> {
@@ -171,7 +199,34 @@ pub(super) fn take_in(
             let told = Told::Moved { calendar: *from_calendar, start: from.start };
             tell(rows, sequence, id, told)
         }
-        _ => Ok(()),
+        Event::Marked { booking, .. } => {
+            let reminders = settings::of(rows, booking.calendar)?.reminders_minutes;
+            forget_reminders(rows, booking.id.into(), booking.span.start, &reminders);
+            Ok(())
+        }
+        Event::Delayed { calendar, at, minutes, until } => {
+            rows.put(late_key(*calendar), Some(sequence.to_be_bytes().to_vec()));
+            let told = Told::Late { calendar: *calendar, minutes: *minutes };
+            let coming = records::standing_between(rows, *calendar, *at, Some(*until))?;
+            coming.into_iter().try_for_each(|(_, id)| tell(rows, sequence, id, told))
+        }
+        Event::Held { booking, .. } => {
+            let told = Told::Offered { hold: booking.id };
+            match booking.details.offer {
+                None => Ok(()),
+                _ if planted::is(Bug::OfferUntold) => Ok(()),
+                Some(Offer::Person) => tell(rows, sequence, booking.id.into(), told),
+                Some(Offer::Appointment(id)) => tell(rows, sequence, id, told),
+            }
+        }
+        // An accepted offer comes as a move; settings are taken in by themselves.
+        Event::Accepted { .. }
+        | Event::CalendarCreated { .. }
+        | Event::CalendarChanged { .. }
+        | Event::Renewed { .. }
+        | Event::Released { .. }
+        | Event::Expired { .. }
+        | Event::Registered { .. } => Ok(()),
     }
 }
 
@@ -181,9 +236,11 @@ fn tell(
     id: AppointmentId,
     told: Told,
 ) -> Result<(), StoreError> {
+    let before = || Ok(records::of(rows, id)?.map_or(0, |record| record.revision));
     let revision = match told {
         Told::Booked => 0,
-        _ => records::of(rows, id)?.map_or(0, |record| record.revision).saturating_add(1),
+        Told::Moved { .. } | Told::Cancelled => before()?.saturating_add(1),
+        Told::Late { .. } | Told::Offered { .. } => before()?,
     };
     // By the fold's own time, so that the order in which it is due is that of the journal.
     let row = ToldRow { at: rows.position.clock, id, told, revision };
@@ -260,17 +317,14 @@ pub(crate) fn list(
     let timed = store.scan(Table::Readers, &key(Kind::Timed, &[]), &from, limit)?;
     let mut rows = Vec::with_capacity(told.len() + timed.len());
     for (key, value) in &told {
-        let ToldRow { at, id, told, revision } = ToldRow::of_row(value)?;
+        let row = ToldRow::of_row(value)?;
+        let ToldRow { at, id, told, .. } = row;
         if until < at {
             break;
         }
         let sequence = key.get(1..).and_then(|key| key.first_chunk::<8>()).ok_or_else(damaged)?;
-        let record = records::Record::read(store, id)?;
-        let stands = record.is_some_and(|record| match told {
-            Told::Booked => record.stands,
-            Told::Moved { .. } | Told::Cancelled => record.revision == revision,
-        });
         let sequence = u64::from_be_bytes(*sequence);
+        let stands = row.stands(store, sequence)?;
         rows.push((DueRow::Told { sequence, at, id, told }, stands));
     }
     for (key, value) in &timed {

@@ -47,6 +47,9 @@ pub(crate) fn take_in(
         // calendars may lie in another order than their entries.
         rows.position.clock = rows.position.clock.max(event.at());
         // What is due and what was done both ask how things stood before the event.
+        // An accepted offer is a move to all of them.
+        let moved = event.as_move();
+        let event = moved.as_ref().unwrap_or(event);
         due::take_in(rows, sequence, event)?;
         activity::take_in(rows, event)?;
         records::take_in(rows, event)?;

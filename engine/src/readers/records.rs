@@ -53,23 +53,29 @@ impl Record {
     }
 }
 
-/// The standing appointments of a calendar that start at `from` or later, by their start.
-pub(super) fn standing_from(
+/// The standing appointments of a calendar that start at `from` or later and before `until`, by
+/// their start.
+pub(super) fn standing_between(
     rows: &Rows,
     calendar: CalendarId,
     from: Timestamp,
+    until: Option<Timestamp>,
 ) -> Result<Vec<(Timestamp, AppointmentId)>, StoreError> {
     let prefix = key(Kind::Standing, &[&id_key(calendar)]);
     let mut from = key(Kind::Standing, &[&id_key(calendar), &time_key(from)]);
     let mut found = Vec::new();
     while let Some((key, _)) = rows.next(&prefix, &from)? {
-        found.push(place_of(&key).ok_or_else(damaged)?);
+        let (start, id) = place_of(&key).ok_or_else(damaged)?;
+        if until.is_some_and(|until| until <= start) {
+            break;
+        }
+        found.push((start, id));
         from = after(&key);
     }
     Ok(found)
 }
 
-/// As [`standing_from`], from the store, at most `limit`.
+/// Those that start at `from` or later, from the store, at most `limit`.
 ///
 /// # Errors
 ///
@@ -105,7 +111,17 @@ pub(super) fn take_in(rows: &mut Rows, event: &Event) -> Result<(), StoreError> 
             rows.put(standing_key(booking.calendar, booking.span.start, id), Some(Vec::new()));
             change(rows, id, *at, true)?;
         }
-        _ => {}
+        // A marked appointment stands. An accepted offer comes as a move.
+        Event::Marked { .. }
+        | Event::Accepted { .. }
+        | Event::CalendarCreated { .. }
+        | Event::CalendarChanged { .. }
+        | Event::Held { .. }
+        | Event::Renewed { .. }
+        | Event::Released { .. }
+        | Event::Expired { .. }
+        | Event::Delayed { .. }
+        | Event::Registered { .. } => {}
     }
     Ok(())
 }

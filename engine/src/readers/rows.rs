@@ -12,7 +12,7 @@ use crate::storage::{Mutation, Row, Store, StoreError, Table};
 use crate::time::Timestamp;
 
 /// The form of the rows. Those of another one are dropped and built anew.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
 
 /// Rows that are removed at once.
 const REMOVED_AT_ONCE: usize = 4_096;
@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Timed = 5,
     /// What was done in a week, by calendar and reason.
     Activity = 6,
+    /// The entry that last said how late a calendar is.
+    Late = 7,
 }
 
 /// A key of a kind.

@@ -52,7 +52,7 @@ pub(super) fn take_in(rows: &mut Rows, event: &Event) -> Result<(), StoreError> 
     let gone = without(&before.reminders_minutes, &now.reminders_minutes);
     let new = without(&now.reminders_minutes, &before.reminders_minutes);
     if !(gone.is_empty() && new.is_empty()) {
-        for (start, id) in records::standing_from(rows, *calendar, *at)? {
+        for (start, id) in records::standing_between(rows, *calendar, *at, None)? {
             due::forget_coming(rows, id, start, &gone, *at);
             due::remind(rows, id, start, &new, *at)?;
         }

@@ -5,6 +5,7 @@ use super::admission::Permit;
 use super::desk::{Desk, Order, Verdict};
 use super::sync::oneshot;
 use crate::booking::calendar::Live;
+use crate::time::Timestamp;
 
 /// What a calendar's actor can be told. Who sends one holds a permit, or waits for nothing.
 pub(crate) enum Message {
@@ -16,6 +17,8 @@ pub(crate) enum Message {
     Refresh(Permit, oneshot::Sender<()>),
     /// Tell what lies outside the hours.
     Outside(Permit, oneshot::Sender<Vec<Live>>),
+    /// Tell what starts in a stretch.
+    StartingIn((Timestamp, Timestamp), Permit, oneshot::Sender<Vec<Live>>),
     /// Keep the state.
     Checkpoint,
     /// Keep the state, and tell how often something was about to be written by then.
@@ -63,6 +66,7 @@ pub(super) async fn serve(
         Message::Expire(permit, reply) => desk.expire(permit, reply),
         Message::Refresh(permit, done) => desk.refresh(permit, done),
         Message::Outside(permit, reply) => desk.outside(permit, reply),
+        Message::StartingIn(stretch, permit, reply) => desk.starting_in(stretch, permit, reply),
         Message::Checkpoint => desk.checkpoint(),
         Message::Keep(kept) => desk.keep_and_tell(kept),
         Message::Park(parked) => {

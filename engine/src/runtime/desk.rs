@@ -18,9 +18,10 @@ use super::sync::oneshot;
 use super::view::View;
 use crate::booking::calendar::Live;
 use crate::booking::decide::decide_move;
-use crate::booking::{Booking, By, Calendar, Command, Event, Guard, Rejection, Terms};
+use crate::booking::practice::decide_accept;
+use crate::booking::{Booking, By, Calendar, Command, Event, Guard, Rejection, Taken, Terms};
 use crate::error::Error;
-use crate::ids::{HoldId, ReasonId};
+use crate::ids::{AppointmentId, HoldId, ReasonId};
 use crate::journal::{self, Remembered, Sequence};
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
@@ -48,6 +49,8 @@ pub(crate) enum Work {
     Hold { command: Command, reservation: Reservation },
     /// A move within the calendar.
     Move { hold: HoldId, start: Timestamp, by: By },
+    /// The acceptance of an offer for an appointment of the same calendar.
+    Accept { hold: HoldId, appointment: AppointmentId, by: By },
     /// A fault of the engine's own, planted by a test.
     #[cfg(any(test, feature = "testing"))]
     Panic,
@@ -132,6 +135,9 @@ impl Desk {
                 None => self.decide_hold(command, reservation, now),
             },
             Work::Move { hold, start, by } => self.decide_move_here(None, (hold, start, &by), now),
+            Work::Accept { hold, appointment, by } => {
+                (decide_accept(&self.calendar, None, (hold, appointment), &by, now), None)
+            }
             #[cfg(any(test, feature = "testing"))]
             #[expect(clippy::panic, reason = "a test asked for it")]
             Work::Panic => panic!("planted"),
@@ -223,8 +229,8 @@ impl Desk {
 
     /// The live hold for which `command` asks again.
     fn own_hold(&self, command: &Command, now: Timestamp) -> Option<Live> {
-        let Command::Hold { person, reason, start, .. } = command else { return None };
-        let own = self.calendar.own_hold(person, reason, *start);
+        let Command::Hold { person, reason, start, details, .. } = command else { return None };
+        let own = self.calendar.own_hold(person, reason, *start, details.offer);
         own.filter(|own| own.deadline().is_some_and(|deadline| now < deadline)).cloned()
     }
 
@@ -234,10 +240,20 @@ impl Desk {
         reservation: Reservation,
         now: Timestamp,
     ) -> (Decision, Option<Reservation>) {
-        let Command::Hold { reason, start, lane, hold, details, by, .. } = &mut command else {
+        let Command::Hold { reason, start, lane, hold, details, by, overflow, .. } = &mut command
+        else {
             return (self.calendar.decide(&command, now), None);
         };
         let Reservation { slot, guards } = reservation;
+        if *overflow {
+            // No word stands for these lanes: the calendar alone gives them.
+            let terms = Terms::new(details, by);
+            let place = self.calendar.schedule().place(reason, *start, now, terms).ok();
+            let free = |until| self.calendar.free_overflow(*start, until);
+            *lane = place.and_then(|place| free(place.occupied_until)).unwrap_or(u16::MAX);
+            let decision = self.calendar.decide(&command, now);
+            return (decision, Some(Reservation { slot: None, guards }));
+        }
         // A reservation of an earlier view says nothing of this one: it is made anew.
         let slot = slot.filter(|slot| slot.is_in(&self.view)).or_else(|| {
             let terms = Terms::new(details, by);
@@ -252,6 +268,22 @@ impl Desk {
             with_alternatives(rejection, &self.view, reason_of(&command), now)
         });
         (decision, slot.map(|slot| Reservation { slot: Some(slot), guards }))
+    }
+
+    /// Tells what lies in a stretch, once that is durable.
+    pub(crate) fn starting_in(
+        &self,
+        (from, until): (Timestamp, Timestamp),
+        permit: Permit,
+        reply: oneshot::Sender<Vec<Live>>,
+    ) {
+        let found = self.calendar.starting_in(from, until).cloned().collect();
+        self.shared.queue.barrier(Box::new(move |outcome| {
+            if outcome.is_ok() {
+                let _ = reply.send(found);
+            }
+            drop(permit);
+        }));
     }
 
     /// Decides a move to this calendar, from that of `from` or from itself.
@@ -359,8 +391,21 @@ impl Desk {
         match event {
             Event::CalendarCreated { .. }
             | Event::CalendarChanged { .. }
+            | Event::Held { .. }
+            | Event::Renewed { .. }
+            | Event::Marked { .. }
             | Event::Registered { .. }
-            | Event::Held { .. } => {}
+            | Event::Delayed { .. } => {}
+            Event::Accepted { taken, .. } => {
+                let Taken { from_calendar, from, offer, guards, .. } = &**taken;
+                if offer.calendar == self.entry.id {
+                    self.release_guards(offer, guards);
+                }
+                // The held slot stays taken: it is the appointment's now.
+                if *from_calendar == self.entry.id && !planted::is(Bug::AcceptKeepsBits) {
+                    free(from.lane, self.view.bits_of(from));
+                }
+            }
             Event::Confirmed { booking, guards, .. } => self.release_guards(booking, guards),
             Event::Released { booking, guards, .. } | Event::Expired { booking, guards, .. } => {
                 self.release_guards(booking, guards);
@@ -399,6 +444,9 @@ impl Desk {
                     if let Some(reservation) = claimed.take() {
                         reservation.consume(booking.id);
                     }
+                    self.shared.deadlines.add(*deadline, self.entry.id);
+                }
+                Event::Renewed { deadline, .. } => {
                     self.shared.deadlines.add(*deadline, self.entry.id);
                 }
                 Event::Moved { booking, .. } if booking.calendar == self.entry.id => {
@@ -440,6 +488,20 @@ pub(crate) fn order_move(
     let asker = Asker { named: asked.named, permits: asked.permits, reply: asked.reply };
     let (decision, claimed) = to.decide_move_here(Some(from), (hold, start, by), now);
     to.settle(Some(from), decision, claimed, asker);
+}
+
+/// Has an offer accepted that lies in another calendar than its appointment; both stand still.
+pub(crate) fn order_accept(
+    from: &mut Desk,
+    to: &mut Desk,
+    (hold, appointment, by): (HoldId, AppointmentId, &By),
+    asked: MoveAsked,
+) {
+    let now = from.begin().max(to.begin());
+    let asker = Asker { named: asked.named, permits: asked.permits, reply: asked.reply };
+    let offered = (hold, appointment);
+    let decision = decide_accept(&from.calendar, Some(&to.calendar), offered, by, now);
+    to.settle(Some(from), decision, None, asker);
 }
 
 /// Who asks for a move between calendars.

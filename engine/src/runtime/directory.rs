@@ -357,8 +357,8 @@ impl Directory {
 
     /// Claims for the live holds of a calendar that failed what it may not have come to.
     fn claim_again(&self, calendar: &Calendar) {
-        for Live { booking, status } in calendar.live() {
-            let Status::Held { deadline, guards } = status else { continue };
+        for Live { booking, status, .. } in calendar.live() {
+            let Status::Held { deadline, guards, .. } = status else { continue };
             self.shared.deadlines.add(*deadline, booking.calendar);
             for key in guard_keys(guards, booking.calendar, &booking.person) {
                 self.shared.guards.restore(key, booking.id);

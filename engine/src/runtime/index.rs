@@ -18,8 +18,10 @@ use super::names::Names;
 use super::register::{self, Register};
 use super::sync::RwLock;
 use crate::booking::calendar::CalendarSnapshot;
-use crate::booking::{Booking, Definition, Event, Guard};
-use crate::ids::{CalendarId, CommandKey, HoldId, PersonId, PlaceId, PractitionerId};
+use crate::booking::{Booking, Definition, Event, Guard, Late, Mark, Span, Taken};
+use crate::ids::{
+    AppointmentId, CalendarId, CommandKey, HoldId, PersonId, PlaceId, PractitionerId,
+};
 use crate::journal::{Remembered, Sequence};
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
 use crate::planted::{self, Bug};
@@ -29,11 +31,17 @@ use crate::time::Timestamp;
 /// What has become of a booking.
 #[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BookingState {
-    Held { deadline: Timestamp },
+    Held {
+        deadline: Timestamp,
+        renewals: u8,
+    },
     Booked,
+    Marked(Mark),
     Cancelled,
     Released,
     Expired,
+    /// An offer that was accepted for this appointment.
+    Accepted(AppointmentId),
 }
 
 /// A booking as the last durable event left it.
@@ -57,6 +65,7 @@ pub(crate) struct HoldRow {
 pub(crate) struct DefinitionRow {
     pub(crate) version: u32,
     pub(crate) definition: Definition,
+    pub(crate) late: Option<Late>,
 }
 
 /// A calendar's state, and the last entry that it includes.
@@ -86,6 +95,8 @@ pub(crate) struct Brief {
 struct Catalogue {
     briefs: BTreeMap<CalendarId, Brief>,
     external_ids: BTreeMap<Box<str>, CalendarId>,
+    /// Few are late at a time; what counts no more stays until the next one.
+    late: BTreeMap<CalendarId, Late>,
 }
 
 /// The index.
@@ -314,6 +325,22 @@ impl Index {
         found.take(limit).map(|(id, _)| *id).collect()
     }
 
+    /// How many minutes late a calendar is for who starts at `start`.
+    pub(crate) fn late(&self, id: CalendarId, start: Timestamp) -> Option<u16> {
+        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        let late = catalogue.late.get(&id)?;
+        (late.from <= start && start < late.until).then_some(late.minutes)
+    }
+
+    /// Takes note of how late a calendar is.
+    pub(crate) fn note_late(&self, id: CalendarId, late: Option<Late>) {
+        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+        match late {
+            Some(late) => catalogue.late.insert(id, late),
+            None => catalogue.late.remove(&id),
+        };
+    }
+
     /// How many calendars there are.
     pub(crate) fn calendar_count(&self) -> usize {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).briefs.len()
@@ -340,12 +367,13 @@ impl Index {
     pub(crate) fn take_in_event(&self, sequence: Sequence, event: &Event) {
         match event {
             Event::CalendarCreated { calendar, definition, .. } => {
-                self.put_definition(*calendar, 1, definition);
+                self.put_definition(*calendar, 1, definition, None);
                 self.list(*calendar, definition);
                 self.put_first_snapshot(sequence, event);
             }
             Event::CalendarChanged { calendar, version, definition, .. } => {
-                self.put_definition(*calendar, *version, definition);
+                let late = self.definition(*calendar).ok().flatten().and_then(|row| row.late);
+                self.put_definition(*calendar, *version, definition, late);
                 self.list(*calendar, definition);
             }
             Event::Registered { what, .. } => {
@@ -362,7 +390,8 @@ impl Index {
                 };
                 let key = hold_key(*deadline, booking.id);
                 self.rows.put(Table::Holds, key, encode_hold(&row, &[]));
-                self.put_booking(booking, BookingState::Held { deadline: *deadline }, *at);
+                let state = BookingState::Held { deadline: *deadline, renewals: 0 };
+                self.put_booking(booking, state, *at);
             }
             Event::Confirmed { at, booking, deadline, .. } => {
                 self.rows.put(Table::Holds, hold_key(*deadline, booking.id), None);
@@ -382,14 +411,50 @@ impl Index {
             Event::Cancelled { at, booking } => {
                 self.put_booking(booking, BookingState::Cancelled, *at);
             }
-            Event::Moved { at, booking, from, .. } => {
-                self.rows.put(Table::People, person_key(booking, from.start), None);
-                let key = person_key(booking, booking.span.start);
-                let lists = (!planted::is(Bug::PersonLosesMove)).then(Vec::new);
-                self.rows.put(Table::People, key, lists);
-                self.put_booking(booking, BookingState::Booked, *at);
+            Event::Moved { at, booking, from, .. } => self.moved(*at, booking, from),
+            Event::Renewed { .. } => self.renewed(event),
+            Event::Marked { at, booking, mark, .. } => {
+                self.put_booking(booking, BookingState::Marked(*mark), *at);
+            }
+            Event::Delayed { calendar, at, minutes, until } => {
+                let (minutes, from, until) = (*minutes, *at, *until);
+                let late = (minutes != 0).then_some(Late { minutes, from, until });
+                if let Ok(Some(row)) = self.definition(*calendar) {
+                    self.put_definition(*calendar, row.version, &row.definition, late);
+                }
+                self.note_late(*calendar, late);
+            }
+            Event::Accepted { at, booking, taken } => {
+                let Taken { from, offer, deadline, .. } = &**taken;
+                self.rows.put(Table::Holds, hold_key(*deadline, offer.id), None);
+                self.put_booking(offer, BookingState::Accepted(booking.id.into()), *at);
+                self.moved(*at, booking, from);
             }
         }
+    }
+
+    fn renewed(&self, event: &Event) {
+        let Event::Renewed { at, booking, before, deadline, guards, renewals } = event else {
+            return;
+        };
+        let row = HoldRow {
+            calendar: booking.calendar,
+            person: booking.person.clone(),
+            guards: guards.clone(),
+        };
+        self.rows.put(Table::Holds, hold_key(*before, booking.id), None);
+        let key = hold_key(*deadline, booking.id);
+        self.rows.put(Table::Holds, key, encode_hold(&row, &[]));
+        let state = BookingState::Held { deadline: *deadline, renewals: *renewals };
+        self.put_booking(booking, state, *at);
+    }
+
+    fn moved(&self, at: Timestamp, booking: &Booking, from: &Span) {
+        self.rows.put(Table::People, person_key(booking, from.start), None);
+        let key = person_key(booking, booking.span.start);
+        let lists = (!planted::is(Bug::PersonLosesMove)).then(Vec::new);
+        self.rows.put(Table::People, key, lists);
+        self.put_booking(booking, BookingState::Booked, at);
     }
 
     /// A replay meets the creation of calendars that have later snapshots already.
@@ -403,14 +468,20 @@ impl Index {
         }
     }
 
-    fn put_definition(&self, id: CalendarId, version: u32, definition: &Definition) {
-        let row = DefinitionRow { version, definition: definition.clone() };
+    fn put_definition(
+        &self,
+        id: CalendarId,
+        version: u32,
+        definition: &Definition,
+        late: Option<Late>,
+    ) {
+        let row = DefinitionRow { version, definition: definition.clone(), late };
         self.rows.put(Table::Definitions, id_key(id.bits()), encode_definition(&row, &[]));
     }
 
     fn put_booking(&self, booking: &Booking, state: BookingState, at: Timestamp) {
         let runs_out = match state {
-            BookingState::Released | BookingState::Expired => {
+            BookingState::Released | BookingState::Expired | BookingState::Accepted(_) => {
                 at.plus_ms(ENDED_HOLD_REMEMBERED_MS).millis()
             }
             _ => NEVER,

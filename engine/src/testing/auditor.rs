@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ledger::{Ask, Record, Told};
 use super::model::{Model, Named, State, Told as Known};
-use crate::booking::{By, Event, Rejection};
+use crate::booking::{By, Event, Mark, Offer, Rejection};
 use crate::error::Answer;
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::Sequence;
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS, QUEUE_WAIT_MS};
-use crate::request::{Appointment, AppointmentStatus, Hold};
+use crate::request::{Appointment, AppointmentStatus, Hold, OfferTo};
 use crate::time::Timestamp;
 
 /// What a life was like, for those who judge it afterwards.
@@ -136,7 +136,7 @@ fn acknowledged(model: &Model, ask: &Ask, told: &Told) -> Result<(), String> {
                 && *person == asked.person
                 && known.booking.person == asked.person
                 && known.places.iter().any(|(at, _, begins)| at == calendar && begins == start)
-                && *expires_at == Some(known.deadline)
+                && (*expires_at == Some(known.deadline) || 0 < known.renewals)
         }
         (Ask::First(asked), Told::Hold(outcome)) => {
             let Hold { id, calendar, person, start, expires_at, .. } = &outcome.value;
@@ -145,13 +145,13 @@ fn acknowledged(model: &Model, ask: &Ask, told: &Told) -> Result<(), String> {
                 && *person == asked.person
                 && known.booking.reason.id == asked.reason
                 && known.places.iter().any(|(at, _, begins)| at == calendar && begins == start)
-                && *expires_at == Some(known.deadline)
+                && (*expires_at == Some(known.deadline) || 0 < known.renewals)
         }
         (Ask::Confirm(asked), Told::Appointment(outcome)) => {
             let known = known(model, asked.hold)?;
             HoldId::from(outcome.value.id) == asked.hold
                 && has_been(known, &outcome.value)
-                && matches!(known.state, State::Booked | State::Cancelled)
+                && known.is_appointment()
         }
         (Ask::Cancel(asked), Told::Appointment(outcome)) => {
             let known = known(model, asked.appointment.into())?;
@@ -165,9 +165,47 @@ fn acknowledged(model: &Model, ask: &Ask, told: &Told) -> Result<(), String> {
         (Ask::Release(asked), Told::Released) => {
             matches!(known(model, asked.hold)?.state, State::Released | State::Expired)
         }
-        _ => false,
+        _ => of_practice(model, ask, told)?,
     };
     if fits { Ok(()) } else { Err("the journal does not say what was acknowledged".to_owned()) }
+}
+
+/// What a practice does beside booking.
+fn of_practice(model: &Model, ask: &Ask, told: &Told) -> Result<bool, String> {
+    Ok(match (ask, told) {
+        (Ask::Offer(asked), Told::Hold(outcome)) => {
+            let known = known(model, outcome.value.id)?;
+            let offer = match asked.to {
+                OfferTo::Person(..) => Offer::Person,
+                OfferTo::Appointment(id) => Offer::Appointment(id),
+            };
+            known.booking.details.offer == Some(offer)
+                && outcome.value.calendar == asked.calendar
+                && (!outcome.fresh || outcome.value.start == asked.start)
+        }
+        (Ask::Renew(asked), Told::Hold(outcome)) => {
+            let known = known(model, asked.hold)?;
+            outcome.value.id == asked.hold
+                && 0 < known.renewals
+                && outcome.value.expires_at == Some(known.deadline)
+        }
+        (Ask::Accept(asked), Told::Appointment(outcome)) => {
+            let offer = known(model, asked.hold)?;
+            let id = match offer.state {
+                State::Accepted(id) => id,
+                _ => asked.hold,
+            };
+            HoldId::from(outcome.value.id) == id && has_been(known(model, id)?, &outcome.value)
+        }
+        (Ask::Mark(asked), Told::Appointment(outcome)) => {
+            let known = known(model, asked.appointment.into())?;
+            has_been(known, &outcome.value) && matches!(known.state, State::Marked(_))
+        }
+        (Ask::Delay(asked), Told::Delayed(delay)) => {
+            (asked.calendar, asked.minutes) == (delay.calendar, delay.minutes)
+        }
+        _ => false,
+    })
 }
 
 fn has_been(known: &Known, told: &Appointment) -> bool {
@@ -188,7 +226,20 @@ fn brought_about(named: &Named, ask: &Ask, told: &Told) -> bool {
         (Event::Held { booking, .. }, Ask::Hold(_) | Ask::First(_), Told::Hold(outcome)) => {
             booking.id == outcome.value.id
         }
-        (Event::Confirmed { booking, .. }, Ask::Confirm(_), Told::Appointment(outcome))
+        (Event::Held { booking, .. }, Ask::Offer(_), Told::Hold(outcome))
+        | (Event::Renewed { booking, .. }, Ask::Renew(_), Told::Hold(outcome)) => {
+            booking.id == outcome.value.id
+        }
+        (Event::Delayed { calendar, minutes, .. }, Ask::Delay(_), Told::Delayed(delay)) => {
+            (*calendar, *minutes) == (delay.calendar, delay.minutes)
+        }
+        (
+            Event::Confirmed { booking, .. },
+            Ask::Confirm(_) | Ask::Accept(_),
+            Told::Appointment(outcome),
+        )
+        | (Event::Accepted { booking, .. }, Ask::Accept(_), Told::Appointment(outcome))
+        | (Event::Marked { booking, .. }, Ask::Mark(_), Told::Appointment(outcome))
         | (Event::Cancelled { booking, .. }, Ask::Cancel(_), Told::Appointment(outcome))
         | (Event::Moved { booking, .. }, Ask::Move(_), Told::Appointment(outcome)) => {
             booking.id == outcome.value.id.into()
@@ -214,7 +265,7 @@ fn under_its_name(
     // A release of what had ended, and a change that changed nothing, leave no trace; the name
     // may have been another command's that was forgotten by then, or have become one's later: also
     // before the answer, which waited for what it rests on.
-    let traceless = matches!(record.ask, Ask::Release(_) | Ask::Change(_));
+    let traceless = matches!(record.ask, Ask::Release(_) | Ask::Change(_) | Ask::Delay(_));
     let is_another = |named: &Named| {
         let at = named.events.first().map(Event::at);
         at.is_some_and(|at| {
@@ -235,7 +286,8 @@ fn refused(
     lives: &[Life],
 ) -> Result<(), String> {
     let hold = match &record.ask {
-        Ask::Confirm(asked) | Ask::Release(asked) => Some(asked.hold),
+        Ask::Confirm(asked) | Ask::Release(asked) | Ask::Renew(asked) => Some(asked.hold),
+        Ask::Mark(asked) => Some(asked.appointment.into()),
         Ask::Cancel(asked) => Some(asked.appointment.into()),
         Ask::Move(asked) => Some(asked.appointment.into()),
         _ => None,
@@ -246,7 +298,9 @@ fn refused(
         let next = lives.iter().skip(record.life + 1);
         record.asked_at <= at || next.clone().any(|life| life.from <= at)
     };
-    let ended = |about: &Known| matches!(about.state, State::Released | State::Expired);
+    let ended = |about: &Known| {
+        matches!(about.state, State::Released | State::Expired | State::Accepted(_))
+    };
     let may = match (rejection, about) {
         (Rejection::CommandReused, _) => {
             record.ask.command().is_some_and(|name| model.commands.contains_key(name))
@@ -257,8 +311,7 @@ fn refused(
             ended(about) && forgotten.is_some_and(|at| at <= record.told_at)
         }
         (Rejection::UnknownAppointment, Some(about)) => {
-            let confirmed = matches!(about.state, State::Booked | State::Cancelled);
-            !confirmed || about.settled_at.is_some_and(later)
+            !about.is_appointment() || about.settled_at.is_some_and(later)
         }
         (Rejection::HoldReleased, Some(about)) => about.state == State::Released,
         (Rejection::HoldExpired, Some(about)) => {
@@ -266,10 +319,10 @@ fn refused(
                 && (harmed(lives.get(record.life)) || in_vain(record, about))
         }
         (Rejection::HoldConfirmed { .. }, Some(about)) => {
-            matches!(about.state, State::Booked | State::Cancelled)
+            about.is_appointment() || matches!(about.state, State::Accepted(_))
         }
         (Rejection::NotChangeable, Some(about)) => {
-            about.state == State::Cancelled
+            matches!(about.state, State::Cancelled | State::Marked(_))
                 || about.places.iter().any(|(.., start)| *start <= record.told_at)
         }
         (Rejection::PersonHasHold { hold }, _) => {
@@ -281,6 +334,8 @@ fn refused(
             // It may be said of what was first a moment ago, as often as it is tried.
             Ask::First(_) => true,
             Ask::Move(asked) => asked.start < record.told_at,
+            Ask::Offer(asked) => asked.start < record.told_at,
+            Ask::Accept(asked) => known(model, asked.hold)?.booking.span.start < record.told_at,
             _ => false,
         },
         _ => by_rule(record, rejection, about),
@@ -298,6 +353,9 @@ fn by_rule(record: &Record, rejection: &Rejection, about: Option<&Known>) -> boo
             let near = |start: Timestamp| start <= record.told_at.plus_minutes(24 * 60);
             !practice && about.places.iter().any(|(.., start)| near(*start))
         }
+        (Rejection::RenewalsSpent, Some(about)) => {
+            0 < about.renewals || about.booking.details.offer.is_some()
+        }
         (
             Rejection::PracticeOnly
             | Rejection::PatientsOnly { .. }
@@ -312,12 +370,15 @@ fn by_rule(record: &Record, rejection: &Rejection, about: Option<&Known>) -> boo
 /// Who asked for something about a booking.
 fn by(ask: &Ask) -> Option<&By> {
     match ask {
-        Ask::Confirm(asked) | Ask::Release(asked) => Some(&asked.by),
+        Ask::Confirm(asked) | Ask::Release(asked) | Ask::Renew(asked) | Ask::Accept(asked) => {
+            Some(&asked.by)
+        }
         Ask::Cancel(asked) => Some(&asked.by),
         Ask::Move(asked) => Some(&asked.by),
         Ask::Hold(asked) => Some(&asked.by),
+        Ask::Offer(_) | Ask::Mark(_) => Some(&By::Practice),
         Ask::First(asked) => Some(&asked.by),
-        Ask::Create(..) | Ask::Change(_) => None,
+        Ask::Create(..) | Ask::Change(_) | Ask::Delay(_) => None,
     }
 }
 
@@ -386,7 +447,7 @@ pub fn feed(model: &Model, life: &Life) -> Result<(), String> {
 pub fn appointments(model: &Model) -> BTreeMap<String, Vec<(Timestamp, HoldId)>> {
     let mut all: BTreeMap<String, BTreeSet<(Timestamp, HoldId)>> = BTreeMap::new();
     for (id, known) in &model.bookings {
-        if matches!(known.state, State::Booked | State::Cancelled) {
+        if known.is_appointment() {
             let person = known.booking.person.as_str().to_owned();
             all.entry(person).or_default().insert((known.booking.span.start, *id));
         }
@@ -399,6 +460,9 @@ pub fn appointments(model: &Model) -> BTreeMap<String, Vec<(Timestamp, HoldId)>>
 pub fn is_as_known(known: &Known, appointment: Option<&Answer<Appointment>>) -> bool {
     let status = match known.state {
         State::Booked => AppointmentStatus::Booked,
+        State::Marked(Mark::Arrived) => AppointmentStatus::Arrived,
+        State::Marked(Mark::Fulfilled) => AppointmentStatus::Fulfilled,
+        State::Marked(Mark::NoShow) => AppointmentStatus::NoShow,
         State::Cancelled => AppointmentStatus::Cancelled,
         _ => return matches!(appointment, Some(Ok(Err(Rejection::UnknownAppointment)))),
     };

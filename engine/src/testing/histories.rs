@@ -12,11 +12,11 @@ use super::model::{Model, Named, State};
 use crate::audit::history::{
     Call, Ends, History, Instant, Lanes, NEVER, Outcome, Place, Refusal, What,
 };
-use crate::booking::{Event, Reason, Rejection, Span};
+use crate::booking::{Event, Offer, Reason, Rejection, Span};
 use crate::error::Error;
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId, ReasonId};
 use crate::journal::Sequence;
-use crate::request::AppointmentStatus;
+use crate::request::{AppointmentStatus, OfferSlot, OfferTo};
 use crate::time::Timestamp;
 
 /// The history of a run.
@@ -30,6 +30,7 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
         calls.extend(teller.firsts(record).into_iter().skip(1));
         let Some(mut call) = teller.call(record) else { continue };
         calls.extend(teller.elsewhere(record, &call));
+        calls.extend(teller.given_up(record, &call));
         if let Some(name) = record.ask.command() {
             let unheard = unknown.entry(name).or_default();
             if call.outcome == Outcome::Unknown {
@@ -139,7 +140,9 @@ impl<'a> Teller<'a> {
             | Event::CalendarChanged { calendar, definition, .. } => {
                 let lanes = definition.lanes;
                 let known = self.lanes.entry(*calendar).or_insert(Lanes::always(lanes));
-                (known.least, known.most) = (known.least.min(lanes), known.most.max(lanes));
+                // Those of the practice alone are no room for patients.
+                let all = lanes.saturating_add(definition.agenda.overflow_lanes);
+                (known.least, known.most) = (known.least.min(lanes), known.most.max(all));
                 for Reason { id, duration_minutes, buffer_minutes, .. } in &definition.reasons {
                     let minutes = i64::from(*duration_minutes) + i64::from(*buffer_minutes);
                     let longest = self.longest.entry(id.clone()).or_default();
@@ -150,7 +153,7 @@ impl<'a> Teller<'a> {
                 self.held.insert(booking.id, (booking.calendar, booking.span));
                 self.lay.entry(booking.id).or_default().push((*at, booking.calendar));
             }
-            Event::Moved { at, booking, .. } => {
+            Event::Moved { at, booking, .. } | Event::Accepted { at, booking, .. } => {
                 self.lay.entry(booking.id).or_default().push((*at, booking.calendar));
                 let key = (booking.id, booking.calendar, booking.span.start);
                 self.moved.insert(key, booking.span);
@@ -201,7 +204,11 @@ impl<'a> Teller<'a> {
             person.and_then(|person| self.persons.get(person)).copied().unwrap_or(NEVER)
         };
         let (person, what) = match &record.ask {
-            Ask::Create(..) | Ask::Change(_) => return None,
+            Ask::Create(..) | Ask::Change(_) | Ask::Renew(_) | Ask::Mark(_) | Ask::Delay(_) => {
+                return None;
+            }
+            Ask::Offer(asked) => self.offered(record, asked)?,
+            Ask::Accept(asked) => self.accepted(record, asked.hold)?,
             Ask::Hold(asked) => {
                 let mut place = self.wanted(asked.calendar, asked.start, &asked.reason);
                 if let Some(Told::Hold(outcome)) = record.told()
@@ -251,6 +258,56 @@ impl<'a> Teller<'a> {
             told = self.last.get(record.life).copied().unwrap_or(NEVER);
         }
         Some(Call { person, asked, told: told.max(asked), what, outcome })
+    }
+
+    /// An offer is a hold of its person; one that was there already may be of another slot.
+    fn offered(&self, record: &Record, asked: &OfferSlot) -> Option<(u64, What)> {
+        let (person, reason) = match &asked.to {
+            OfferTo::Person(person, reason) => (person, reason),
+            OfferTo::Appointment(id) => {
+                let booking = &self.model.bookings.get(&HoldId::from(*id))?.booking;
+                (&booking.person, &booking.reason.id)
+            }
+        };
+        let mut place = self.wanted(asked.calendar, asked.start, reason);
+        if let Some(Told::Hold(outcome)) = record.told()
+            && let Some((calendar, span)) = self.held.get(&outcome.value.id)
+        {
+            let (lane, start, until) = (Some(span.lane), span.start, span.occupied_until);
+            place = Place { calendar: *calendar, lane, start, until };
+        }
+        Some((self.persons.get(person).copied().unwrap_or(NEVER), What::Hold(place)))
+    }
+
+    /// An offer that is accepted is a hold that is given up, and a move of its appointment to where
+    /// it lay. Of one that is refused nothing is told.
+    fn accepted(&self, record: &Record, hold: HoldId) -> Option<(u64, What)> {
+        let booking = &self.model.bookings.get(&hold)?.booking;
+        let person = self.persons.get(&booking.person).copied().unwrap_or(NEVER);
+        let Some(Offer::Appointment(appointment)) = booking.details.offer else {
+            return Some((person, What::Confirm(hold)));
+        };
+        let appointment: HoldId = appointment.into();
+        let span = booking.span;
+        let (lane, start, until) = (Some(span.lane), span.start, span.occupied_until);
+        let place = Place { calendar: booking.calendar, lane, start, until };
+        match &record.answer {
+            Some(Ok(Err(_))) => None,
+            Some(Ok(Ok(Told::Appointment(outcome)))) if !outcome.fresh => {
+                Some((person, What::Confirm(appointment)))
+            }
+            _ => Some((person, What::Move(appointment, place))),
+        }
+    }
+
+    /// The hold that an accepted offer gives up, in the same call.
+    fn given_up(&self, record: &Record, call: &Call) -> Option<Call> {
+        let (Ask::Accept(asked), What::Move(..)) = (&record.ask, &call.what) else { return None };
+        let outcome = match call.outcome {
+            Outcome::Appointment { .. } => Outcome::Released,
+            outcome => outcome,
+        };
+        Some(Call { what: What::Release(asked.hold), outcome, ..*call })
     }
 
     /// The calendars on which a booking lay while a request about it was under way.
@@ -345,15 +402,27 @@ impl<'a> Teller<'a> {
             Rejection::PersonHasHold { hold } => Refusal::PersonHasHold(*hold),
             Rejection::HoldReleased => Refusal::HoldReleased,
             Rejection::HoldExpired => Refusal::HoldExpired,
+            // An offer that was accepted was given up, as is told here.
+            Rejection::HoldConfirmed { .. } if self.was_accepted(record) => Refusal::Other,
             Rejection::HoldConfirmed { .. } => Refusal::HoldConfirmed,
             Rejection::UnknownAppointment => Refusal::UnknownAppointment,
             _ => Refusal::Other,
         })
     }
 
+    fn was_accepted(&self, record: &Record) -> bool {
+        let Ask::Release(asked) = &record.ask else { return false };
+        let told = self.model.bookings.get(&asked.hold);
+        told.is_some_and(|told| matches!(told.state, State::Accepted(_)))
+    }
+
     /// Whether it is clear which slot a refusal is about: not where a move names no calendar and
     /// its appointment has been on several.
     fn is_plain(&self, record: &Record) -> bool {
+        // Words say nothing of the lanes of the practice alone.
+        if matches!(&record.ask, Ask::Hold(asked) if asked.overflow) {
+            return false;
+        }
         let Ask::Move(asked) = &record.ask else { return true };
         let told = self.model.bookings.get(&asked.appointment.into());
         let places = told.map(|told| &told.places);
@@ -364,7 +433,7 @@ impl<'a> Teller<'a> {
 
     fn told(&self, told: &Told) -> Outcome {
         match told {
-            Told::Calendar(_) => Outcome::NotDone,
+            Told::Calendar(_) | Told::Delayed(_) => Outcome::NotDone,
             Told::Hold(outcome) => {
                 let hold = outcome.value.id;
                 let ends = self.ends(hold);
@@ -382,169 +451,4 @@ impl<'a> Teller<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::booking::{Booking, By, Definition, Details, ReasonRef};
-    use crate::error::Answer;
-    use crate::ids::PersonId;
-    use crate::request::{
-        Appointment, Hold, HoldSlot, HoldStatus, MoveAppointment, OfHold, Outcome as Answered,
-    };
-    use crate::testing::model;
-
-    const HERE: CalendarId = CalendarId::from_bits(1);
-    const THERE: CalendarId = CalendarId::from_bits(2);
-    const HOLD: HoldId = HoldId::from_bits(7);
-
-    /// Instants of the journal are minutes here.
-    fn minute(minute: i64) -> Timestamp {
-        Timestamp::from_millis(minute * 60_000)
-    }
-
-    fn reason() -> ReasonId {
-        ReasonId::new("dose").unwrap()
-    }
-
-    fn person(number: u32) -> PersonId {
-        PersonId::new(format!("p{number}")).unwrap()
-    }
-
-    /// The booking where it came to.
-    fn booking(calendar: CalendarId, start: i64) -> Booking {
-        let (start, end) = (minute(start), minute(start + 15));
-        let reason = ReasonRef { id: reason(), version: 1 };
-        let span = Span { lane: 0, start, end, occupied_until: end };
-        Booking { id: HOLD, calendar, person: person(1), reason, span, details: Details::default() }
-    }
-
-    fn created(calendar: CalendarId) -> Event {
-        let mut definition = Definition::weekdays("Centre", "Europe/Paris");
-        definition.reasons = vec![Reason::new(reason(), "Dose", 15)];
-        Event::CalendarCreated { calendar, at: minute(0), definition }
-    }
-
-    fn moved(at: i64, from: &Booking, to: &Booking) -> Event {
-        let (from_calendar, from) = (from.calendar, from.span);
-        Event::Moved { at: minute(at), booking: to.clone(), from_calendar, from }
-    }
-
-    fn record(ticks: (u64, u64), ask: Ask, answer: Option<Answer<Told>>) -> Record {
-        let [asked_at, told_at] =
-            [ticks.0, ticks.1].map(|tick| minute(i64::try_from(tick).unwrap_or(i64::MAX / 60_000)));
-        Record { life: 0, asked_at, told_at, ticks, ask, answer }
-    }
-
-    fn appointment(booking: &Booking) -> Option<Answer<Told>> {
-        let Booking { id, calendar, person, reason, span, details } = booking.clone();
-        let value = Appointment {
-            id: id.into(),
-            calendar,
-            person,
-            reason: reason.id,
-            lane: span.lane,
-            start: span.start,
-            end: span.end,
-            details,
-            status: AppointmentStatus::Booked,
-        };
-        Some(Ok(Ok(Told::Appointment(Answered { value, fresh: true }))))
-    }
-
-    fn held(booking: &Booking) -> Option<Answer<Told>> {
-        let Booking { id, calendar, person, reason, span, details } = booking.clone();
-        let value = Hold {
-            id,
-            calendar,
-            person,
-            reason: reason.id,
-            start: span.start,
-            end: span.end,
-            details,
-            expires_at: Some(minute(500)),
-            status: HoldStatus::Held,
-        };
-        Some(Ok(Ok(Told::Hold(Answered { value, fresh: true }))))
-    }
-
-    fn hold(number: u32, calendar: CalendarId, start: i64) -> Ask {
-        let (start, reason, person) = (minute(start), reason(), person(number));
-        Ask::Hold(HoldSlot {
-            calendar,
-            start,
-            reason,
-            person,
-            details: Details::default(),
-            by: By::Unsaid,
-            command: None,
-        })
-    }
-
-    fn moving(start: i64, calendar: Option<CalendarId>) -> Ask {
-        let (appointment, start) = (HOLD.into(), minute(start));
-        Ask::Move(MoveAppointment { appointment, start, calendar, by: By::Unsaid, command: None })
-    }
-
-    /// An appointment is moved within its calendar by a move that names none and whose answer
-    /// nobody hears, and then to another one.
-    #[test]
-    fn a_move_that_names_no_calendar_stays_where_the_appointment_lay_then() {
-        let at = [booking(HERE, 600), booking(HERE, 660), booking(THERE, 660)];
-        let [first, second, last] = &at;
-        let happened = vec![
-            created(HERE),
-            created(THERE),
-            Event::Held {
-                at: minute(1),
-                booking: first.clone(),
-                deadline: minute(500),
-                guards: Vec::new(),
-            },
-            moved(5, first, second),
-            moved(9, second, last),
-        ];
-        let entries = (1..).zip(happened.into_iter().map(|event| vec![event])).collect();
-        let known = model::Told {
-            booking: last.clone(),
-            state: State::Booked,
-            held_at: minute(1),
-            held_in: 3,
-            deadline: minute(500),
-            settled_at: Some(minute(3)),
-            places: BTreeSet::from(at.clone().map(|it| (it.calendar, 0, it.span.start))),
-        };
-        let bookings = BTreeMap::from([(HOLD, known)]);
-        let mut model = Model::default();
-        (model.entries, model.bookings) = (entries, bookings);
-        let life = Life {
-            from: minute(0),
-            until: minute(100),
-            tail: 5,
-            slack_ms: 0,
-            planted: BTreeMap::new(),
-            starved: false,
-            feed: (0, Vec::new()),
-        };
-        let taken = Rejection::SlotTaken { alternatives: Vec::new() };
-        let told = |refused: i64| {
-            vec![
-                record((0, 1), hold(1, HERE, 600), held(first)),
-                record(
-                    (2, 3),
-                    Ask::Confirm(OfHold { hold: HOLD, by: By::Unsaid, command: None }),
-                    appointment(first),
-                ),
-                record((4, NEVER), moving(660, None), None),
-                // It came there, so somebody else is refused.
-                record((6, 7), hold(2, HERE, refused), Some(Ok(Err(taken.clone())))),
-                record((8, 9), moving(660, Some(THERE)), appointment(last)),
-            ]
-        };
-        let verdict = of(&told(660), &model, std::slice::from_ref(&life)).check();
-        assert!(verdict.is_legal(), "{verdict:#?}");
-        // Where it never was, nobody may be refused.
-        let verdict = of(&told(720), &model, &[life]).check();
-        assert!(!verdict.is_legal(), "{verdict:#?}");
-    }
-}
+mod tests;

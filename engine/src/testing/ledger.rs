@@ -5,8 +5,8 @@ use crate::engine::Engine;
 use crate::error::{Answer, Error};
 use crate::ids::CommandKey;
 use crate::request::{
-    Appointment, CalendarInfo, ChangeCalendar, Hold, HoldFirst, HoldSlot, MoveAppointment,
-    OfAppointment, OfHold, Outcome,
+    Appointment, CalendarInfo, ChangeCalendar, Delay, DelayCalendar, Hold, HoldFirst, HoldSlot,
+    MarkAppointment, MoveAppointment, OfAppointment, OfHold, OfferSlot, Outcome,
 };
 use crate::time::Timestamp;
 
@@ -29,6 +29,16 @@ pub enum Ask {
     Cancel(OfAppointment),
     /// Another time or place for an appointment.
     Move(MoveAppointment),
+    /// More time for a hold.
+    Renew(OfHold),
+    /// A slot offered.
+    Offer(OfferSlot),
+    /// An offer taken.
+    Accept(OfHold),
+    /// What the practice has seen of an appointment.
+    Mark(MarkAppointment),
+    /// How late a practice is.
+    Delay(DelayCalendar),
 }
 
 /// What a request brought about.
@@ -43,6 +53,8 @@ pub enum Told {
     Appointment(Outcome<Appointment>),
     /// A hold is no more.
     Released,
+    /// A practice is late.
+    Delayed(Delay),
 }
 
 impl Ask {
@@ -53,8 +65,14 @@ impl Ask {
             Self::Create(_, command) => command.as_ref(),
             Self::Change(asked) => asked.command.as_ref(),
             Self::Hold(asked) => asked.command.as_ref(),
+            Self::Confirm(asked)
+            | Self::Release(asked)
+            | Self::Renew(asked)
+            | Self::Accept(asked) => asked.command.as_ref(),
+            Self::Offer(asked) => asked.command.as_ref(),
+            Self::Mark(asked) => asked.command.as_ref(),
+            Self::Delay(asked) => asked.command.as_ref(),
             Self::First(asked) => asked.command.as_ref(),
-            Self::Confirm(asked) | Self::Release(asked) => asked.command.as_ref(),
             Self::Cancel(asked) => asked.command.as_ref(),
             Self::Move(asked) => asked.command.as_ref(),
         }
@@ -67,8 +85,14 @@ impl Ask {
             Self::Create(_, command) => *command = name,
             Self::Change(asked) => asked.command = name,
             Self::Hold(asked) => asked.command = name,
+            Self::Confirm(asked)
+            | Self::Release(asked)
+            | Self::Renew(asked)
+            | Self::Accept(asked) => asked.command = name,
+            Self::Offer(asked) => asked.command = name,
+            Self::Mark(asked) => asked.command = name,
+            Self::Delay(asked) => asked.command = name,
             Self::First(asked) => asked.command = name,
-            Self::Confirm(asked) | Self::Release(asked) => asked.command = name,
             Self::Cancel(asked) => asked.command = name,
             Self::Move(asked) => asked.command = name,
         }
@@ -99,6 +123,11 @@ impl Ask {
                 Ok(Box::pin(engine.release(asked)).await?.map(|()| Told::Released))
             }
             Self::Cancel(asked) => Ok(Box::pin(engine.cancel(asked)).await?.map(Told::Appointment)),
+            Self::Renew(asked) => Ok(Box::pin(engine.renew(asked)).await?.map(Told::Hold)),
+            Self::Offer(asked) => Ok(Box::pin(engine.offer(asked)).await?.map(Told::Hold)),
+            Self::Accept(asked) => Ok(Box::pin(engine.accept(asked)).await?.map(Told::Appointment)),
+            Self::Mark(asked) => Ok(Box::pin(engine.mark(asked)).await?.map(Told::Appointment)),
+            Self::Delay(asked) => Ok(Box::pin(engine.delay(asked)).await?.map(Told::Delayed)),
             Self::Move(asked) => {
                 Ok(Box::pin(engine.move_appointment(asked)).await?.map(Told::Appointment))
             }
@@ -205,6 +234,16 @@ super::counted::counted! {
         pub moves_within,
         /// Moves between calendars.
         pub moves_between,
+        /// Renewed events.
+        pub renewals,
+        /// Offers held.
+        pub offers,
+        /// Offers accepted.
+        pub accepted,
+        /// Marked events.
+        pub marks,
+        /// Delayed events.
+        pub delays,
         /// Changes of calendars.
         pub changes,
         /// Entries of the journal.

@@ -6,10 +6,16 @@ use super::disk::{self, SimDisk};
 use super::hours;
 use super::ledger::Counts;
 use super::rules;
-use crate::booking::{Booking, Calendar, Event, Guard, GuardScope, Registration, invariants};
+use crate::booking::{
+    Booking, Calendar, Event, Guard, GuardScope, Mark, Registration, Span, Taken, invariants,
+};
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
 use crate::journal::{Entry, Frame, FrameHash, Remembered, Sequence};
+use crate::limits::OFFER_MS_MAX;
 use crate::time::Timestamp;
+
+/// A hold of a simulation can be renewed once.
+const RENEWALS: u8 = 1;
 
 /// No booking of a simulation occupies its lane for longer.
 const SPAN_MAX_MINUTES: i64 = 7 * 24 * 60;
@@ -21,6 +27,10 @@ pub enum State {
     Held(Timestamp, Vec<Guard>),
     /// An appointment.
     Booked,
+    /// An appointment of which the practice has said something.
+    Marked(Mark),
+    /// An offer that was accepted for this appointment.
+    Accepted(HoldId),
     /// Given back.
     Released,
     /// Run out.
@@ -42,6 +52,8 @@ pub struct Told {
     pub held_in: Sequence,
     /// The deadline that it had as a hold, and when it ended or was confirmed.
     pub deadline: Timestamp,
+    /// How often it was renewed.
+    pub renewals: u8,
     /// When it ceased to be a hold.
     pub settled_at: Option<Timestamp>,
     /// Everywhere that it has been.
@@ -52,7 +64,13 @@ impl Told {
     /// Whether it occupies its lane.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        matches!(self.state, State::Held(..) | State::Booked)
+        matches!(self.state, State::Held(..) | State::Booked | State::Marked(_))
+    }
+
+    /// Whether it is or was an appointment.
+    #[must_use]
+    pub fn is_appointment(&self) -> bool {
+        matches!(self.state, State::Booked | State::Marked(_) | State::Cancelled)
     }
 }
 
@@ -182,7 +200,28 @@ impl Model {
 
     fn happen(&mut self, event: &Event) -> Result<(), String> {
         match event {
-            Event::CalendarCreated { .. } | Event::CalendarChanged { .. } => Ok(()),
+            Event::CalendarCreated { .. }
+            | Event::CalendarChanged { .. }
+            | Event::Delayed { .. } => Ok(()),
+            Event::Renewed { at, booking, before, deadline, guards, renewals } => {
+                self.renewed(*at, booking, (*before, *deadline), guards, *renewals)
+            }
+            Event::Marked { at, booking, mark, before } => {
+                self.marked(*at, booking, *mark, *before)
+            }
+            Event::Accepted { at, booking, taken } => {
+                let Taken { from_calendar, from, offer, deadline, guards } = &**taken;
+                if deadline <= at {
+                    return Err(format!("{} was accepted after its deadline", offer.id));
+                }
+                let place = (booking.calendar, booking.span, &booking.reason);
+                if place != (offer.calendar, offer.span, &offer.reason) {
+                    return Err(format!("{} went elsewhere than it was offered", booking.id));
+                }
+                let accepted = State::Accepted(booking.id);
+                self.settle(*at, offer, *deadline, guards, accepted)?;
+                self.moved(*at, booking, *from_calendar, from)
+            }
             Event::Registered { what, .. } => {
                 self.registered.push((**what).clone());
                 Ok(())
@@ -219,26 +258,76 @@ impl Model {
             }
             Event::Moved { at, booking, from_calendar, from } => {
                 self.judge_hours(booking)?;
-                let told = self.booked(booking.id)?;
-                let old = told.booking.clone();
-                let stays = Booking {
-                    calendar: booking.calendar,
-                    reason: booking.reason.clone(),
-                    span: booking.span,
-                    ..old.clone()
-                };
-                if old.span != *from || old.calendar != *from_calendar || stays != *booking {
-                    return Err(format!("{} did not lie where it was moved from", booking.id));
-                }
-                if from.start <= *at || booking.span.start < *at {
-                    return Err(format!("{} could not be moved", booking.id));
-                }
-                told.booking = booking.clone();
-                told.places.insert((booking.calendar, booking.span.lane, booking.span.start));
-                self.vacate(&old);
-                self.occupy(booking)
+                self.moved(*at, booking, *from_calendar, from)
             }
         }
+    }
+
+    fn moved(
+        &mut self,
+        at: Timestamp,
+        booking: &Booking,
+        from_calendar: CalendarId,
+        from: &Span,
+    ) -> Result<(), String> {
+        let told = self.booked(booking.id)?;
+        let old = told.booking.clone();
+        let stays = Booking {
+            calendar: booking.calendar,
+            reason: booking.reason.clone(),
+            span: booking.span,
+            ..old.clone()
+        };
+        if old.span != *from || old.calendar != from_calendar || stays != *booking {
+            return Err(format!("{} did not lie where it was moved from", booking.id));
+        }
+        if from.start <= at || booking.span.start < at {
+            return Err(format!("{} could not be moved", booking.id));
+        }
+        told.booking = booking.clone();
+        told.places.insert((booking.calendar, booking.span.lane, booking.span.start));
+        self.vacate(&old);
+        self.occupy(booking)
+    }
+
+    fn renewed(
+        &mut self,
+        at: Timestamp,
+        booking: &Booking,
+        (before, deadline): (Timestamp, Timestamp),
+        guards: &[Guard],
+        renewals: u8,
+    ) -> Result<(), String> {
+        let lasts = at.plus_ms(self.hold_ms).max(before);
+        let told = self.bookings.get_mut(&booking.id).ok_or("the hold is not known")?;
+        let was = State::Held(before, guards.to_vec());
+        if told.state != was || told.booking != *booking || booking.details.offer.is_some() {
+            return Err(format!("{} was {:?}, not {was:?}", booking.id, told.state));
+        }
+        told.renewals += 1;
+        if before <= at || deadline != lasts || renewals != told.renewals || RENEWALS < renewals {
+            return Err(format!("{} could not be renewed so", booking.id));
+        }
+        (told.state, told.deadline) = (State::Held(deadline, guards.to_vec()), deadline);
+        Ok(())
+    }
+
+    fn marked(
+        &mut self,
+        at: Timestamp,
+        booking: &Booking,
+        mark: Mark,
+        before: Option<Mark>,
+    ) -> Result<(), String> {
+        let told = self.bookings.get_mut(&booking.id).ok_or("the appointment is not known")?;
+        let was = before.map_or(State::Booked, State::Marked);
+        let early = mark != Mark::Arrived && at < booking.span.start;
+        let last = before == Some(Mark::Fulfilled) || before == Some(mark);
+        if told.state != was || told.booking != *booking || early || last {
+            return Err(format!("{} could not be {mark:?}", booking.id));
+        }
+        told.state = State::Marked(mark);
+        Ok(())
     }
 
     fn held(
@@ -248,7 +337,12 @@ impl Model {
         deadline: Timestamp,
         guards: &[Guard],
     ) -> Result<(), String> {
-        if deadline != at.plus_ms(self.hold_ms) || booking.span.start < at {
+        let lasts = deadline.millis() - at.millis();
+        let lasts = match booking.details.offer {
+            None => lasts == self.hold_ms,
+            Some(_) => (1_000..=OFFER_MS_MAX).contains(&lasts),
+        };
+        if !lasts || booking.span.start < at {
             return Err(format!("{} has wrong instants", booking.id));
         }
         self.judge_hours(booking)?;
@@ -267,6 +361,7 @@ impl Model {
             held_in: self.tail,
             deadline,
             settled_at: None,
+            renewals: 0,
             places: BTreeSet::from([(booking.calendar, booking.span.lane, booking.span.start)]),
         };
         match self.bookings.insert(booking.id, told) {
@@ -351,6 +446,9 @@ impl Model {
         counts.entries = self.tail;
         for event in self.entries.iter().flat_map(|(_, events)| events) {
             let count = match event {
+                Event::Held { booking, .. } if booking.details.offer.is_some() => {
+                    &mut counts.offers
+                }
                 Event::CalendarCreated { .. }
                 | Event::CalendarChanged { .. }
                 | Event::Registered { .. } => &mut counts.changes,
@@ -359,6 +457,10 @@ impl Model {
                 Event::Released { .. } => &mut counts.releases,
                 Event::Expired { .. } => &mut counts.expiries,
                 Event::Cancelled { .. } => &mut counts.cancels,
+                Event::Renewed { .. } => &mut counts.renewals,
+                Event::Marked { .. } => &mut counts.marks,
+                Event::Delayed { .. } => &mut counts.delays,
+                Event::Accepted { .. } => &mut counts.accepted,
                 Event::Moved { booking, from_calendar, .. } => {
                     if booking.calendar == *from_calendar {
                         &mut counts.moves_within

@@ -128,6 +128,8 @@ pub fn definition(dice: &mut Dice, number: u64, now: Timestamp) -> Definition {
         definition.agenda.public_holidays = holidays(&mut more);
         rules(&mut more, &mut definition.reasons);
         definition.agenda.change_until_minutes = change_until(&mut more);
+        definition.agenda.overflow_lanes = *more.pick(&[0, 1]).unwrap_or(&0);
+        definition.agenda.holds_again = holds_again(&mut more);
     }
     let reminders = [7 * 24 * 60, 24 * 60, 120].into_iter().filter(|_| more.chance(500));
     definition.agenda.reminders_minutes = reminders.collect();
@@ -223,13 +225,20 @@ pub fn absences(dice: &mut Dice, now: Timestamp) -> Vec<Absence> {
         let from = later(start, days(dice, 21) - 2);
         if dice.chance(500) {
             let until = later(from, days(dice, 3));
-            return Absence { from: Edge::Date(from.into()), until: Edge::Date(until.into()) };
+            let (from, until) = (Edge::Date(from.into()), Edge::Date(until.into()));
+            return Absence { from, until, label: None };
         }
         let begin = now.plus_minutes(days(dice, 21 * 24 * 60) - 24 * 60);
         let until = begin.plus_minutes(1 + days(dice, 600));
-        Absence { from: Edge::Instant(begin), until: Edge::Instant(until) }
+        let label = Some("away".to_owned());
+        Absence { from: Edge::Instant(begin), until: Edge::Instant(until), label }
     };
     (0..dice.below(4)).map(|_| absence(dice)).collect()
+}
+
+/// How often a slot may be held again after an expiry, if that counts.
+pub fn holds_again(dice: &mut Dice) -> Option<u8> {
+    *dice.pick(&[None, None, Some(0), Some(1)]).unwrap_or(&None)
 }
 
 /// Minutes until which appointments may be changed.

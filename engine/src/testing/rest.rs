@@ -137,14 +137,18 @@ async fn compare_bookings(scene: &Scene, model: &Model, dice: &mut Dice) -> Resu
         let status = match &known.state {
             State::Held(deadline, _) if *deadline <= scene.engine.now() => continue,
             State::Held(..) => HoldStatus::Held,
-            State::Booked | State::Cancelled => HoldStatus::Confirmed,
+            State::Booked | State::Marked(_) | State::Cancelled | State::Accepted(_) => {
+                HoldStatus::Confirmed
+            }
             State::Released => HoldStatus::Released,
             State::Expired => HoldStatus::Expired,
         };
         match Box::pin(scene.engine.hold_info(*id)).await {
             Ok(Ok(hold)) if hold.status == status => {}
             // What ended without an appointment is forgotten after a day.
-            Ok(Err(_)) if matches!(known.state, State::Released | State::Expired) => {
+            Ok(Err(_))
+                if matches!(known.state, State::Released | State::Expired | State::Accepted(_)) =>
+            {
                 let ended = known.settled_at.unwrap_or(known.deadline);
                 if scene.engine.now() < ended.plus_minutes(24 * 60) {
                     return Err(format!("{id} was forgotten too early: {known:?}"));
@@ -268,6 +272,7 @@ pub async fn nothing_leaks(scene: &Scene, dice: &mut Dice) -> Result<(), String>
                     ..Details::default()
                 },
                 by: By::Practice,
+                overflow: false,
                 command: None,
             });
             let told = Box::pin(scene.ask(ask, std::future::pending())).await;

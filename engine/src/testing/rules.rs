@@ -6,7 +6,8 @@ use crate::time::Timestamp;
 /// Whether a person may have had this, who asked for it at `at`, when `before` more of its reason
 /// began on its day.
 ///
-/// What the practice asks for comes by phone or at its desk: the rules of patients do not bind it.
+/// What the practice asks for is an offer, or comes by phone or at its desk: the rules of patients
+/// do not bind it.
 ///
 /// # Errors
 ///
@@ -18,14 +19,14 @@ pub(super) fn judge(
     before: usize,
 ) -> Result<(), String> {
     let Rules { patients, visit, notice_minutes, per_day, practice_only, .. } = &reason.rules;
-    let Details { standing, by_video, channel, .. } = booking.details;
+    let Details { standing, by_video, channel, offer, .. } = booking.details;
     let broken = |rule: &str| Err(format!("{} is not {rule}: {reason:?}", booking.id));
     match (visit, by_video) {
         (Visit::InPerson, true) => return broken("by video"),
         (Visit::Video, false) => return broken("in person"),
         _ => {}
     }
-    if channel != Channel::Online {
+    if channel != Channel::Online || offer.is_some() {
         return Ok(());
     }
     let stated = match patients {

@@ -295,6 +295,6 @@ fn remember(book: &mut Book, told: &Told) {
         Told::Appointment(outcome) if !book.appointments.contains(&outcome.value.id) => {
             book.appointments.push(outcome.value.id);
         }
-        Told::Hold(_) | Told::Appointment(_) | Told::Released => {}
+        Told::Hold(_) | Told::Appointment(_) | Told::Released | Told::Delayed(_) => {}
     }
 }

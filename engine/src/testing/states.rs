@@ -6,7 +6,7 @@ use super::ledger::Counts;
 
 /// How often each interesting state was met.
 #[must_use]
-pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64); 34] {
+pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64); 39] {
     [
         ("requests whose answer nobody waited for", counts.hung_up),
         ("requests that were repeated", counts.repeated),
@@ -31,6 +31,11 @@ pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64);
         ("cancellations", counts.cancels),
         ("moves within a calendar", counts.moves_within),
         ("moves between calendars", counts.moves_between),
+        ("renewals of holds", counts.renewals),
+        ("offers", counts.offers),
+        ("offers that were accepted", counts.accepted),
+        ("marks of appointments", counts.marks),
+        ("practices that were late", counts.delays),
         ("changes", counts.changes),
         ("entries that were replayed", counts.replayed),
         ("calls whose order was judged", counts.judged),

@@ -7,12 +7,12 @@ use super::ledger::{Ask, Told};
 use super::plan;
 use super::random::Dice;
 use super::scene::{Scene, locked};
-use crate::booking::{By, Change, Channel, Definition, Details, Reason, Terms};
+use crate::booking::{Block, By, Change, Channel, Definition, Details, Mark, Reason, Terms};
 use crate::error::Error;
 use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId};
 use crate::request::{
-    ChangeCalendar, HoldFirst, HoldSlot, ListAppointments, ListCalendars, MoveAppointment,
-    OfAppointment, OfHold,
+    ChangeCalendar, DelayCalendar, HoldFirst, HoldSlot, ListAppointments, ListCalendars,
+    MarkAppointment, MoveAppointment, OfAppointment, OfHold, OfferSlot, OfferTo,
 };
 use crate::time::Timestamp;
 
@@ -28,7 +28,7 @@ pub struct Client {
 }
 
 /// How often a client does what.
-const WEIGHTS: [u64; 11] = [34, 20, 7, 6, 14, 8, 4, 6, 3, 1, 4];
+const WEIGHTS: [u64; 16] = [34, 20, 7, 6, 14, 8, 4, 6, 3, 1, 4, 5, 6, 6, 4, 1];
 
 impl Client {
     /// Acts for a while.
@@ -62,7 +62,12 @@ impl Client {
             7 => return self.look().await,
             8 => self.change(),
             9 => self.creation(),
-            _ => return self.hold_at_once().await,
+            10 => return self.hold_at_once().await,
+            11 => self.of_hold().map(Ask::Renew),
+            12 => self.offer().await,
+            13 => self.of_offer().map(Ask::Accept),
+            14 => self.mark(),
+            _ => self.delay(),
         };
         if let Some(ask) = ask {
             let name = self.name();
@@ -116,6 +121,49 @@ impl Client {
         self.known_hold().map(|hold| OfHold { hold, by, command: None })
     }
 
+    /// Mostly an offer, and not long ago.
+    fn of_offer(&mut self) -> Option<OfHold> {
+        let offer = {
+            let book = locked(&self.scene.book);
+            let recent = book.records.iter().rev().take(200);
+            let offers = recent.filter_map(|record| match (&record.ask, record.told()) {
+                (Ask::Offer(_), Some(Told::Hold(outcome))) => Some(outcome.value.id),
+                _ => None,
+            });
+            let offers: Vec<HoldId> = offers.take(4).collect();
+            self.dice.pick(&offers).copied()
+        };
+        let by = self.who();
+        let hold = if self.dice.chance(900) { offer } else { self.known_hold() };
+        hold.map(|hold| OfHold { hold, by, command: None })
+    }
+
+    async fn offer(&mut self) -> Option<Ask> {
+        let appointment = self.known_appointment()?;
+        let (calendar, definition) = self.calendar()?;
+        let slot = self.slot(calendar, &definition).await?;
+        let to = match self.dice.chance(750) {
+            true => OfferTo::Appointment(appointment),
+            false => OfferTo::Person(slot.person, slot.reason),
+        };
+        let answer_ms = i64::try_from(self.dice.between(1_000, 900_000)).unwrap_or(1_000);
+        let start = slot.start;
+        Some(Ask::Offer(OfferSlot { calendar, start, to, answer_ms, command: None }))
+    }
+
+    fn mark(&mut self) -> Option<Ask> {
+        let marks = [Mark::Arrived, Mark::Arrived, Mark::Fulfilled, Mark::NoShow];
+        let mark = *self.dice.pick(&marks).unwrap_or(&Mark::Arrived);
+        let named = |appointment| MarkAppointment { appointment, mark, command: None };
+        self.known_appointment().map(named).map(Ask::Mark)
+    }
+
+    fn delay(&mut self) -> Option<Ask> {
+        let (calendar, _) = self.calendar()?;
+        let minutes = *self.dice.pick(&[0, 5, 20, 721]).unwrap_or(&5);
+        Some(Ask::Delay(DelayCalendar { calendar, minutes, command: None }))
+    }
+
     fn known_appointment(&mut self) -> Option<AppointmentId> {
         let book = locked(&self.scene.book);
         let recent = book.appointments.len().saturating_sub(12);
@@ -136,7 +184,9 @@ impl Client {
         let person = self.scene.plan.person(&mut self.dice)?;
         let (details, by) = self.how(reason);
         let reason = reason.id.clone();
-        Some(HoldSlot { calendar, start: slot.start, reason, person, details, by, command: None })
+        let overflow = by.is_practice() && self.dice.clone().chance(200);
+        let (start, command) = (slot.start, None);
+        Some(HoldSlot { calendar, start, reason, person, details, by, overflow, command })
     }
 
     /// Who books, and how: mostly as the reason has it, sometimes for a relative.
@@ -150,6 +200,7 @@ impl Client {
             standing: fitting.standing,
             by_video: fitting.by_video,
             channel: if practice { Channel::Phone } else { Channel::Online },
+            offer: None,
         };
         (details, if practice { By::Practice } else { By::Unsaid })
     }
@@ -183,7 +234,7 @@ impl Client {
 
     /// The first free slot instead, in this calendar or in any.
     fn first(&mut self, asked: HoldSlot) -> Ask {
-        let HoldSlot { calendar, start, reason, person, details, by, command } = asked;
+        let HoldSlot { calendar, start, reason, person, details, by, command, .. } = asked;
         let mut calendars = vec![calendar];
         if (start.millis() / 300_000) % 2 == 0 {
             let book = locked(&self.scene.book);
@@ -253,12 +304,19 @@ impl Client {
         }
         let now = self.scene.engine.now();
         let today = plan::date_at(now);
-        match more.below(8) {
+        match more.below(10) {
             0 => change.templates = Some(plan::templates(&mut more, today)),
             1 => change.exceptions = Some(plan::exceptions(&mut more, today)),
             2 => change.absences = Some(plan::absences(&mut more, now)),
             3 => change.public_holidays = Some(plan::holidays(&mut more)),
             4 => change.change_until_minutes = Some(plan::change_until(&mut more)),
+            5 => change.overflow_lanes = Some(*more.pick(&[0, 1, 2]).unwrap_or(&1)),
+            6 => change.holds_again = Some(plan::holds_again(&mut more)),
+            7 => {
+                let absence = plan::absences(&mut more, now).pop();
+                let only_free = more.chance(500);
+                change.block = absence.map(|absence| Block { absence, only_free });
+            }
             _ => {}
         }
         let version = self.dice.chance(200).then_some(1);

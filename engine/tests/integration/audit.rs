@@ -46,6 +46,7 @@ async fn work(root: &Path, round: usize) {
             person,
             details: Details::default(),
             by: By::Unsaid,
+            overflow: false,
             command: None,
         };
         let hold = engine.hold(asked).await.unwrap().unwrap().value.id;

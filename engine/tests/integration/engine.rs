@@ -64,6 +64,7 @@ fn wanted(calendar: CalendarId, start: Timestamp, who: &str) -> HoldSlot {
         person: person(who),
         details: Details::default(),
         by: By::Unsaid,
+        overflow: false,
         command: None,
     }
 }
@@ -283,6 +284,7 @@ async fn a_named_command_has_one_outcome() {
     let ask = |start, name| HoldSlot {
         details: Details::default(),
         by: By::Unsaid,
+        overflow: false,
         command: key(name),
         ..wanted(calendar, at(start), "ana")
     };

@@ -47,7 +47,7 @@ async fn booked(engine: &Engine, calendar: CalendarId, start: &str, who: &str) -
     let reason = "check-up".parse().unwrap();
     let person = who.parse().unwrap();
     let (start, details, by, command) = (at(start), Details::default(), By::Unsaid, None);
-    let asked = HoldSlot { calendar, start, reason, person, details, by, command };
+    let asked = HoldSlot { calendar, start, reason, person, details, by, overflow: false, command };
     let hold = engine.hold(asked).await.unwrap().unwrap().value.id;
     engine.confirm(OfHold { hold, by: By::Unsaid, command: None }).await.unwrap().unwrap().value.id
 }
@@ -78,8 +78,10 @@ async fn due(engine: &Engine, cursor: &mut Option<Vec<u8>>) -> Vec<String> {
             DueKind::Reminder { minutes_before } => format!("in {minutes_before}"),
             DueKind::Moved { .. } => "moved".to_owned(),
             DueKind::Cancelled => "cancelled".to_owned(),
+            DueKind::Late { minutes } => format!("late by {minutes}"),
+            DueKind::Offer => "offered".to_owned(),
         };
-        format!("{} {kind}", due.appointment.person)
+        format!("{} {kind}", due.person)
     };
     page.due.iter().map(told).collect()
 }
@@ -146,6 +148,8 @@ async fn what_was_done_adds_up() {
             booked: 1,
             cancelled: 1,
             moved: 1,
+            fulfilled: 0,
+            no_shows: 0,
             booked_minutes: 15,
             occupied_minutes: 15,
             ahead_minutes,
@@ -165,4 +169,56 @@ async fn what_was_done_adds_up() {
     assert_eq!(engine.activity(unknown).await.unwrap(), Err(Rejection::UnknownCalendar));
     let asked = ListDue { limit: 1, cursor: Some(vec![7]), until: None };
     assert!(matches!(engine.due(asked).await.unwrap(), Err(Rejection::Invalid { .. })));
+}
+
+async fn offered(engine: &Engine, calendar: CalendarId, start: &str, to: OfferTo) -> HoldId {
+    let offer = OfferSlot { calendar, start: at(start), to, answer_ms: 3_600_000, command: None };
+    engine.offer(offer).await.unwrap().unwrap().value.id
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_told_and_who_is_offered_a_slot() {
+    let engine = Disk::default().open().await;
+    let calendar = practice(&engine).await;
+    let ada = booked(&engine, calendar, "04T09:00", "ada").await;
+    let bob = booked(&engine, calendar, "04T10:00", "bob").await;
+    booked(&engine, calendar, "05T09:00", "eve").await;
+    let mut place = None;
+    due(&engine, &mut place).await;
+    for minutes in [10, 20] {
+        engine.delay(DelayCalendar { calendar, minutes, command: None }).await.unwrap().unwrap();
+    }
+    let offer = offered(&engine, calendar, "04T10:30", OfferTo::Appointment(bob)).await;
+    let reason = "check-up".parse().unwrap();
+    let to_kim = OfferTo::Person("kim".parse().unwrap(), reason);
+    offered(&engine, calendar, "04T11:15", to_kim).await;
+    let lapses = offered(&engine, calendar, "04T11:30", OfferTo::Appointment(ada)).await;
+    let given_back = OfHold { hold: lapses, by: By::Practice, command: None };
+    engine.release(given_back).await.unwrap().unwrap();
+    // The lateness that counts, for those of the day; offers that can be had.
+    let coming = ["bob in 120", "eve in 1440", "eve in 120"];
+    let told = ["ada late by 20", "bob late by 20", "bob offered", "kim offered"];
+    let mut again = place.clone();
+    let mut listed = due(&engine, &mut again).await;
+    // Those of one event come in the order of their ids.
+    listed[..2].sort();
+    assert_eq!(listed, [&told[..], &coming[..]].concat());
+    let taken = OfHold { hold: offer, by: By::Unsaid, command: None };
+    engine.accept(taken).await.unwrap().unwrap();
+    let told = ["ada late by 20", "kim offered", "bob moved"];
+    assert_eq!(due(&engine, &mut place).await, [&told[..], &coming[..]].concat());
+
+    // Who is there needs no reminder, and each mark counts once.
+    tokio::time::advance(std::time::Duration::from_secs(5 * 3600)).await;
+    for (appointment, mark) in
+        [(ada, Mark::Arrived), (ada, Mark::NoShow), (bob, Mark::NoShow), (bob, Mark::Fulfilled)]
+    {
+        let mark = MarkAppointment { appointment, mark, command: None };
+        engine.mark(mark).await.unwrap().unwrap();
+    }
+    assert_eq!(due(&engine, &mut place).await, ["eve in 1440", "eve in 120"]);
+    let from = creneau::booking::hours::Date::from(jiff::civil::date(2027, 1, 4));
+    let week = engine.activity(ReadActivity { calendar, from, weeks: 1 }).await.unwrap().unwrap();
+    let all = week[0].all;
+    assert_eq!((all.booked, all.fulfilled, all.no_shows, all.moved), (3, 1, 1, 1));
 }

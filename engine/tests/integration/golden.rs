@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use creneau::booking::{Booking, Event, ReasonRef, Span};
+use creneau::booking::{Booking, Event, ReasonRef, Span, Taken};
 use creneau::journal::entry::ENTRY_FORM;
 use creneau::journal::{Entry, Frame, Remembered, frame};
 use creneau::*;
@@ -98,14 +98,21 @@ fn full() -> Definition {
             Absence {
                 from: Edge::Date(date("2026-12-24")),
                 until: Edge::Instant(Timestamp::from_millis(-1)),
+                label: Some("congés".to_owned()),
             },
-            Absence { from: Edge::Instant(at(7)), until: Edge::Date(date("2028-02-29")) },
+            Absence {
+                from: Edge::Instant(at(7)),
+                until: Edge::Date(date("2028-02-29")),
+                label: None,
+            },
         ],
         public_holidays: PublicHolidays {
             calendar: HolidayCalendar::Reunion,
             open_on: vec![Holiday::NewYear, Holiday::AbolitionReunion],
         },
         change_until_minutes: 1_440,
+        overflow_lanes: 2,
+        holds_again: Some(1),
         reminders_minutes: vec![7 * 24 * 60, 120],
         practitioner: Some(PractitionerId::from_bits(0xAC)),
         place: Some(PlaceId::from_bits(0xAD)),
@@ -196,6 +203,10 @@ fn file_of(event: &Event) -> &'static str {
         Event::Expired { .. } => "expired",
         Event::Cancelled { .. } => "cancelled",
         Event::Moved { .. } => "moved",
+        Event::Renewed { .. } => "renewed",
+        Event::Marked { .. } => "marked",
+        Event::Delayed { .. } => "delayed",
+        Event::Accepted { .. } => "accepted",
         Event::Registered { what, .. } => match **what {
             Registration::Practitioner { .. } => "registered-practitioner",
             Registration::Place { .. } => "registered-place",
@@ -222,14 +233,44 @@ fn details() -> Details {
         standing: Some(Standing::New),
         by_video: true,
         channel: Channel::OnSite,
+        offer: Some(Offer::Appointment(AppointmentId::from_bits(0xA11))),
     }
 }
 
 /// The entries of bookings that form 1 did not know.
 fn of_form_2() -> Vec<(&'static str, Option<Remembered>, Event)> {
-    let booking = Booking { details: details(), ..booking(3, "p", 1, span(0, 86_400_000)) };
-    let held = Event::Held { at: at(3), booking, deadline: at(4), guards: vec![] };
-    vec![("held-for-a-relative", None, held)]
+    let booking = || Booking { details: details(), ..booking(3, "p", 1, span(0, 86_400_000)) };
+    let held = Event::Held { at: at(3), booking: booking(), deadline: at(4), guards: vec![] };
+    let renewed = Event::Renewed {
+        at: at(4),
+        booking: booking(),
+        before: at(5),
+        deadline: at(6),
+        guards: guards(),
+        renewals: 1,
+    };
+    let (mark, before) = (Mark::NoShow, Some(Mark::Arrived));
+    let marked = Event::Marked { at: at(7), booking: booking(), mark, before };
+    let (from, until) = (span(1, 172_800_000), at(86_400_000));
+    let delayed = Event::Delayed { calendar: calendar(1), at: at(8), minutes: 25, until };
+    let accepted = Event::Accepted {
+        at: at(9),
+        booking: booking(),
+        taken: Box::new(Taken {
+            from_calendar: calendar(2),
+            from,
+            offer: booking(),
+            deadline: at(10),
+            guards: guards(),
+        }),
+    };
+    vec![
+        ("held-for-a-relative", None, held),
+        ("renewed", named("renew-1"), renewed),
+        ("marked", None, marked),
+        ("delayed", None, delayed),
+        ("accepted", named("accept-1"), accepted),
+    ]
 }
 
 /// The entries of bookings.
@@ -341,5 +382,5 @@ fn frames_are_read_and_built_as_ever() {
 /// BLAKE3 of the frame of each form.
 const HASHES: [&str; 2] = [
     "ee623042675756d6e5aff7bdca0c34266fd6d83d75c564ba54163a390de2f42c",
-    "340ca41b349ddeebe765252e5bab1173902dea19f4e1dc715f307f8ed777eda3",
+    "6425b510e7dabaf6e229e146753fb74324f3dae2ab5a74540b8069b25423b3ff",
 ];

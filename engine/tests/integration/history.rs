@@ -49,6 +49,7 @@ impl Recorder {
             person: who,
             details: Details::default(),
             by: By::Unsaid,
+            overflow: false,
             command: None,
         };
         let asked = self.tick();

@@ -19,5 +19,7 @@ mod history;
 mod metrics;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod practice;
 #[cfg(feature = "rocksdb")]
 mod storage;

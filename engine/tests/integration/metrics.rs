@@ -42,6 +42,7 @@ async fn hold(engine: &Engine, calendar: CalendarId, time: &str, who: &str) -> A
         person,
         details: Details::default(),
         by: By::Unsaid,
+        overflow: false,
         command: None,
     };
     Ok(engine.hold(asked).await?.map(|held| held.value.id))

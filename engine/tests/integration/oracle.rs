@@ -84,14 +84,18 @@ impl Dice {
         let start = ORIGIN + 1_440 * self.days(730) + self.days(1_440);
         let instant = |minute: i64| Edge::Instant(Timestamp::from_millis(minute * MS_PER_MINUTE));
         match self.below(3) {
-            0 => Absence { from: Edge::Date(from), until: Edge::Date(last) },
-            1 => Absence { from: instant(start), until: instant(start + 1 + self.days(3_000)) },
+            0 => Absence { from: Edge::Date(from), until: Edge::Date(last), label: None },
+            1 => Absence {
+                from: instant(start),
+                until: instant(start + 1 + self.days(3_000)),
+                label: None,
+            },
             // From an instant to the end of a date that comes after it.
             _ => {
                 let local = Timestamp::from_millis(start * MS_PER_MINUTE).to_jiff();
                 let date = local.to_zoned(jiff::tz::TimeZone::UTC).date();
                 let until = later(date, 1 + self.days(4));
-                Absence { from: instant(start), until: Edge::Date(until.into()) }
+                Absence { from: instant(start), until: Edge::Date(until.into()), label: None }
             }
         }
     }

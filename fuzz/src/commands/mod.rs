@@ -151,8 +151,7 @@ impl World {
             hold_ms: asked.hold_ms,
             guards: asked.guards(),
             details: Details::default(),
-            by: By::Unsaid,
-        };
+            by: By::Unsaid, overflow: false };
         let mut expected = self.model.hold(place, hold, asked, start);
         let decided = self.decide(place, &command);
         // Of several holds that count, any may be named.

@@ -312,6 +312,10 @@ impl Model {
         match event {
             Event::CalendarCreated { .. }
             | Event::CalendarChanged { .. }
+            | Event::Renewed { .. }
+            | Event::Marked { .. }
+            | Event::Delayed { .. }
+            | Event::Accepted { .. }
             | Event::Registered { .. } => {}
             Event::Held { booking, deadline, guards, .. } => {
                 let state = State::Held { deadline: *deadline, guards: guards.clone() };

@@ -66,7 +66,7 @@ fn slip(tape: &mut Tape<'_>) -> u32 {
 }
 
 fn event(tape: &mut Tape<'_>) -> Event {
-    let (kind, at) = (tape.below(8), instant(tape));
+    let (kind, at) = (tape.below(12), instant(tape));
     if kind < 2 {
         let (calendar, definition) = (CalendarId::from_bits(tape.u128()), definition(tape));
         return match kind {
@@ -74,7 +74,16 @@ fn event(tape: &mut Tape<'_>) -> Event {
             _ => Event::CalendarChanged { calendar, at, version: tape.u16().into(), definition },
         };
     }
+    if kind == 8 {
+        let calendar = CalendarId::from_bits(tape.u128());
+        return Event::Delayed { calendar, at, minutes: tape.u16(), until: instant(tape) };
+    }
     let booking = booking(tape);
+    if kind == 9 {
+        let marks = [Mark::Arrived, Mark::Fulfilled, Mark::NoShow];
+        let (mark, before) = (tape.pick(marks), some(tape, |tape| tape.pick(marks)));
+        return Event::Marked { at, booking, mark, before };
+    }
     if kind == 6 {
         return Event::Cancelled { at, booking };
     }
@@ -85,6 +94,16 @@ fn event(tape: &mut Tape<'_>) -> Event {
     let (deadline, guards) = (instant(tape), several(tape, guard));
     match kind {
         2 => Event::Held { at, booking, deadline, guards },
+        10 => {
+            let (before, renewals) = (instant(tape), tape.byte());
+            Event::Renewed { at, booking, before, deadline, guards, renewals }
+        }
+        11 => {
+            let (from_calendar, from) = (CalendarId::from_bits(tape.u128()), span(tape));
+            let offer = booking.clone();
+            let taken = Box::new(Taken { from_calendar, from, offer, deadline, guards });
+            Event::Accepted { at, booking, taken }
+        }
         3 => Event::Confirmed { at, booking, deadline, guards },
         4 => Event::Released { at, booking, deadline, guards },
         _ => Event::Expired { at, booking, deadline, guards },
@@ -103,6 +122,7 @@ fn booking(tape: &mut Tape<'_>) -> Booking {
             standing: some(tape, standing),
             by_video: tape.pick([false, true]),
             channel: tape.pick([Channel::Online, Channel::Phone, Channel::OnSite]),
+            offer: some(tape, |tape| Offer::Appointment(AppointmentId::from_bits(tape.u128()))),
         },
     }
 }
@@ -149,6 +169,8 @@ fn definition(tape: &mut Tape<'_>) -> Definition {
                 open_on: several(tape, |tape| tape.pick(Holiday::ALL)),
             },
             change_until_minutes: tape.u16().into(),
+            overflow_lanes: tape.u16(),
+            holds_again: some(tape, |tape| tape.byte()),
             // None: one more choice here would make other entries of all that was kept.
             reminders_minutes: Vec::new(),
             practitioner: None,
@@ -187,7 +209,7 @@ fn absence(tape: &mut Tape<'_>) -> Absence {
         0 => Edge::Date(date(tape)),
         _ => Edge::Instant(instant(tape)),
     };
-    Absence { from: edge(tape), until: edge(tape) }
+    Absence { from: edge(tape), until: edge(tape), label: some(tape, text) }
 }
 
 fn exception(tape: &mut Tape<'_>) -> DayException {

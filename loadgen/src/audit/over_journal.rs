@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use creneau::booking::{Booking, Span};
+use creneau::booking::{Booking, Span, Taken};
 use creneau::{AppointmentId, CalendarId, Config, Engine, Event, HoldId, PersonId, Timestamp};
 
 use super::claims::Claims;
@@ -77,7 +77,20 @@ impl Model {
     /// Takes an event, and finds what it breaks.
     pub(super) fn take(&mut self, event: &Event, verdict: &mut Verdict) {
         match event {
-            Event::CalendarCreated { .. } | Event::CalendarChanged { .. } => {}
+            Event::CalendarCreated { .. }
+            | Event::CalendarChanged { .. }
+            | Event::Renewed { .. }
+            | Event::Marked { .. }
+            | Event::Delayed { .. } => {}
+            Event::Accepted { at, booking, taken } => {
+                let Taken { from_calendar, from, offer, .. } = &**taken;
+                self.end_hold(offer, State::Released, verdict);
+                self.vacate(offer.calendar, &offer.span, offer.id, verdict);
+                let booking = booking.clone();
+                let (from_calendar, from) = (*from_calendar, *from);
+                let at = *at;
+                self.take(&Event::Moved { at, booking, from_calendar, from }, verdict);
+            }
             Event::Held { booking, deadline, .. } => self.held(booking, *deadline, verdict),
             Event::Confirmed { at, booking, deadline, .. } => {
                 self.end_hold(booking, State::Booked, verdict);

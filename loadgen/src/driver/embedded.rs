@@ -69,6 +69,7 @@ impl Embedded {
                     person,
                     details: Details::default(),
                     by: By::Unsaid,
+                    overflow: false,
                     command,
                 };
                 engine.hold(wanted).await?.map(|it| hold(&it.value))
@@ -206,6 +207,11 @@ fn refusal(rejection: &Rejection) -> Refusal {
         Rejection::UnknownHold => "unknown_hold",
         Rejection::UnknownAppointment => "unknown_appointment",
         Rejection::NotYours => "not_yours",
+        Rejection::IsOffer => "is_offer",
+        Rejection::RenewalsSpent => "no_renewal_left",
+        Rejection::NotYet => "not_yet",
+        Rejection::NotFree => "not_free",
+        Rejection::HeldTooOften => "held_too_often",
         Rejection::TooLate { .. } => "too_late",
         Rejection::PracticeOnly => "practice_only",
         Rejection::PatientsOnly { .. } => "patients_only",

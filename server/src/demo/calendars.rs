@@ -97,6 +97,7 @@ async fn book_some(
             person,
             details: Details::default(),
             by: By::Unsaid,
+            overflow: false,
             command: None,
         };
         if let Ok(hold) = engine.hold(wanted).await? {

@@ -54,9 +54,13 @@ pub(super) struct AbsenceJson {
     /// A date, to its end, or an instant. It comes after `from`.
     #[schema(schema_with = date_or_instant)]
     until: Text<EdgeText>,
+    /// What the practice calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::Name>)]
+    label: Option<String>,
 }
 
-fn date_or_instant() -> RefOr<Schema> {
+pub(super) fn date_or_instant() -> RefOr<Schema> {
     let either = AnyOfBuilder::new()
         .item(Ref::from_schema_name("Date"))
         .item(Ref::from_schema_name("Instant"));
@@ -78,7 +82,7 @@ pub(super) struct HolidaysJson {
 
 /// Where an absence begins or ends, as text.
 #[derive(Clone, Copy)]
-struct EdgeText(Edge);
+pub(super) struct EdgeText(pub(super) Edge);
 
 impl FromStr for EdgeText {
     type Err = &'static str;
@@ -129,14 +133,15 @@ impl From<&Template> for TemplateJson {
 }
 
 impl From<AbsenceJson> for Absence {
-    fn from(AbsenceJson { from, until }: AbsenceJson) -> Self {
-        Self { from: from.0.0, until: until.0.0 }
+    fn from(AbsenceJson { from, until, label }: AbsenceJson) -> Self {
+        Self { from: from.0.0, until: until.0.0, label }
     }
 }
 
 impl From<&Absence> for AbsenceJson {
     fn from(absence: &Absence) -> Self {
-        Self { from: Text(EdgeText(absence.from)), until: Text(EdgeText(absence.until)) }
+        let (from, until) = (Text(EdgeText(absence.from)), Text(EdgeText(absence.until)));
+        Self { from, until, label: absence.label.clone() }
     }
 }
 

@@ -20,7 +20,8 @@ use super::request::{self, Asked};
 use super::router::{Found, Operation};
 use super::watch::Watch;
 use super::{
-    appointments, backup, calendars, docs, events, followed, health, holds, register, slots,
+    appointments, backup, calendars, docs, events, followed, health, holds, register, running,
+    slots,
 };
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
@@ -138,6 +139,13 @@ async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Respon
         Operation::CancelAppointment => appointments::cancel(app, &asked).await,
         Operation::MoveAppointment => appointments::change(app, &asked).await,
         Operation::SearchAppointments => appointments::search(app, &asked).await,
+        Operation::RenewHold => holds::renew(app, &asked).await,
+        Operation::AcceptHold => holds::accept(app, &asked).await,
+        Operation::MarkAppointment => running::mark(app, &asked).await,
+        Operation::DelayCalendar => running::delay(app, &asked).await,
+        Operation::BlockTime => running::block(app, &asked).await,
+        Operation::OfferSlot => Box::pin(running::offer(app, &asked)).await,
+        Operation::OfferStretch => running::offer_stretch(app, &asked).await,
         Operation::ReadAppointmentFile => Box::pin(followed::file(app, &asked)).await,
         Operation::ListDue => Box::pin(followed::due(app, &asked)).await,
         Operation::ReadActivity => Box::pin(followed::activity(app, &asked)).await,

@@ -26,7 +26,7 @@ pub(super) async fn cancel(app: &App, asked: &Asked) -> Result<Response, Problem
     let by = asked.json_or_none::<ByAsked>()?.read(asked)?;
     let command = asked.command()?;
     let wanted = OfAppointment { appointment: id(app, asked).await?, by, command };
-    let cancelled = app.settled(app.engine.cancel(wanted).await).await?;
+    let cancelled = app.settled(Box::pin(app.engine.cancel(wanted)).await).await?;
     answer(app, &cancelled.value).await
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn change(app: &App, asked: &Asked) -> Result<Response, Problem
     };
     let appointment = id(app, asked).await?;
     let wanted = MoveAppointment { appointment, start: start.0.0, calendar, by, command };
-    let moved = app.settled(app.engine.move_appointment(wanted).await).await?;
+    let moved = app.settled(Box::pin(app.engine.move_appointment(wanted)).await).await?;
     answer(app, &moved.value).await
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn id(app: &App, asked: &Asked) -> Result<AppointmentId, Proble
     }
 }
 
-async fn answer(app: &App, found: &creneau::Appointment) -> Result<Response, Problem> {
+pub(super) async fn answer(app: &App, found: &creneau::Appointment) -> Result<Response, Problem> {
     let zone = app.zone(found.calendar).await;
     Ok(answer::json(StatusCode::OK, &AppointmentBody::new(found, &zone)))
 }

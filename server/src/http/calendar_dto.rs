@@ -65,6 +65,14 @@ pub(super) struct CalendarAsked {
     #[serde(default)]
     #[schema(maximum = 43_200)]
     change_until_minutes: u32,
+    /// Lanes beside the others, in which the practice alone books.
+    #[serde(default)]
+    #[schema(maximum = 100)]
+    overflow_lanes: u16,
+    /// How often a patient may hold a slot again of which a hold of theirs has expired; without end
+    /// if left out.
+    #[serde(default)]
+    holds_again: Option<u8>,
     /// How many minutes before an appointment its patient is to be reminded of it, each once; see
     /// `GET /v1/due`.
     #[serde(default)]
@@ -135,6 +143,15 @@ pub(super) struct ChangeAsked {
     #[serde(default, deserialize_with = "some")]
     #[schema(maximum = 43_200, nullable = false)]
     change_until_minutes: Option<u32>,
+    /// Lanes beside the others, in which the practice alone books.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(maximum = 100, nullable = false)]
+    overflow_lanes: Option<u16>,
+    /// How often a patient may hold a slot again of which a hold of theirs has expired; null for
+    /// without end.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<u8>)]
+    holds_again: Option<Option<u8>>,
     /// Days after today that can be booked.
     #[serde(default, deserialize_with = "some")]
     #[schema(minimum = 1, maximum = 730, nullable = false)]
@@ -322,6 +339,8 @@ impl From<CalendarAsked> for Definition {
                     .map(PublicHolidays::from)
                     .unwrap_or_default(),
                 change_until_minutes: asked.change_until_minutes,
+                overflow_lanes: asked.overflow_lanes,
+                holds_again: asked.holds_again,
                 reminders_minutes: asked.reminders_minutes,
                 practitioner: asked.practitioner_id.map(|Text(id)| id),
                 place: asked.place_id.map(|Text(id)| id),
@@ -362,6 +381,9 @@ impl From<ChangeAsked> for Change {
             reasons: asked.reasons.map(each),
             lanes: asked.lanes,
             change_until_minutes: asked.change_until_minutes,
+            overflow_lanes: asked.overflow_lanes,
+            holds_again: asked.holds_again,
+            block: None,
             horizon_days: asked.horizon_days,
         }
     }
@@ -403,6 +425,11 @@ pub(super) struct CalendarBody {
     /// An appointment can be moved or cancelled until so many minutes before its start.
     #[schema(maximum = 43_200)]
     change_until_minutes: u32,
+    #[schema(maximum = 100)]
+    overflow_lanes: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    holds_again: Option<u8>,
     /// The longest first.
     #[schema(value_type = Vec<texts::ReminderMinutes>, max_items = 8)]
     reminders_minutes: Vec<u32>,
@@ -443,6 +470,8 @@ impl From<CalendarInfo> for CalendarBody {
             absences: definition.agenda.absences.iter().map(AbsenceJson::from).collect(),
             public_holidays: HolidaysJson::from(&definition.agenda.public_holidays),
             change_until_minutes: definition.agenda.change_until_minutes,
+            overflow_lanes: definition.agenda.overflow_lanes,
+            holds_again: definition.agenda.holds_again,
             reminders_minutes: definition.agenda.reminders_minutes,
             practitioner_id: definition.agenda.practitioner.map(Text),
             place_id: definition.agenda.place.map(Text),

@@ -1,6 +1,8 @@
 //! Calendars: creating, listing, reading and changing them.
 
-use creneau::{CalendarId, CalendarInfo, ChangeCalendar, ListCalendars, Outcome, Rejection};
+use creneau::{
+    CalendarId, CalendarInfo, ChangeCalendar, ChangedCalendar, ListCalendars, Outcome, Rejection,
+};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 
@@ -20,7 +22,7 @@ pub(super) async fn create(app: &App, asked: &Asked) -> Result<Response, Problem
     asked.query(&[])?;
     let command = asked.command()?;
     let definition = asked.json::<CalendarAsked>()?.into();
-    let created = app.engine.create_calendar(definition, command).await;
+    let created = Box::pin(app.engine.create_calendar(definition, command)).await;
     let Outcome { value, fresh: _ } = app.settled(created).await?;
     let (id, tag) = (value.id, tag(&value));
     let response = answer::json(StatusCode::CREATED, &CalendarBody::from(value));
@@ -75,8 +77,13 @@ pub(super) async fn change(app: &App, asked: &Asked) -> Result<Response, Problem
     let version = expected_version(app, asked, id).await?;
     let change = asked.json::<ChangeAsked>()?.into();
     let wanted = ChangeCalendar { calendar: id, change, version, command };
-    let changed = app.settled(app.engine.change_calendar(wanted).await).await?;
-    let zone = app.zone(id).await;
+    let changed = app.settled(Box::pin(app.engine.change_calendar(wanted)).await).await?;
+    self::changed(app, changed).await
+}
+
+/// A calendar after a change, and what now lies outside its hours.
+pub(super) async fn changed(app: &App, changed: ChangedCalendar) -> Result<Response, Problem> {
+    let zone = app.zone(changed.calendar.id).await;
     let outside = changed.outside.iter().map(|outside| OutsideBody::new(outside, &zone)).collect();
     let tag = tag(&changed.calendar);
     let body = ChangedBody { calendar: changed.calendar.into(), outside };

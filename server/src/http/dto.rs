@@ -6,9 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use creneau::{
-    Appointment, AppointmentId, AppointmentStatus, Hold, HoldStatus, PersonId, ReasonId,
-};
+use creneau::{Appointment, Hold, HoldStatus, Offer, PersonId, ReasonId};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
@@ -16,6 +14,7 @@ use utoipa::ToSchema;
 use super::by_dto::{self, ChannelJson, PatientJson, VisitJson};
 use super::local::{Instant, Local, Zone};
 use super::openapi::texts;
+use super::practice_dto::StatusBody;
 
 /// A value that is written as text.
 #[derive(Clone, Debug)]
@@ -74,6 +73,9 @@ pub(super) struct HoldAsked {
     /// Whether the practice books, which takes a token with the scope `operate` beside `book`.
     #[serde(default)]
     pub(super) practice: bool,
+    /// Whether in a lane that only the practice takes, beside those of patients.
+    #[serde(default)]
+    pub(super) overflow: bool,
     /// How it came to the practice; `phone` if the practice books and leaves it out.
     #[serde(default)]
     pub(super) channel: Option<ChannelJson>,
@@ -195,6 +197,14 @@ pub(super) struct HoldBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<texts::LocalInstant>, nullable = false)]
     expires_at: Option<Local>,
+    /// How often it can still be renewed; only while it is `held`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    renewals_left: Option<u8>,
+    /// The appointment that moves here if this offer is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::AppointmentId>, nullable = false)]
+    offer_for: Option<String>,
     status: HoldStatusBody,
     /// What it has become; only once it is `confirmed`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,7 +220,11 @@ impl HoldBody {
             HoldStatus::Released => HoldStatusBody::Released,
             HoldStatus::Expired => HoldStatusBody::Expired,
         };
-        let confirmed = hold.status == HoldStatus::Confirmed;
+        let held = hold.status == HoldStatus::Held;
+        let offer_for = match hold.details.offer {
+            Some(Offer::Appointment(appointment)) => Some(appointment.to_string()),
+            Some(Offer::Person) | None => None,
+        };
         Self {
             hold_id: hold.id.to_string(),
             calendar_id: hold.calendar.to_string(),
@@ -220,19 +234,12 @@ impl HoldBody {
             visit: by_dto::visit_of(&hold.details),
             channel: by_dto::channel_of(&hold.details),
             expires_at: hold.expires_at.map(|instant| zone.local(instant)),
+            renewals_left: held.then_some(hold.renewals_left),
+            offer_for,
             status,
-            appointment_id: confirmed.then(|| AppointmentId::from(hold.id).to_string()),
+            appointment_id: hold.appointment.map(|id| id.to_string()),
         }
     }
-}
-
-/// Whether an appointment stands.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = AppointmentStatus)]
-enum AppointmentStatusBody {
-    Booked,
-    Cancelled,
 }
 
 /// An appointment.
@@ -262,15 +269,15 @@ pub(super) struct AppointmentBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     channel: Option<ChannelJson>,
-    status: AppointmentStatusBody,
+    status: StatusBody,
+    /// Minutes that the practice says to be late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 720, nullable = false)]
+    late_minutes: Option<u16>,
 }
 
 impl AppointmentBody {
     pub(super) fn new(appointment: &Appointment, zone: &Zone) -> Self {
-        let status = match appointment.status {
-            AppointmentStatus::Booked => AppointmentStatusBody::Booked,
-            AppointmentStatus::Cancelled => AppointmentStatusBody::Cancelled,
-        };
         Self {
             appointment_id: appointment.id.to_string(),
             calendar_id: appointment.calendar.to_string(),
@@ -280,7 +287,8 @@ impl AppointmentBody {
             end: zone.local(appointment.end),
             visit: by_dto::visit_of(&appointment.details),
             channel: by_dto::channel_of(&appointment.details),
-            status,
+            status: appointment.status.into(),
+            late_minutes: appointment.late_minutes,
         }
     }
 }

@@ -3,10 +3,11 @@
 //! The shape is kept: fields may be added, none is renamed or removed. Unlike all other answers,
 //! events hold the ids of patients, because who follows them keeps books of their own.
 
-use creneau::booking::{Booking, Guard, GuardScope, Span};
+use creneau::booking::{Booking, Guard, GuardScope, Span, Taken};
 use creneau::{
-    AppointmentId, CalendarId, Definition, Event, HoldId, LinkId, LinkOf, Location, PersonId,
-    PlaceId, Practitioner, PractitionerId, Reason, ReasonId, Registration, Sequence, Timestamp,
+    AppointmentId, CalendarId, Definition, Event, HoldId, LinkId, LinkOf, Location, Offer,
+    PersonId, PlaceId, Practitioner, PractitionerId, Reason, ReasonId, Registration, Sequence,
+    Timestamp,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +17,7 @@ use super::by_dto::{self, ChannelJson, PatientJson, RulesJson, VisitJson};
 use super::calendar_dto::{ExceptionBody, LocationJson, PractitionerJson, WeekJson};
 use super::dto::Text;
 use super::openapi::texts;
+use super::practice_dto::MarkJson;
 use super::register_dto::{PlaceBody, PractitionerBody};
 
 /// One event.
@@ -43,6 +45,10 @@ enum EventBody {
     Expired(HoldSeen),
     Cancelled(BookingSeen),
     Moved(MoveSeen),
+    Renewed(RenewalSeen),
+    Marked(MarkSeen),
+    Delayed(DelaySeen),
+    Accepted(AcceptSeen),
     Registered(RegisterSeen),
 }
 
@@ -87,6 +93,11 @@ struct DefinitionBody {
     /// Minutes before its start from which on only the practice changes an appointment.
     #[schema(maximum = 43_200)]
     change_until_minutes: u32,
+    #[schema(maximum = 100)]
+    overflow_lanes: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    holds_again: Option<u8>,
     #[schema(value_type = Vec<texts::ReminderMinutes>, max_items = 8)]
     reminders_minutes: Vec<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +169,13 @@ struct BookingSeen {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     channel: Option<ChannelJson>,
+    /// Whether the practice has offered it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    offered: bool,
+    /// The appointment that it was offered for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::AppointmentId>, nullable = false)]
+    offer_for: Option<Text<AppointmentId>>,
     #[serde(flatten)]
     span: SpanBody,
 }
@@ -183,6 +201,56 @@ struct MoveSeen {
     #[serde(flatten)]
     booking: BookingSeen,
     from: FromBody,
+}
+
+#[derive(Serialize, ToSchema)]
+struct RenewalSeen {
+    #[serde(flatten)]
+    hold: HoldSeen,
+    /// When it was to end until now.
+    #[schema(value_type = texts::UtcInstant)]
+    before: Text<Timestamp>,
+    /// How often it was renewed, this time included.
+    renewals: u8,
+}
+
+#[derive(Serialize, ToSchema)]
+struct MarkSeen {
+    #[serde(flatten)]
+    booking: BookingSeen,
+    status: MarkJson,
+    /// What the practice had said before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    before: Option<MarkJson>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DelaySeen {
+    #[schema(value_type = texts::UtcInstant)]
+    at: Text<Timestamp>,
+    #[schema(value_type = texts::CalendarId)]
+    calendar_id: Text<CalendarId>,
+    /// 0 where it is in time again.
+    minutes: u16,
+    /// It counts for who starts from `at` on and before this.
+    #[schema(value_type = texts::UtcInstant)]
+    until: Text<Timestamp>,
+}
+
+/// The appointment where it lies now, and the offer that it has taken.
+#[derive(Serialize, ToSchema)]
+struct AcceptSeen {
+    #[serde(flatten)]
+    booking: BookingSeen,
+    from: FromBody,
+    /// The hold that was the offer.
+    #[schema(value_type = texts::HoldId)]
+    offer_id: Text<HoldId>,
+    /// When the offer was to end by itself.
+    #[schema(value_type = texts::UtcInstant)]
+    expires_at: Text<Timestamp>,
+    guards: Vec<GuardBody>,
 }
 
 /// What was put into the register, or taken out of it.
@@ -270,6 +338,29 @@ fn body(event: &Event) -> EventBody {
             booking: seen(*at, booking, true),
             from: FromBody { calendar_id: Text(*from_calendar), span: span(*from) },
         }),
+        Event::Renewed { at, booking, before, deadline, guards, renewals } => {
+            let hold = hold(seen(*at, booking, false), *deadline, guards);
+            EventBody::Renewed(RenewalSeen { hold, before: Text(*before), renewals: *renewals })
+        }
+        Event::Marked { at, booking, mark, before } => EventBody::Marked(MarkSeen {
+            booking: seen(*at, booking, true),
+            status: MarkJson::from(*mark),
+            before: before.map(MarkJson::from),
+        }),
+        Event::Delayed { calendar, at, minutes, until } => EventBody::Delayed(DelaySeen {
+            at: Text(*at),
+            calendar_id: Text(*calendar),
+            minutes: *minutes,
+            until: Text(*until),
+        }),
+        Event::Accepted { at, booking, taken } => {
+            let Taken { from_calendar, from, offer, deadline, guards } = &**taken;
+            let HoldSeen { booking, expires_at, guards } =
+                hold(seen(*at, booking, true), *deadline, guards);
+            let from = FromBody { calendar_id: Text(*from_calendar), span: span(*from) };
+            let offer_id = Text(offer.id);
+            EventBody::Accepted(AcceptSeen { booking, from, offer_id, expires_at, guards })
+        }
         Event::Registered { at, what } => {
             EventBody::Registered(RegisterSeen { at: Text(*at), what: registered(what) })
         }
@@ -309,6 +400,11 @@ fn seen(at: Timestamp, booking: &Booking, is_appointment: bool) -> BookingSeen {
         patient: booking.details.standing.map(PatientJson::from),
         visit: by_dto::visit_of(&booking.details),
         channel: by_dto::channel_of(&booking.details),
+        offered: booking.details.offer.is_some(),
+        offer_for: match booking.details.offer {
+            Some(Offer::Appointment(appointment)) => Some(Text(appointment)),
+            Some(Offer::Person) | None => None,
+        },
         span: span(booking.span),
     }
 }
@@ -353,6 +449,8 @@ fn set(id: CalendarId, at: Timestamp, version: u32, definition: &Definition) -> 
         absences: definition.agenda.absences.iter().map(AbsenceJson::from).collect(),
         public_holidays: HolidaysJson::from(&definition.agenda.public_holidays),
         change_until_minutes: definition.agenda.change_until_minutes,
+        overflow_lanes: definition.agenda.overflow_lanes,
+        holds_again: definition.agenda.holds_again,
         reminders_minutes: definition.agenda.reminders_minutes.clone(),
         practitioner_id: definition.agenda.practitioner.map(Text),
         place_id: definition.agenda.place.map(Text),

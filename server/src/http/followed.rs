@@ -31,7 +31,7 @@ pub(super) async fn due(app: &App, asked: &Asked) -> Result<Response, Problem> {
     let listed = app.settled(app.engine.due(wanted).await).await?;
     let mut due = Vec::with_capacity(listed.due.len());
     for it in &listed.due {
-        due.push(DueBody::new(it, &app.zone(it.appointment.calendar).await));
+        due.push(DueBody::new(it, app).await);
     }
     let resume = cursor::write(List::Due, &listed.cursor);
     let next = listed.more.then(|| resume.clone());

@@ -1,11 +1,12 @@
 //! What is due and what was done, as clients read it.
 
-use creneau::{Activity, Due, DueKind, WeekActivity};
+use creneau::{Activity, CalendarId, Due, DueKind, WeekActivity};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::dto::AppointmentBody;
-use super::local::{Day, Local, Zone};
+use super::app::App;
+use super::dto::{AppointmentBody, HoldBody};
+use super::local::{Day, Local};
 use super::openapi::texts;
 
 /// What is to be told.
@@ -21,6 +22,10 @@ enum DueKindBody {
     Moved,
     /// It was cancelled.
     Cancelled,
+    /// It begins late.
+    Late,
+    /// A slot is offered.
+    Offer,
 }
 
 /// Something that is to be told to a patient.
@@ -37,8 +42,18 @@ pub(super) struct DueBody {
     /// Whom it concerns. It stands here because who sends what is due must know it.
     #[schema(value_type = texts::PatientId)]
     patient_id: String,
-    /// As it is now.
-    appointment: AppointmentBody,
+    /// As it is now; left out of an `offer` to a patient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    appointment: Option<AppointmentBody>,
+    /// What is offered; only of an `offer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    hold: Option<HoldBody>,
+    /// How late it begins, 0 where it is in time again; only of what is `late`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 720, nullable = false)]
+    late_minutes: Option<u16>,
     /// How long before its start; only of a `reminder`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 86400, nullable = false)]
@@ -54,23 +69,41 @@ pub(super) struct DueBody {
 }
 
 impl DueBody {
-    pub(super) fn new(due: &Due, zone: &Zone) -> Self {
-        let (kind, minutes_before, from) = match due.kind {
-            DueKind::Confirmation => (DueKindBody::Confirmation, None, None),
-            DueKind::Reminder { minutes_before } => {
-                (DueKindBody::Reminder, Some(minutes_before), None)
-            }
+    pub(super) async fn new(due: &Due, app: &App) -> Self {
+        let offered = due.offer.as_ref().map(|hold| hold.calendar);
+        let calendar = due.appointment.as_ref().map(|it| it.calendar).or(offered);
+        // One of them is always there.
+        let zone = app.zone(calendar.unwrap_or(CalendarId::from_bits(0))).await;
+        let hold = match &due.offer {
+            Some(hold) => Some(HoldBody::new(hold, &app.zone(hold.calendar).await)),
+            None => None,
+        };
+        let (kind, from) = match due.kind {
+            DueKind::Confirmation => (DueKindBody::Confirmation, None),
+            DueKind::Reminder { .. } => (DueKindBody::Reminder, None),
             DueKind::Moved { from_calendar, from_start } => {
-                (DueKindBody::Moved, None, Some((from_calendar, from_start)))
+                (DueKindBody::Moved, Some((from_calendar, from_start)))
             }
-            DueKind::Cancelled => (DueKindBody::Cancelled, None, None),
+            DueKind::Cancelled => (DueKindBody::Cancelled, None),
+            DueKind::Late { .. } => (DueKindBody::Late, None),
+            DueKind::Offer => (DueKindBody::Offer, None),
+        };
+        let minutes_before = match due.kind {
+            DueKind::Reminder { minutes_before } => Some(minutes_before),
+            _ => None,
+        };
+        let late_minutes = match due.kind {
+            DueKind::Late { minutes } => Some(minutes),
+            _ => None,
         };
         Self {
             due_id: due.id.to_string(),
             kind,
             due_at: zone.local(due.at),
-            patient_id: due.appointment.person.to_string(),
-            appointment: AppointmentBody::new(&due.appointment, zone),
+            patient_id: due.person.to_string(),
+            appointment: due.appointment.as_ref().map(|it| AppointmentBody::new(it, &zone)),
+            hold,
+            late_minutes,
             minutes_before,
             from_calendar_id: from.map(|(calendar, _)| calendar.to_string()),
             from_start: from.map(|(_, start)| zone.local(start)),
@@ -104,6 +137,10 @@ pub(super) struct ActivityBody {
     cancelled: u64,
     /// Moves away from a place, within the week too.
     moved: u64,
+    /// Appointments that took place, as the practice says; they stand.
+    fulfilled: u64,
+    /// Appointments to which nobody came, as the practice says; they stand.
+    no_shows: u64,
     /// Minutes of those that stand, from start to end.
     booked_minutes: u64,
     /// Minutes of lanes that those that stand occupy, buffers included.
@@ -121,6 +158,8 @@ impl From<Activity> for ActivityBody {
             booked: told.booked,
             cancelled: told.cancelled,
             moved: told.moved,
+            fulfilled: told.fulfilled,
+            no_shows: told.no_shows,
             booked_minutes: told.booked_minutes,
             occupied_minutes: told.occupied_minutes,
             ahead_minutes: told.ahead_minutes.checked_div(told.booked),

@@ -23,12 +23,17 @@ pub(super) async fn hold(app: &App, asked: &Asked) -> Result<Response, Problem> 
         standing: wanted.patient.map(Standing::from),
         by_video: matches!(wanted.visit, Some(VisitJson::Video)),
         channel: by_dto::channel(wanted.channel, &by)?,
+        offer: None,
     };
+    if wanted.overflow && !wanted.practice {
+        return Err(Problem::invalid("overflow", "must stand beside practice"));
+    }
+    let overflow = wanted.overflow;
     let Ok(calendar) = wanted.calendar_id.parse::<CalendarId>() else {
         return Err(app.refused(Rejection::UnknownCalendar).await);
     };
     let (reason, person, start) = (wanted.reason.0, wanted.patient_id.0, wanted.start.0.0);
-    let wanted = HoldSlot { calendar, start, reason, person, details, by, command };
+    let wanted = HoldSlot { calendar, start, reason, person, details, by, overflow, command };
     let Outcome { value, fresh } = app.settled(app.engine.hold(wanted).await).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
     let response = answer::json(status, &body(app, &value).await);
@@ -46,6 +51,7 @@ pub(super) async fn first(app: &App, asked: &Asked) -> Result<Response, Problem>
         standing: wanted.patient.map(Standing::from),
         by_video: matches!(wanted.visit, Some(VisitJson::Video)),
         channel: by_dto::channel(wanted.channel, &by)?,
+        offer: None,
     };
     let calendars = wanted.calendar_ids.iter().map(|id| id.parse::<CalendarId>()).collect();
     let Ok(calendars) = calendars else {
@@ -57,7 +63,8 @@ pub(super) async fn first(app: &App, asked: &Asked) -> Result<Response, Problem>
     let from = wanted.from.map(|from| from.0.0);
     let (reason, person) = (wanted.reason.0, wanted.patient_id.0);
     let wanted = HoldFirst { calendars, place, reason, from, person, details, by, command };
-    let Outcome { value, fresh } = app.settled(app.engine.hold_first(wanted).await).await?;
+    let Outcome { value, fresh } =
+        app.settled(Box::pin(app.engine.hold_first(wanted)).await).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
     let response = answer::json(status, &body(app, &value).await);
     Ok(answer::located(response, &format!("/v1/holds/{}", value.id)))
@@ -72,17 +79,30 @@ pub(super) async fn read(app: &App, asked: &Asked) -> Result<Response, Problem> 
 
 pub(super) async fn release(app: &App, asked: &Asked) -> Result<Response, Problem> {
     let wanted = of_hold(app, asked).await?;
-    app.settled(app.engine.release(wanted).await).await?;
+    app.settled(Box::pin(app.engine.release(wanted)).await).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn confirm(app: &App, asked: &Asked) -> Result<Response, Problem> {
     let wanted = of_hold(app, asked).await?;
-    let Outcome { value, fresh } = app.settled(app.engine.confirm(wanted).await).await?;
+    let Outcome { value, fresh } = app.settled(Box::pin(app.engine.confirm(wanted)).await).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
     let zone = app.zone(value.calendar).await;
     let response = answer::json(status, &AppointmentBody::new(&value, &zone));
     Ok(answer::located(response, &format!("/v1/appointments/{}", value.id)))
+}
+
+pub(super) async fn renew(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    let wanted = of_hold(app, asked).await?;
+    let Outcome { value, .. } = app.settled(Box::pin(app.engine.renew(wanted)).await).await?;
+    Ok(answer::json(StatusCode::OK, &body(app, &value).await))
+}
+
+pub(super) async fn accept(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    let wanted = of_hold(app, asked).await?;
+    let Outcome { value, .. } = app.settled(Box::pin(app.engine.accept(wanted)).await).await?;
+    let zone = app.zone(value.calendar).await;
+    Ok(answer::json(StatusCode::OK, &AppointmentBody::new(&value, &zone)))
 }
 
 /// A write about a hold, which says at most who asks.

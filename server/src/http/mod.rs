@@ -24,6 +24,7 @@ mod crowd;
 mod limits;
 mod options;
 mod pace;
+mod running;
 mod serve;
 pub(crate) mod tls;
 mod turned_away;
@@ -38,6 +39,7 @@ mod router;
 
 mod answer;
 mod body;
+mod practice_dto;
 mod problem;
 mod refusal;
 mod request;

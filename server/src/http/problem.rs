@@ -33,7 +33,12 @@ pub(super) enum Code {
     SlotTaken,
     PatientHasHold,
     HoldConfirmed,
+    IsOffer,
+    NoRenewalLeft,
     NotChangeable,
+    NotYet,
+    NotFree,
+    HeldTooOften,
     TooLate,
     DayFull,
     ExternalIdTaken,
@@ -122,13 +127,9 @@ impl Code {
                 (S::SERVICE_UNAVAILABLE, "outcome_unknown", "The outcome is not known"),
             Self::Unavailable =>
                 (S::SERVICE_UNAVAILABLE, "unavailable", "The server takes no requests"),
-            Self::NotYours
-            | Self::PracticeOnly
-            | Self::TooLate
-            | Self::DayFull
-            | Self::PatientsOnly
-            | Self::VisitNotOffered
-            | Self::TooSoon => self.of_rule(),
+            Self::NotYours | Self::PracticeOnly | Self::IsOffer | Self::NoRenewalLeft
+            | Self::NotYet | Self::NotFree | Self::HeldTooOften | Self::TooLate | Self::DayFull
+            | Self::PatientsOnly | Self::VisitNotOffered | Self::TooSoon => self.of_rule(),
         }
     }
 
@@ -140,6 +141,13 @@ impl Code {
             Self::NotYours => (S::FORBIDDEN, "not_yours", "Another person booked it"),
             Self::PracticeOnly =>
                 (S::FORBIDDEN, "practice_only", "Only the practice may book this"),
+            Self::IsOffer => (S::CONFLICT, "is_offer", "The hold is an offer for an appointment"),
+            Self::NoRenewalLeft =>
+                (S::CONFLICT, "no_renewal_left", "The hold cannot be renewed any more"),
+            Self::NotYet => (S::CONFLICT, "not_yet", "It is too early to say so"),
+            Self::NotFree => (S::CONFLICT, "not_free", "Something is held or booked within it"),
+            Self::HeldTooOften =>
+                (S::CONFLICT, "held_too_often", "The patient let holds of this slot expire"),
             Self::TooLate =>
                 (S::CONFLICT, "too_late", "Only the practice can still change the appointment"),
             Self::DayFull => (S::CONFLICT, "day_full", "The day has as many as it may have"),

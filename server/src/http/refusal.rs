@@ -84,14 +84,10 @@ fn problem_of(rejection: Rejection) -> Problem {
         Rejection::HoldExpired => {
             Problem::new(Code::HoldExpired, "the hold's time ran out: hold the slot again")
         }
-        Rejection::HoldConfirmed { appointment } => {
-            let more = More::Appointment { appointment_id: appointment.to_string() };
-            let detail = "the hold has become an appointment: cancel that instead";
-            Problem::new(Code::HoldConfirmed, detail).with(more)
-        }
-        Rejection::NotChangeable => {
-            Problem::new(Code::NotChangeable, "the appointment is past or cancelled")
-        }
+        Rejection::NotChangeable => Problem::new(
+            Code::NotChangeable,
+            "the appointment has begun, is cancelled, or has been marked",
+        ),
         Rejection::UnknownReason => {
             Problem::new(Code::UnknownReason, "the calendar lists its reasons")
         }
@@ -104,7 +100,8 @@ fn problem_of(rejection: Rejection) -> Problem {
             let more = More::Hold { hold_id: hold.to_string() };
             Problem::new(Code::PatientHasHold, "confirm or release that hold first").with(more)
         }
-        Rejection::OffGrid { .. }
+        Rejection::HoldConfirmed { .. }
+        | Rejection::OffGrid { .. }
         | Rejection::BeyondHorizon { .. }
         | Rejection::OutsideOpenings
         | Rejection::NotYours
@@ -113,8 +110,21 @@ fn problem_of(rejection: Rejection) -> Problem {
         | Rejection::PatientsOnly { .. }
         | Rejection::VisitNotOffered { .. }
         | Rejection::TooSoon { .. }
-        | Rejection::DayFull { .. } => by_rule(rejection),
+        | Rejection::DayFull { .. }
+        | Rejection::IsOffer
+        | Rejection::RenewalsSpent
+        | Rejection::NotYet
+        | Rejection::NotFree
+        | Rejection::HeldTooOften => by_rule(rejection),
     }
+}
+
+fn patients_only(patients: Standing) -> Problem {
+    let detail = match patients {
+        Standing::New => "this reason is for new patients: say whether this is one",
+        Standing::Known => "this reason is for known patients: say whether this is one",
+    };
+    Problem::new(Code::PatientsOnly, detail)
 }
 
 /// A refusal by a rule of the practice.
@@ -123,6 +133,30 @@ fn by_rule(rejection: Rejection) -> Problem {
         Rejection::NotYours => {
             Problem::new(Code::NotYours, "only who booked it may change it, and the practice")
         }
+        Rejection::HoldConfirmed { appointment } => {
+            let more = More::Appointment { appointment_id: appointment.to_string() };
+            let detail = "the hold has become an appointment: cancel that instead";
+            Problem::new(Code::HoldConfirmed, detail).with(more)
+        }
+        Rejection::IsOffer => Problem::new(
+            Code::IsOffer,
+            "it is an offer for an appointment: accept it, and the appointment moves there",
+        ),
+        Rejection::RenewalsSpent => Problem::new(
+            Code::NoRenewalLeft,
+            "it was renewed as often as can be: confirm it while it lasts",
+        ),
+        Rejection::NotYet => {
+            Problem::new(Code::NotYet, "arrived on its day, the rest once it has begun")
+        }
+        Rejection::NotFree => Problem::new(
+            Code::NotFree,
+            "without only_free it is blocked all the same, and the answer lists what lies within",
+        ),
+        Rejection::HeldTooOften => Problem::new(
+            Code::HeldTooOften,
+            "holds of this slot have expired too often: take another slot",
+        ),
         Rejection::TooLate { until_minutes } => Problem::new(
             Code::TooLate,
             format!("it can be changed until {until_minutes} minutes before it starts"),
@@ -130,20 +164,11 @@ fn by_rule(rejection: Rejection) -> Problem {
         Rejection::PracticeOnly => {
             Problem::new(Code::PracticeOnly, "call the practice for this reason")
         }
-        Rejection::PatientsOnly { patients } => Problem::new(
-            Code::PatientsOnly,
-            match patients {
-                Standing::New => "this reason is for new patients: say whether this is one",
-                Standing::Known => "this reason is for known patients: say whether this is one",
-            },
-        ),
-        Rejection::VisitNotOffered { by_video } => Problem::new(
-            Code::VisitNotOffered,
-            match by_video {
-                true => "this reason is not seen to by video",
-                false => "this reason is not seen to in person",
-            },
-        ),
+        Rejection::PatientsOnly { patients } => patients_only(patients),
+        Rejection::VisitNotOffered { by_video } => {
+            let how = if by_video { "by video" } else { "in person" };
+            Problem::new(Code::VisitNotOffered, format!("this reason is not seen to {how}"))
+        }
         Rejection::OffGrid { grid_minutes } => Problem::new(
             Code::OutsideOpenings,
             format!("appointments of this calendar start on a grid of {grid_minutes} minutes"),

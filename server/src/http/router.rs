@@ -30,6 +30,13 @@ pub(super) enum Operation {
     CancelAppointment,
     MoveAppointment,
     SearchAppointments,
+    RenewHold,
+    AcceptHold,
+    MarkAppointment,
+    DelayCalendar,
+    BlockTime,
+    OfferSlot,
+    OfferStretch,
     ReadAppointmentFile,
     ListDue,
     ReadActivity,
@@ -61,6 +68,13 @@ impl Operation {
             | Self::ConfirmHold
             | Self::CancelAppointment
             | Self::MoveAppointment
+            | Self::RenewHold
+            | Self::AcceptHold
+            | Self::MarkAppointment
+            | Self::DelayCalendar
+            | Self::BlockTime
+            | Self::OfferSlot
+            | Self::OfferStretch
             | Self::AddPractitioner
             | Self::ChangePractitioner
             | Self::AddPlace
@@ -122,6 +136,8 @@ impl Operation {
             | Self::ReadAppointment
             | Self::CancelAppointment
             | Self::MoveAppointment
+            | Self::RenewHold
+            | Self::AcceptHold
             | Self::SearchAppointments
             | Self::ReadAppointmentFile
             | Self::HoldFirst
@@ -129,6 +145,11 @@ impl Operation {
             Self::Metrics
             | Self::CreateCalendar
             | Self::ChangeCalendar
+            | Self::MarkAppointment
+            | Self::DelayCalendar
+            | Self::BlockTime
+            | Self::OfferSlot
+            | Self::OfferStretch
             | Self::ListDue
             | Self::ReadActivity
             | Self::AddPractitioner
@@ -192,6 +213,19 @@ pub(super) const PATHS: &[Path] = &[
         operations: &[(Method::GET, Operation::FindSlots)],
     },
     Path {
+        template: "/v1/calendars/{calendar_id}/absences",
+        operations: &[(Method::POST, Operation::BlockTime)],
+    },
+    Path {
+        template: "/v1/calendars/{calendar_id}/delay",
+        operations: &[(Method::POST, Operation::DelayCalendar)],
+    },
+    Path {
+        template: "/v1/calendars/{calendar_id}/offers",
+        operations: &[(Method::POST, Operation::OfferStretch)],
+    },
+    Path { template: "/v1/offers", operations: &[(Method::POST, Operation::OfferSlot)] },
+    Path {
         template: "/v1/calendars/{calendar_id}/activity",
         operations: &[(Method::GET, Operation::ReadActivity)],
     },
@@ -235,6 +269,18 @@ pub(super) const PATHS: &[Path] = &[
     Path {
         template: "/v1/holds/{hold_id}/confirm",
         operations: &[(Method::POST, Operation::ConfirmHold)],
+    },
+    Path {
+        template: "/v1/holds/{hold_id}/renew",
+        operations: &[(Method::POST, Operation::RenewHold)],
+    },
+    Path {
+        template: "/v1/holds/{hold_id}/accept",
+        operations: &[(Method::POST, Operation::AcceptHold)],
+    },
+    Path {
+        template: "/v1/appointments/{appointment_id}/mark",
+        operations: &[(Method::POST, Operation::MarkAppointment)],
     },
     Path {
         template: "/v1/appointments/{appointment_id}",

@@ -37,6 +37,7 @@ async fn what_is_set_comes_back() {
     expected["calendar_id"] = calendar["calendar_id"].clone();
     expected["version"] = json!(1);
     expected["change_until_minutes"] = json!(0);
+    expected["overflow_lanes"] = json!(0);
     expected["weekly_hours"]["saturday"] = json!([]);
     expected["weekly_hours"]["sunday"] = json!([]);
     for template in expected["templates"].as_array_mut().unwrap() {

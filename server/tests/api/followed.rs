@@ -90,7 +90,8 @@ async fn a_practice_reads_what_was_done() {
     let ahead = told["weeks"][0]["all"]["ahead_minutes"].as_u64().unwrap();
     assert!((14 * 60 - 2..=14 * 60).contains(&ahead), "{told}");
     let activity = json!({
-        "booked": 2, "cancelled": 1, "moved": 0, "booked_minutes": 30, "occupied_minutes": 30,
+        "booked": 2, "cancelled": 1, "moved": 0, "fulfilled": 0, "no_shows": 0,
+        "booked_minutes": 30, "occupied_minutes": 30,
         "ahead_minutes": ahead,
     });
     // Five days of eight hours.

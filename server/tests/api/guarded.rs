@@ -78,6 +78,13 @@ async fn every_operation_asks_for_its_scope() {
         ("DELETE", "/v1/appointments/appt_0", 404, 403),
         ("POST", "/v1/appointments/appt_0/move", 400, 403),
         ("POST", "/v1/appointments/search", 400, 403),
+        ("POST", "/v1/holds/hold_0/renew", 404, 403),
+        ("POST", "/v1/holds/hold_0/accept", 404, 403),
+        ("POST", "/v1/appointments/appt_0/mark", 403, 400),
+        ("POST", "/v1/calendars/cal_0/delay", 403, 400),
+        ("POST", "/v1/calendars/cal_0/absences", 403, 400),
+        ("POST", "/v1/calendars/cal_0/offers", 403, 400),
+        ("POST", "/v1/offers", 403, 400),
         ("GET", "/v1/events?after=9", 403, 400),
         ("POST", "/v1/backup", 403, 400),
     ] {

@@ -37,6 +37,8 @@ mod refusals;
 #[cfg(test)]
 mod repeats;
 #[cfg(test)]
+mod running;
+#[cfg(test)]
 mod slots;
 #[cfg(test)]
 mod story;

@@ -127,6 +127,7 @@ async fn work(client: &mut Client) -> Ids {
     let found = client.post("/v1/appointments/search", &search).await.ok(200);
     assert_eq!(found["appointments"][0]["appointment_id"], json!(appointment));
     client.delete(&at).await.ok(200);
+    practise(client, &calendar).await;
 
     let mut other = example("holdSlot", "calendar_id", &calendar);
     other["patient_id"] = json!("patient-2");
@@ -134,6 +135,29 @@ async fn work(client: &mut Client) -> Ids {
     let released = client.delete(&format!("/v1/holds/{}", text(&held, "hold_id"))).await;
     assert_eq!(released.status, 204);
     Ids { calendar, hold, appointment, practitioner, place, link, secret }
+}
+
+/// What a practice does.
+async fn practise(client: &mut Client, calendar: &str) {
+    let example_of = |id: &str| document().example(id);
+    let at = format!("/v1/calendars/{calendar}");
+    client.post(&format!("{at}/absences"), &example_of("blockTime")).await.ok(200);
+    client.post(&format!("{at}/delay"), &example_of("delayCalendar")).await.ok(200);
+    client.post(&format!("{at}/offers"), &example_of("offerStretch")).await.ok(200);
+    let offer = example("offerSlot", "calendar_id", calendar);
+    let offered = client.post("/v1/offers", &offer).await.ok(201);
+    client.post("/v1/offers", &offer).await.ok(200);
+    let accept = format!("/v1/holds/{}/accept", text(&offered, "hold_id"));
+    client.post(&accept, &json!({})).await.ok(200);
+    // Today, so that they can be there.
+    let mut hold = example("holdSlot", "calendar_id", calendar);
+    hold["start"] = json!("2027-03-22T09:00:00+01:00");
+    let held = client.post("/v1/holds", &hold).await.ok(201);
+    let hold = format!("/v1/holds/{}", text(&held, "hold_id"));
+    client.post(&format!("{hold}/renew"), &json!({})).await.ok(200);
+    let booked = client.post(&format!("{hold}/confirm"), &json!({})).await.ok(201);
+    let mark = format!("/v1/appointments/{}/mark", text(&booked, "appointment_id"));
+    client.post(&mark, &example_of("markAppointment")).await.ok(200);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use creneau::booking::{Booking, Span};
+use creneau::booking::{Booking, Span, Taken};
 use creneau::{CalendarId, Config, Engine, Event, HoldId, Timestamp};
 use serde_json::{Value, json};
 
@@ -68,7 +68,17 @@ impl Lanes {
         match event {
             Event::CalendarCreated { .. }
             | Event::CalendarChanged { .. }
-            | Event::Registered { .. } => {}
+            | Event::Renewed { .. }
+            | Event::Marked { .. }
+            | Event::Delayed { .. } => {}
+            Event::Accepted { booking, taken, .. } => {
+                let Taken { from_calendar, from, offer, .. } = &**taken;
+                self.vacate(offer.calendar, &offer.span);
+                self.vacate(*from_calendar, from);
+                self.occupy(booking);
+                self.booked.insert(booking.id, booking.clone());
+            }
+            Event::Registered { .. } => {}
             Event::Held { booking, .. } => self.occupy(booking),
             Event::Confirmed { booking, .. } => {
                 self.booked.insert(booking.id, booking.clone());

@@ -5,8 +5,8 @@ use proptest::sample::Index;
 
 use super::super::schedule::later;
 use super::super::{
-    Absence, Change, DayException, Edge, HolidayCalendar, PublicHolidays, Reason, Rules as Limited,
-    Standing, Template, Visit, WeeklyHours,
+    Absence, Change, DayException, Edge, HolidayCalendar, Mark, PublicHolidays, Reason,
+    Rules as Limited, Standing, Template, Visit, WeeklyHours,
 };
 use super::naive::{Asked, DAY, FREE, How, Limits, MINUTE, Rules, Times, Weeks, Who};
 use super::{intervals, reason};
@@ -50,6 +50,13 @@ pub(super) enum Act {
     Cancel(Pick, Who),
     Shift(Pick, usize, i64, u16, Who),
     Expire(usize),
+    Renew(Pick, Who),
+    Mark(Pick, Mark),
+    Delay(usize, u16),
+    /// For one of the appointments, in a calendar.
+    Offer(Pick, usize, i64, u16),
+    /// One of the bookings for another of them, mostly an offer for what it was made for.
+    Accept(Pick, Pick, bool, Who),
     Set(usize, Part, Option<bool>),
     /// Both calendars go on as what their snapshots restore.
     Restart,
@@ -74,6 +81,8 @@ pub(super) enum Part {
     Easter(bool),
     Reasons(usize),
     ChangeUntil(u32),
+    Overflow(u16),
+    Again(Option<u8>),
     Lanes(u16),
     Horizon(u16),
 }
@@ -144,6 +153,8 @@ impl Part {
             }
             Self::Reasons(preset) => change.reasons = Some(reasons(*preset)),
             Self::ChangeUntil(minutes) => change.change_until_minutes = Some(*minutes),
+            Self::Overflow(lanes) => change.overflow_lanes = Some(*lanes),
+            Self::Again(again) => change.holds_again = Some(*again),
             Self::Lanes(lanes) => change.lanes = Some(*lanes),
             Self::Horizon(days) => change.horizon_days = Some(*days),
         }
@@ -172,6 +183,8 @@ impl Part {
             Self::Easter(kept) => rules.easter = *kept,
             Self::Reasons(preset) => rules.reasons = REASONS[*preset].to_vec(),
             Self::ChangeUntil(minutes) => rules.change_until = (*minutes).into(),
+            Self::Overflow(lanes) => rules.overflow = *lanes,
+            Self::Again(again) => rules.again = *again,
             Self::Lanes(lanes) => rules.lanes = *lanes,
             Self::Horizon(days) => rules.horizon = (*days).into(),
         }
@@ -190,10 +203,10 @@ fn midnight(days: i64) -> i64 {
 fn absence(&(from, until, dates): &(i64, i64, bool)) -> Absence {
     if dates {
         let date = |minutes: i64| Edge::Date(date_after(minutes.div_euclid(24 * 60)));
-        return Absence { from: date(from), until: date(until) };
+        return Absence { from: date(from), until: date(until), label: None };
     }
     let instant = |minutes: i64| Edge::Instant(Timestamp::from_millis(FRIDAY + minutes * MINUTE));
-    Absence { from: instant(from), until: instant(until) }
+    Absence { from: instant(from), until: instant(until), label: None }
 }
 
 fn instants(&(from, until, dates): &(i64, i64, bool)) -> (i64, i64) {
@@ -232,6 +245,8 @@ fn asked() -> impl Strategy<Value = Asked> {
             // Who books for themselves does not say so.
             how: How { booked_by: how.booked_by.filter(|by| *by != person), ..how },
             who,
+            overflow: lane == 2 && who == Who::Practice,
+            offer: None,
         },
     )
 }
@@ -274,6 +289,8 @@ fn part() -> impl Strategy<Value = Part> {
         any::<bool>().prop_map(Part::Easter),
         (0..REASONS.len()).prop_map(Part::Reasons),
         prop::sample::select(vec![0, 60, 24 * 60]).prop_map(Part::ChangeUntil),
+        (0..3_u16).prop_map(Part::Overflow),
+        prop::sample::select(vec![None, Some(0), Some(1)]).prop_map(Part::Again),
         (0..4_u16).prop_map(Part::Lanes),
         (1..4_u16).prop_map(Part::Horizon),
     ]
@@ -296,6 +313,15 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         8 => (pick(), calendar(), start(), 0..3_u16, who())
             .prop_map(|(pick, to, start, lane, who)| Act::Shift(pick, to, start, lane, who)),
         4 => calendar().prop_map(Act::Expire),
+        3 => (pick(), who()).prop_map(|(pick, who)| Act::Renew(pick, who)),
+        4 => (pick(), prop::sample::select(vec![Mark::Arrived, Mark::Fulfilled, Mark::NoShow]))
+            .prop_map(|(pick, mark)| Act::Mark(pick, mark)),
+        1 => (calendar(), prop::sample::select(vec![0, 0, 10, 25, 721]))
+            .prop_map(|(at, minutes)| Act::Delay(at, minutes)),
+        5 => (pick(), calendar(), start(), 0..3_u16)
+            .prop_map(|(pick, to, start, lane)| Act::Offer(pick, to, start, lane)),
+        5 => (pick(), pick(), prop::bool::weighted(0.8), who())
+            .prop_map(|(hold, of, fitting, who)| Act::Accept(hold, of, fitting, who)),
         5 => (calendar(), part(), any::<Option<bool>>())
             .prop_map(|(at, part, version)| Act::Set(at, part, version)),
         1 => Just(Act::Restart),

@@ -79,8 +79,8 @@ fn templates_absences_and_holidays_leave_what_is_booked() {
     let edge = |when| Edge::Instant(at(when));
     let day = |text| Edge::Date(date(text));
     let absences = vec![
-        Absence { from: day("2027-01-06"), until: day("2027-01-07") },
-        Absence { from: edge("10:05"), until: edge("14:30") },
+        Absence { from: day("2027-01-06"), until: day("2027-01-07"), label: None },
+        Absence { from: edge("10:05"), until: edge("14:30"), label: None },
     ];
     world.change(Change { absences: Some(absences), ..Change::default() }).is(CHANGED);
     assert_eq!(outside(&world), [world.id("zoe"), world.id("kim")]);
@@ -95,7 +95,8 @@ fn templates_absences_and_holidays_leave_what_is_booked() {
     // An exception opens the other week's evening, and an absence closes some of it.
     let exceptions =
         vec![DayException { date: date("2027-01-11"), hours: intervals("19:00-21:00") }];
-    let absences = vec![Absence { from: edge("01-11 19:30"), until: edge("01-11 20:00") }];
+    let absences =
+        vec![Absence { from: edge("01-11 19:30"), until: edge("01-11 20:00"), label: None }];
     let (exceptions, absences) = (Some(exceptions), Some(absences));
     world.change(Change { exceptions, absences, ..Change::default() }).is(CHANGED);
     assert!(outside(&world).is_empty());
@@ -247,6 +248,7 @@ fn the_earlier_refusal_is_said() {
             guards: world.guards.clone(),
             details: Details::default(),
             by: By::Unsaid,
+            overflow: false,
         };
         let decided = world.calendar().decide(&command, world.now);
         let expected = RULES.iter().find(|rule| is(rule)).unwrap_or(&"Held");
@@ -292,13 +294,14 @@ fn a_definition_is_checked_field_by_field() {
         }),
         ("absences", |d| {
             let day = Edge::Date(date("2027-01-04"));
-            d.agenda.absences = vec![Absence { from: day, until: day }; limits::ABSENCES_MAX + 1];
+            d.agenda.absences =
+                vec![Absence { from: day, until: day, label: None }; limits::ABSENCES_MAX + 1];
         }),
         ("absences[0].until", |d| {
             // Its end is the midnight with which the day begins.
             let (from, until) = (Edge::Date(date("2027-01-04")), "2027-01-03T23:00:00Z");
             d.agenda.absences =
-                vec![Absence { from, until: Edge::Instant(until.parse().unwrap()) }];
+                vec![Absence { from, until: Edge::Instant(until.parse().unwrap()), label: None }];
         }),
         ("public_holidays.open_on[1]", |d| {
             d.agenda.public_holidays.calendar = HolidayCalendar::Reunion;

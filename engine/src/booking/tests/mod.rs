@@ -2,16 +2,20 @@
 //!
 //! - [`stories`]: what a practice and its patients live through, told to a [`world`].
 //! - [`practice`]: the rules of reasons, relatives, and until when something can be changed.
+//! - [`running`]: renewals, marks, delays, blocked time, overflow and offers.
 //! - [`changes`]: what is set again under bookings that stay.
 //! - [`clocks`]: hours as instants, over the nights on which clocks change and overseas.
-//! - [`laws`]: random [`acts`] against a [`naive`] telling of the same rules.
+//! - [`laws`]: random [`acts`] against a [`naive`] telling of the same rules, and of what a
+//!   practice does beside ([`naive_practice`]).
 
 mod acts;
 mod changes;
 mod clocks;
 mod laws;
 mod naive;
+mod naive_practice;
 mod practice;
+mod running;
 mod stories;
 mod world;
 

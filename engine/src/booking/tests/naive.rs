@@ -3,7 +3,7 @@
 
 use super::super::Calendar;
 use super::super::calendar::Live;
-use crate::booking::{By, Channel, Details, Standing, Visit};
+use crate::booking::{By, Channel, Details, Mark, Offer, Standing, Visit};
 use crate::ids::HoldId;
 
 pub(super) const MINUTE: i64 = 60_000;
@@ -31,6 +31,10 @@ pub(super) struct Rules {
     pub(super) reasons: Vec<Times>,
     /// Minutes before its start from which on only the practice changes an appointment.
     pub(super) change_until: i64,
+    /// Lanes of the practice alone.
+    pub(super) overflow: u16,
+    /// How often a slot may be held again after an expiry.
+    pub(super) again: Option<u8>,
 }
 
 pub(super) type Times = (&'static str, i64, i64, Limits);
@@ -71,8 +75,9 @@ const EASTER_MONDAY: i64 = 20_906;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum State {
-    Held { deadline: i64, kinds: Vec<&'static str> },
+    Held { deadline: i64, kinds: Vec<&'static str>, renewals: u8 },
     Booked,
+    Marked(Mark),
     Ended(&'static str),
 }
 
@@ -88,6 +93,8 @@ pub(super) struct Line {
     pub(super) until: i64,
     pub(super) state: State,
     pub(super) how: How,
+    /// Whether it was offered, and for which appointment.
+    pub(super) offer: Option<Offer>,
     /// The calendars that it has left.
     pub(super) left: Vec<usize>,
 }
@@ -95,6 +102,13 @@ pub(super) struct Line {
 impl Line {
     fn is_live(&self) -> bool {
         !matches!(self.state, State::Ended(_))
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        match self.state {
+            State::Marked(mark) => Some(mark),
+            _ => None,
+        }
     }
 
     fn deadline(&self) -> Option<i64> {
@@ -114,7 +128,8 @@ impl Line {
             && (self.lane, self.start) == (span.lane, span.start.millis())
             && self.until == span.occupied_until.millis()
             && self.deadline() == live.deadline().map(crate::Timestamp::millis)
-            && self.how.details() == booking.details
+            && Details { offer: self.offer, ..self.how.details() } == booking.details
+            && self.mark() == live.mark
     }
 }
 
@@ -151,6 +166,7 @@ impl How {
             standing: self.standing,
             by_video: self.by_video,
             channel: Channel::Online,
+            offer: None,
         }
     }
 }
@@ -165,19 +181,25 @@ pub(super) struct Asked {
     pub(super) kinds: Vec<&'static str>,
     pub(super) how: How,
     pub(super) who: Who,
+    pub(super) overflow: bool,
+    pub(super) offer: Option<Offer>,
 }
 
-type Told = Result<&'static str, &'static str>;
+pub(super) type Told = Result<&'static str, &'static str>;
 
 /// Two calendars and everything that was ever booked in them.
 pub(super) struct Naive {
     pub(super) rules: [Rules; 2],
     pub(super) lines: Vec<Line>,
+    /// Calendar, person and start of holds that ran out.
+    pub(super) lapsed: Vec<(usize, &'static str, i64)>,
+    /// The local day on which each is late, and by how many minutes.
+    pub(super) late: [Option<(i64, u16)>; 2],
     pub(super) now: i64,
 }
 
 /// The day since 1970 and the minute of the day that the clock shows in Paris.
-fn local(instant: i64) -> (i64, i64) {
+pub(super) fn local(instant: i64) -> (i64, i64) {
     let offset = if instant < CLOCKS_CHANGE { 60 } else { 120 };
     let minutes = instant.div_euclid(MINUTE) + offset;
     (minutes.div_euclid(24 * 60), minutes.rem_euclid(24 * 60))
@@ -340,11 +362,13 @@ impl Naive {
     fn claim(
         &self,
         calendar: usize,
-        lane: u16,
+        (lane, overflow): (u16, bool),
         (start, until): (i64, i64),
         except: Option<HoldId>,
     ) -> Result<(), &'static str> {
-        let there = lane < self.rules[calendar].lanes;
+        let Rules { lanes, overflow: more, .. } = &self.rules[calendar];
+        let all = if overflow { *lanes..lanes + more } else { 0..*lanes };
+        let there = all.contains(&lane);
         let free = there && self.is_free(calendar, lane, start, until, except);
         if free { Ok(()) } else { Err("SlotTaken") }
     }
@@ -353,11 +377,14 @@ impl Naive {
         let theirs = |line: &&Line| line.calendar == calendar && line.person == asked.person;
         let same = |line: &Line| (line.reason, line.start) == (asked.reason, asked.start);
         let lasts = |line: &Line| line.deadline().is_some_and(|deadline| self.now < deadline);
+        // An offer for an appointment is one wherever it lies.
+        let anywhere = matches!(asked.offer, Some(Offer::Appointment(_)));
+        let same = |line: &Line| line.offer == asked.offer && (anywhere || same(line));
         if self.lines.iter().filter(theirs).any(|line| same(line) && lasts(line)) {
             return Ok("nothing");
         }
         let until = self.place(calendar, asked.reason, asked.start, (asked.how, asked.who))?;
-        self.claim(calendar, asked.lane, (asked.start, until), None)?;
+        self.claim(calendar, (asked.lane, asked.overflow), (asked.start, until), None)?;
         let counts = |line: &Line| match &line.state {
             State::Held { kinds, .. } => kinds.iter().any(|kind| asked.kinds.contains(kind)),
             _ => false,
@@ -366,8 +393,14 @@ impl Naive {
             return Err("PersonHasHold");
         }
         self.day(calendar, (asked.reason, asked.start), asked.who, None)?;
-        let Asked { person, reason, start, lane, kinds, how, .. } = asked.clone();
-        let state = State::Held { deadline: self.now + ms, kinds };
+        let key = (calendar, asked.person, asked.start);
+        let lapsed = self.lapsed.iter().filter(|lapsed| **lapsed == key).count();
+        let again = self.rules[calendar].again.map_or(usize::MAX, usize::from);
+        if again < lapsed && asked.who != Who::Practice {
+            return Err("HeldTooOften");
+        }
+        let Asked { person, reason, start, lane, kinds, how, offer, .. } = asked.clone();
+        let state = State::Held { deadline: self.now + ms, kinds, renewals: 0 };
         let left = Vec::new();
         self.lines.push(Line {
             id,
@@ -379,12 +412,13 @@ impl Naive {
             until,
             state,
             how,
+            offer,
             left,
         });
         Ok("Held")
     }
 
-    fn find(&self, calendar: usize, id: HoldId) -> (Option<usize>, bool) {
+    pub(super) fn find(&self, calendar: usize, id: HoldId) -> (Option<usize>, bool) {
         let here = |line: &Line| line.id == id && line.calendar == calendar;
         let left = |line: &Line| line.id == id && line.left.contains(&calendar);
         (self.lines.iter().position(here), self.lines.iter().any(left))
@@ -397,13 +431,19 @@ impl Naive {
         };
         let line = &mut self.lines[place];
         match line.state {
+            State::Held { deadline, .. }
+                if self.now < deadline && matches!(line.offer, Some(Offer::Appointment(_))) =>
+            {
+                Err("IsOffer")
+            }
+            State::Ended("accepted") => Err("IsOffer"),
             State::Held { deadline, .. } if self.now < deadline => {
                 line.state = State::Booked;
                 Ok("Confirmed")
             }
             State::Held { .. } | State::Ended("expired") => Err("HoldExpired"),
             State::Ended("released") => Err("HoldReleased"),
-            State::Booked | State::Ended(_) => Ok("nothing"),
+            State::Booked | State::Marked(_) | State::Ended(_) => Ok("nothing"),
         }
     }
 
@@ -417,15 +457,20 @@ impl Naive {
         let (end, told) = match line.state {
             State::Held { deadline, .. } if self.now < deadline => ("released", "Released"),
             State::Held { .. } => ("expired", "Expired"),
-            State::Booked | State::Ended("cancelled") => return Err("HoldConfirmed"),
+            State::Booked | State::Marked(_) | State::Ended("cancelled" | "accepted") => {
+                return Err("HoldConfirmed");
+            }
             State::Ended(_) => return Ok("nothing"),
         };
         line.state = State::Ended(end);
+        if end == "expired" {
+            self.lapse(place);
+        }
         Ok(told)
     }
 
     /// Who booked it may change it, and so may the practice. Of what is over nothing is told.
-    fn theirs(&self, calendar: usize, id: HoldId, who: Who) -> Result<(), &'static str> {
+    pub(super) fn theirs(&self, calendar: usize, id: HoldId, who: Who) -> Result<(), &'static str> {
         let Some(line) = self.find(calendar, id).0.map(|place| &self.lines[place]) else {
             return Ok(());
         };
@@ -434,10 +479,15 @@ impl Naive {
         if others && line.is_live() { Err("NotYours") } else { Ok(()) }
     }
 
-    fn changeable(&self, calendar: usize, id: HoldId, who: Who) -> Result<usize, &'static str> {
+    pub(super) fn changeable(
+        &self,
+        calendar: usize,
+        id: HoldId,
+        who: Who,
+    ) -> Result<usize, &'static str> {
         let place = self.find(calendar, id).0.ok_or("UnknownAppointment")?;
         let line = &self.lines[place];
-        if line.state == State::Booked {
+        if matches!(line.state, State::Booked | State::Marked(_)) {
             self.theirs(calendar, id, who)?;
         }
         let late = line.start - self.now < self.rules[calendar].change_until * MINUTE;
@@ -446,7 +496,7 @@ impl Naive {
                 Err("TooLate")
             }
             State::Booked if self.now < line.start => Ok(place),
-            State::Booked | State::Ended("cancelled") => Err("NotChangeable"),
+            State::Booked | State::Marked(_) | State::Ended("cancelled") => Err("NotChangeable"),
             _ => Err("UnknownAppointment"),
         }
     }
@@ -474,7 +524,7 @@ impl Naive {
             return Ok("nothing");
         }
         let until = self.place(to, line.reason, start, (line.how, who))?;
-        self.claim(to, lane, (start, until), Some(id))?;
+        self.claim(to, (lane, false), (start, until), Some(id))?;
         self.day(to, (line.reason, start), who, Some(id).filter(|_| from == to))?;
         let line = &mut self.lines[place];
         if from != to {
@@ -487,11 +537,26 @@ impl Naive {
     /// Ends what is due and says how many there were.
     pub(super) fn expire(&mut self, calendar: usize) -> usize {
         let now = self.now;
-        let due = |line: &&mut Line| {
+        let due = |line: &Line| {
             line.calendar == calendar && line.deadline().is_some_and(|deadline| deadline <= now)
         };
-        let ended = self.lines.iter_mut().filter(due);
-        ended.map(|line| line.state = State::Ended("expired")).count()
+        let mut ended = Vec::new();
+        for (place, line) in self.lines.iter_mut().enumerate() {
+            if due(line) {
+                line.state = State::Ended("expired");
+                ended.push(place);
+            }
+        }
+        ended.iter().for_each(|place| self.lapse(*place));
+        ended.len()
+    }
+
+    /// A hold has run out: that counts where anything does.
+    fn lapse(&mut self, place: usize) {
+        let Line { calendar, person, start, offer, .. } = self.lines[place];
+        if self.rules[calendar].again.is_some() && offer.is_none() {
+            self.lapsed.push((calendar, person, start));
+        }
     }
 
     /// Whether the calendar has what is in the list, and nothing else that is not long over.

@@ -83,6 +83,7 @@ impl World {
             guards: self.guards.clone(),
             details: self.details.clone(),
             by: self.by.clone(),
+            overflow: false,
         });
         if told.0.as_ref().is_ok_and(|events| !events.is_empty()) {
             self.ids.insert(who.to_owned(), hold);
@@ -152,7 +153,7 @@ impl World {
     }
 
     /// Events go to all calendars: those that they do not concern must not mind.
-    fn happened(&mut self, decided: Result<Vec<Event>, Rejection>) -> Told {
+    pub(super) fn happened(&mut self, decided: Result<Vec<Event>, Rejection>) -> Told {
         for event in decided.iter().flatten() {
             for calendar in &mut self.calendars {
                 let before = calendar.snapshot();

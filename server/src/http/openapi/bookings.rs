@@ -7,17 +7,19 @@ use super::described::{
 };
 use crate::http::problem::Code;
 
-const HOLD_ADDRESS: &str = "^/v1/holds/hold_[0-9a-z]{26}$";
+pub(super) const HOLD_ADDRESS: &str = "^/v1/holds/hold_[0-9a-z]{26}$";
 
 const APPOINTMENT_ADDRESS: &str = "^/v1/appointments/appt_[0-9a-z]{26}$";
 
 /// What a hold's id can be used for.
-const WITH_HOLD: [&str; 3] = ["readHold", "confirmHold", "releaseHold"];
+pub(super) const WITH_HOLD: [&str; 5] =
+    ["readHold", "confirmHold", "releaseHold", "renewHold", "acceptHold"];
 
 /// What an appointment's id can be used for.
-const WITH_APPOINTMENT: [&str; 3] = ["readAppointment", "moveAppointment", "cancelAppointment"];
+const WITH_APPOINTMENT: [&str; 4] =
+    ["readAppointment", "moveAppointment", "cancelAppointment", "markAppointment"];
 
-fn booking(
+pub(super) fn booking(
     tag: &'static str,
     id: &'static str,
     summary: &'static str,
@@ -65,6 +67,7 @@ pub(super) fn hold() -> Described {
             Code::SlotTaken,
             Code::PatientHasHold,
             Code::DayFull,
+            Code::HeldTooOften,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
@@ -163,11 +166,59 @@ pub(super) fn confirm() -> Described {
         refusals: &[
             Code::UnknownHold,
             Code::NotYours,
+            Code::IsOffer,
             Code::HoldExpired,
             Code::HoldReleased,
             Code::IdempotencyKeyReused,
         ],
         ..booking(HOLDS, "confirmHold", "Confirm a hold", "It becomes an appointment.")
+    }
+}
+
+pub(super) fn renew() -> Described {
+    Described {
+        body: by(),
+        answers: vec![(200, json_of("The hold, which lasts longer.", "Hold"))],
+        refusals: &[
+            Code::UnknownHold,
+            Code::NotYours,
+            Code::HoldConfirmed,
+            Code::HoldExpired,
+            Code::HoldReleased,
+            Code::NoRenewalLeft,
+            Code::IdempotencyKeyReused,
+        ],
+        ..booking(
+            HOLDS,
+            "renewHold",
+            "Renew a hold",
+            "It lasts as long as a new one from now on. It can be renewed once, unless the server \
+            says otherwise: `renewals_left`. An offer cannot.",
+        )
+    }
+}
+
+pub(super) fn accept() -> Described {
+    Described {
+        body: by(),
+        answers: vec![(200, json_of("The appointment where it now lies.", "Appointment"))],
+        refusals: &[
+            Code::UnknownHold,
+            Code::UnknownAppointment,
+            Code::NotYours,
+            Code::HoldExpired,
+            Code::HoldReleased,
+            Code::NotChangeable,
+            Code::InThePast,
+            Code::IdempotencyKeyReused,
+        ],
+        ..booking(
+            HOLDS,
+            "acceptHold",
+            "Accept an offer",
+            "The appointment that it was made for moves to the held slot, and its old slot is \
+            free, in one step. An offer for no appointment is confirmed.",
+        )
     }
 }
 

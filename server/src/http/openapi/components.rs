@@ -18,6 +18,9 @@ use crate::http::dto::{
 use crate::http::event_dto::EventLine;
 use crate::http::followed_dto::{ActivityPage, DuePage};
 use crate::http::health::{Health, Readiness, Version};
+use crate::http::practice_dto::{
+    AbsenceAsked, DelayAsked, DelayBody, MarkAsked, OfferAsked, OffersAsked, OffersBody,
+};
 use crate::http::problem::{Alternative, FieldError};
 use crate::http::readiness::Check;
 use crate::http::register_dto::{LinkAsked, LinkBody, PlacesPage, PractitionersPage, ProfileJson};
@@ -42,6 +45,13 @@ impl Components {
         all.add::<HoldAsked>()?;
         all.add::<HoldBody>()?;
         all.add::<MoveAsked>()?;
+        all.add::<MarkAsked>()?;
+        all.add::<DelayAsked>()?;
+        all.add::<DelayBody>()?;
+        all.add::<AbsenceAsked>()?;
+        all.add::<OfferAsked>()?;
+        all.add::<OffersAsked>()?;
+        all.add::<OffersBody>()?;
         all.add::<ByAsked>()?;
         all.add::<SearchAsked>()?;
         all.add::<AppointmentBody>()?;

@@ -15,6 +15,7 @@ mod described;
 mod followed;
 mod problems;
 mod register;
+mod running;
 mod service;
 
 use std::sync::LazyLock;
@@ -70,6 +71,13 @@ fn describe(operation: Operation) -> Described {
         Operation::ReadAppointment => bookings::read_appointment(),
         Operation::CancelAppointment => bookings::cancel(),
         Operation::MoveAppointment => bookings::change(),
+        Operation::RenewHold => bookings::renew(),
+        Operation::AcceptHold => bookings::accept(),
+        Operation::MarkAppointment => running::mark(),
+        Operation::DelayCalendar => running::delay(),
+        Operation::BlockTime => running::block(),
+        Operation::OfferSlot => running::offer(),
+        Operation::OfferStretch => running::offer_stretch(),
         Operation::SearchAppointments => bookings::search(),
         Operation::ReadAppointmentFile => followed::file(),
         Operation::ListDue => followed::due(),

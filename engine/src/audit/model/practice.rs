@@ -1,0 +1,89 @@
+//! What the model makes of renewals, marks, delays and accepted offers.
+
+use super::{Known, KnownCalendar, Model, Seen, State, hash_guards};
+use crate::audit::report::{FaultKind, Faults};
+use crate::booking::{Guard, Late, Mark, Taken};
+use crate::ids::{AppointmentId, CalendarId};
+use crate::journal::Sequence;
+use crate::time::Timestamp;
+
+impl Model {
+    pub(super) fn delayed(&mut self, sequence: Sequence, calendar: CalendarId, late: Late) {
+        let late = (late.minutes != 0).then_some(late);
+        if let Some(known) = self.calendars.get(&calendar).copied() {
+            self.put_calendar(calendar, KnownCalendar { late, ..known }, sequence);
+        }
+    }
+
+    pub(super) fn accepted(&mut self, seen: &Seen<'_>, taken: &Taken, faults: &mut Faults) {
+        let Seen { sequence, at, booking } = *seen;
+        let Taken { from_calendar, from, offer, deadline, guards } = taken;
+        let late = (*deadline <= at).then_some("accepted at or after its deadline");
+        let state = State::Accepted(booking.id.into());
+        let ended = Seen { sequence, at, booking: offer };
+        self.settled(&ended, (*deadline, late), guards, state, faults);
+        let same = offer.calendar == booking.calendar && offer.span == booking.span;
+        if !same || offer.person != booking.person {
+            let what = format!("{} goes elsewhere than {} was", booking.id, offer.id);
+            faults.add(FaultKind::Misplaced, sequence, what);
+        }
+        self.moved(seen, *from_calendar, from, faults);
+    }
+
+    pub(super) fn renewed(
+        &mut self,
+        seen: &Seen<'_>,
+        (before, deadline): (Timestamp, Timestamp),
+        guards: &[Guard],
+        faults: &mut Faults,
+    ) {
+        let Seen { sequence, at, booking } = *seen;
+        let id = booking.id;
+        if before <= at || deadline < before {
+            let what = format!("{id} was renewed too late, or lasts less: {before} {deadline}");
+            faults.add(FaultKind::Deadline, sequence, what);
+        }
+        let now = Known::new(booking, State::Held(deadline), at, sequence);
+        let now = Known { guards: hash_guards(guards), ..now };
+        let fits = |known: &Known| {
+            known.state == State::Held(before) && known.is(&now) && known.claims(guards)
+        };
+        let fits = match self.certain(id) {
+            None => self.gap != 0,
+            Some(known) => fits(&known),
+        };
+        if !fits {
+            let what = format!("{id} is renewed, and was no such hold");
+            faults.add(FaultKind::NotLive, sequence, what);
+        }
+        self.leave(id);
+        self.lie(id, now, faults);
+    }
+
+    pub(super) fn marked(
+        &mut self,
+        seen: &Seen<'_>,
+        mark: Mark,
+        before: Option<Mark>,
+        faults: &mut Faults,
+    ) {
+        let Seen { sequence, at, booking } = *seen;
+        let id = AppointmentId::from(booking.id);
+        let now = Known::new(booking, State::Marked(mark), at, sequence);
+        let was = before.map_or(State::Booked, State::Marked);
+        let fits = match self.certain(booking.id) {
+            None => self.gap != 0,
+            Some(known) => known.state == was && known.is(&now),
+        };
+        if !fits || before == Some(Mark::Fulfilled) {
+            let what = format!("{id} is {mark:?}, and was not {was:?} before");
+            faults.add(FaultKind::NotLive, sequence, what);
+        }
+        if mark != Mark::Arrived && at < booking.span.start {
+            let what = format!("{id} is {mark:?} before its start");
+            faults.add(FaultKind::Misplaced, sequence, what);
+        }
+        self.leave(booking.id);
+        self.lie(booking.id, now, faults);
+    }
+}
