@@ -38,6 +38,8 @@ pub struct Plan {
     pub starvings: u64,
     /// How many of a thousand pauses between two requests are long.
     pub long_pauses: u64,
+    /// During how many of a thousand closings the power fails, if they last.
+    pub closing_crashes: u64,
 }
 
 impl Plan {
@@ -65,6 +67,7 @@ impl Plan {
             plants: if dice.chance(350) { dice.between(2, 25) } else { 0 },
             starvings: if dice.chance(250) { dice.between(1, 8) } else { 0 },
             long_pauses: *dice.pick(&[5, 30, 120]).unwrap_or(&30),
+            closing_crashes: 300,
         }
     }
 

@@ -29,6 +29,9 @@ use crate::time::{Timestamp, WallClock};
 /// 2027-03-27T08:00:00Z: a day before the clocks of Paris change.
 const BEGINNING: Timestamp = Timestamp::from_millis(1_806_134_400_000);
 
+/// Steps of clients before a closing, and of the engine in it, after which the power may fail.
+const CLOSING_TURNS: u64 = 40;
+
 /// What a run has seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -440,8 +443,16 @@ impl World {
         locked(notes).until = Some(scene.engine.now());
         locked(notes).stage = Stage::Closing;
         locked(harm).closing = true;
-        if !is_last && dice.chance(120) {
-            let (disk, turns) = (scene.disk.clone(), dice.below(40));
+        let clients = if is_last { Vec::new() } else { start_clients(&scene, &mut dice) };
+        // Something is in flight when it closes.
+        for _ in 0..if is_last { 0 } else { dice.below(CLOSING_TURNS) } {
+            tokio::task::yield_now().await;
+        }
+        if !is_last && dice.chance(self.plan.closing_crashes) {
+            // A closing in which nothing waits for the disk takes a few steps.
+            let many = dice.chance(300);
+            let turns = dice.below(if many { CLOSING_TURNS } else { 4 });
+            let disk = scene.disk.clone();
             tokio::spawn(async move {
                 for _ in 0..turns {
                     tokio::task::yield_now().await;
@@ -449,7 +460,6 @@ impl World {
                 disk.crash_at_once();
             });
         }
-        let clients = if is_last { Vec::new() } else { start_clients(&scene, &mut dice) };
         let closed = scene.engine.shutdown().await;
         for client in clients {
             client.abort();
