@@ -69,9 +69,9 @@ mod time;
 
 pub use booking::{
     Absence, Agenda, Block, By, Change, Channel, DayException, Definition, Details, Edge, Event,
-    Fee, Guard, GuardScope, Holiday, HolidayCalendar, Interval, LinkOf, Location, Mark, Offer,
-    Practitioner, Profile, PublicHolidays, Reason, Registration, Rejection, Rules, Schedule,
-    Sector, Slot, Standing, Template, Visit, WeeklyHours,
+    Fee, Guard, GuardScope, Holiday, HolidayCalendar, Interval, Joined, LinkOf, Location, Mark,
+    Offer, Part, Practitioner, Profile, PublicHolidays, Reason, Registration, Rejection, Rules,
+    Schedule, Sector, Slot, Standing, Template, Visit, WeeklyHours,
 };
 pub use config::{Config, Place};
 pub use engine::{Engine, Environment, Status};

@@ -124,10 +124,14 @@ pub const CALENDARS_MAX: usize = 2_000_000;
 /// handles in this time.
 pub const QUEUE_WAIT_MS: i64 = 250;
 
-/// Milliseconds that a move waits for the first of its two calendars, of which it keeps none yet.
+/// Calendars that a booking can occupy beside its own.
+pub const PARTS_MAX: usize = 4;
+
+/// Milliseconds that a request about several calendars, such as a move, waits for the first of
+/// them, while it keeps none yet.
 pub const MOVE_WAIT_MS: u64 = 2_000;
 
-/// Milliseconds that a move waits for its second calendar while it keeps the first.
+/// Milliseconds that it waits for each of the others while it keeps those before.
 pub const PARK_WAIT_MS: u64 = 100;
 
 /// Milliseconds between two writes of the high-water mark.

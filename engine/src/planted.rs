@@ -56,6 +56,8 @@ bugs! {
     BufferForgotten in "booking/decide.rs": "what is moved keeps no buffer";
     LimitPerAccount in "booking/decide.rs": "a limit counts who booked and not who comes";
     RenewedWithoutEnd in "booking/practice.rs": "a hold can be renewed again and again";
+    PartTwice in "booking/parts.rs": "a part is taken though it is not free";
+    PartKept in "runtime/desk.rs": "a part that was claimed stays taken after a refused one";
     ChecksumSkipped in "journal/frame.rs": "a frame's checksum is not compared";
     TornTailAccepted in "journal/frame.rs": "a frame is read as far as it goes";
     EntriesChainUnchecked in "journal/entries.rs": "a reader does not compare the chain's hashes";

@@ -257,7 +257,8 @@ impl Rows<'_> {
         let certain = model
             .bookings
             .iter()
-            .filter(|(id, known)| known.state.is_appointment() && !model.versions.contains_key(id));
+            .filter(|(_, known)| known.state.is_appointment() && !known.is_part)
+            .filter(|(id, _)| !model.versions.contains_key(id));
         let expected = certain.count() as u64;
         if rows < expected {
             let missing = expected - rows;

@@ -7,7 +7,9 @@ mod practice;
 use super::derived::{command_hash, register_rows};
 use super::lanes::Lanes;
 use super::report::{FaultKind, Faults};
-use crate::booking::{Booking, Definition, Details, Event, Guard, GuardScope, Late, Mark, Span};
+use crate::booking::{
+    Booking, Definition, Details, Event, Guard, GuardScope, Late, Mark, Span, parts,
+};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::{Entry, Sequence};
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
@@ -43,6 +45,8 @@ pub(super) struct Known {
     person: u64,
     reason: u64,
     details: u64,
+    /// Whether it is part of another.
+    pub(super) is_part: bool,
     version: u32,
     guards: u64,
     pub(super) state: State,
@@ -59,6 +63,7 @@ impl Known {
             person: hash(&[booking.person.as_str().as_bytes()]),
             reason: hash(&[booking.reason.id.as_str().as_bytes()]),
             details: hash_details(&booking.details),
+            is_part: booking.is_part(),
             version: booking.reason.version,
             guards: 0,
             state,
@@ -229,7 +234,7 @@ impl Model {
 
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts { calendars: self.calendars.len() as u64, ..Counts::default() };
-        for known in self.bookings.values() {
+        for known in self.bookings.values().filter(|known| !known.is_part) {
             match known.state {
                 State::Held(_) => counts.holds_live += 1,
                 State::Booked | State::Marked(_) => counts.booked += 1,
@@ -255,6 +260,9 @@ impl Model {
     pub(super) fn take(&mut self, sequence: Sequence, entry: &Entry, faults: &mut Faults) {
         if entry.events.is_empty() {
             faults.add(FaultKind::Contradiction, sequence, "the entry has no event".to_owned());
+        }
+        if let Err(what) = parts::whole(&entry.events) {
+            faults.add(FaultKind::Contradiction, sequence, what);
         }
         for event in &entry.events {
             self.in_order(sequence, event, faults);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::booking::{Booking, By, Definition, Details, Event, Guard, GuardScope, ReasonRef, Span};
+use crate::booking::{
+    Booking, By, Definition, Details, Event, Guard, GuardScope, Joined, Part, ReasonRef, Span,
+};
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::{Entry, JournalReader, ReadError, Remembered, Sequence, Tail, frame};
 use crate::storage::memory::{self, MemoryJournal, MemoryStore};
@@ -133,7 +135,18 @@ fn a_day_in_order_is_sound() {
 
 #[test]
 fn each_broken_promise_is_found_and_located() {
-    let wrong: [(&str, Vec<Event>, Sequence); 11] = [
+    let half = |joined| {
+        let mut event = held(1, "p", 60);
+        if let Event::Held { booking, .. } = &mut event {
+            booking.details.joined = joined;
+        }
+        vec![event]
+    };
+    let part = Part { calendar: CalendarId::from_bits(8), id: HoldId::from_bits(9) };
+    let wrong: [(&str, Vec<Event>, Sequence); 13] = [
+        // A booking without its room, and a room that is nobody's.
+        ("contradiction", half(Joined::whole(vec![part])), 2),
+        ("contradiction", half(Joined::part_of(HoldId::from_bits(9))), 2),
         // They overlap by the buffer of the first alone.
         ("double_booking", vec![held(1, "p", 60), held(2, "q", 75)], 3),
         ("deadline", vec![held(1, "p", 60), confirmed(1, "p", 60, 16)], 3),

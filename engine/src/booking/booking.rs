@@ -61,6 +61,38 @@ pub enum Mark {
     NoShow,
 }
 
+/// What a booking occupies in another calendar, such as a room or a device.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// That calendar.
+    pub calendar: CalendarId,
+    /// Under which identifier it lies there.
+    pub id: HoldId,
+}
+
+/// That a booking lies on several calendars.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// This is the booking itself, and these are its parts.
+    Whole(Vec<Part>),
+    /// This is part of another.
+    PartOf(HoldId),
+}
+
+impl Joined {
+    /// A booking with parts; none without any.
+    #[must_use]
+    pub fn whole(parts: Vec<Part>) -> Option<Box<Self>> {
+        (!parts.is_empty()).then(|| Box::new(Self::Whole(parts)))
+    }
+
+    /// A part of a booking.
+    #[must_use]
+    pub fn part_of(whole: HoldId) -> Option<Box<Self>> {
+        Some(Box::new(Self::PartOf(whole)))
+    }
+}
+
 /// What few bookings have beside a person, a reason and a span.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
@@ -74,6 +106,28 @@ pub struct Details {
     pub channel: Channel,
     /// Of an offer, for whom it was made.
     pub offer: Option<Offer>,
+    /// That it lies on several calendars. In a box, since hardly any does.
+    pub joined: Option<Box<Joined>>,
+}
+
+impl Details {
+    /// What it occupies in other calendars.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        match self.joined.as_deref() {
+            Some(Joined::Whole(parts)) => parts,
+            Some(Joined::PartOf(_)) | None => &[],
+        }
+    }
+
+    /// Of such a part, the booking that it is part of.
+    #[must_use]
+    pub fn part_of(&self) -> Option<HoldId> {
+        match self.joined.as_deref() {
+            Some(Joined::PartOf(whole)) => Some(*whole),
+            Some(Joined::Whole(_)) | None => None,
+        }
+    }
 }
 
 /// A slot of a calendar that is a person's: by a hold, or by the appointment that the hold became.
@@ -94,7 +148,27 @@ pub struct Booking {
     pub details: Details,
 }
 
+impl Part {
+    /// One that has no identifier yet: the engine gives it one.
+    #[must_use]
+    pub const fn on(calendar: CalendarId) -> Self {
+        Self { calendar, id: HoldId::from_bits(0) }
+    }
+}
+
 impl Booking {
+    /// Whether it is what another booking occupies here.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        self.details.part_of().is_some()
+    }
+
+    /// All the calendars on which it lies, its own first.
+    pub fn lies_on(&self) -> impl Iterator<Item = CalendarId> {
+        let others = self.details.parts().iter().map(|part| part.calendar);
+        std::iter::once(self.calendar).chain(others)
+    }
+
     /// Whether it may be changed in the name of `by`: nobody changes what they did not book.
     #[must_use]
     pub fn is_for(&self, by: &By) -> bool {

@@ -389,7 +389,7 @@ impl Calendar {
             Event::Expired { booking, .. } => {
                 self.end(booking.id, Ending::Expired);
                 let counts = self.schedule.definition().agenda.holds_again.is_some();
-                if counts && booking.details.offer.is_none() {
+                if counts && booking.details.offer.is_none() && !booking.is_part() {
                     self.lapses.add(&booking.person, booking.span.start, self.last);
                 }
             }

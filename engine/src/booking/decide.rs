@@ -151,6 +151,7 @@ impl Calendar {
         let day = (self.schedule().midnight(date), self.schedule().midnight(later(date, 1)));
         let counts = |live: &&Live| {
             live.booking.reason.id == reason.id
+                && !live.booking.is_part()
                 && Some(live.booking.id) != except
                 && !(planted::is(Bug::HeldNotCounted) && live.deadline().is_some())
         };
@@ -159,7 +160,7 @@ impl Calendar {
     }
 
     /// Whether there is such a lane, among those of the practice alone or among the others.
-    fn has_lane(&self, lane: u16, overflow: bool) -> bool {
+    pub(super) fn has_lane(&self, lane: u16, overflow: bool) -> bool {
         let definition = self.schedule().definition();
         if overflow {
             let last = definition.lanes.saturating_add(definition.agenda.overflow_lanes);
@@ -181,7 +182,7 @@ impl Calendar {
         let anywhere = matches!(offer, Some(Offer::Appointment(_)));
         let same = |booking: &Booking| booking.span.start == start && booking.reason.id == *reason;
         self.holds_of(person)
-            .filter(|live| live.booking.details.offer == offer)
+            .filter(|live| !live.booking.is_part() && live.booking.details.offer == offer)
             .filter(|live| anywhere || same(&live.booking))
             .max_by_key(|live| live.deadline())
     }
@@ -279,8 +280,17 @@ impl Calendar {
 
     /// Nobody changes what they did not book, but for the practice.
     pub(super) fn check_whose(&self, hold: HoldId, by: &By) -> Result<(), Rejection> {
+        if self.is_part(hold) {
+            return Err(Rejection::UnknownHold);
+        }
         let theirs = self.live_booking(hold).is_none_or(|live| live.booking.is_for(by));
         if theirs { Ok(()) } else { Err(Rejection::NotYours) }
+    }
+
+    /// Whether it is what a booking of another calendar occupies here: it changes with that one,
+    /// and is nothing that can be asked for.
+    pub(super) fn is_part(&self, hold: HoldId) -> bool {
+        self.live_booking(hold).is_some_and(|live| live.booking.is_part())
     }
 
     /// An appointment that lies here, and that `by` may still change.
@@ -302,7 +312,7 @@ impl Calendar {
         now: Timestamp,
     ) -> Result<&Booking, Rejection> {
         match (self.live_booking(hold), self.ending(hold)) {
-            (Some(Live { booking, status: Status::Booked, mark }), _) => {
+            (Some(Live { booking, status: Status::Booked, mark }), _) if !booking.is_part() => {
                 if !booking.is_for(by) {
                     return Err(Rejection::NotYours);
                 }

@@ -37,11 +37,14 @@ pub mod change;
 pub mod decide;
 pub mod invariants;
 mod lapses;
+pub mod parts;
 pub mod practice;
 
 pub use absence::{Absence, Block, Edge};
 pub use agenda::Agenda;
-pub use booking::{Booking, Channel, Details, Guard, GuardScope, Mark, Offer, ReasonRef, Span};
+pub use booking::{
+    Booking, Channel, Details, Guard, GuardScope, Joined, Mark, Offer, Part, ReasonRef, Span,
+};
 pub use calendar::{Calendar, Ending, Late, Status};
 pub use change::Change;
 pub use command::Command;

@@ -76,7 +76,9 @@ impl Calendar {
         now: Timestamp,
     ) -> Result<Vec<Event>, Rejection> {
         let (booking, before) = match (self.live_booking(hold), self.ending(hold)) {
-            (Some(Live { booking, status: Status::Booked, mark }), _) => (booking, *mark),
+            (Some(Live { booking, status: Status::Booked, mark }), _) if !booking.is_part() => {
+                (booking, *mark)
+            }
             (None, Some(Ending::Cancelled)) => return Err(Rejection::NotChangeable),
             _ => return Err(Rejection::UnknownAppointment),
         };

@@ -162,4 +162,17 @@ pub enum Rejection {
     /// The person has let holds of this slot expire too often.
     #[error("the person has let holds of this slot expire")]
     HeldTooOften,
+    /// A calendar that is needed too is not open for all of this time, or not yet, or its grid has
+    /// no such start.
+    #[error("{calendar} is not open for all of this time")]
+    PartClosed {
+        /// That calendar.
+        calendar: CalendarId,
+    },
+    /// A calendar that is needed too is taken.
+    #[error("{calendar} is taken")]
+    PartTaken {
+        /// That calendar.
+        calendar: CalendarId,
+    },
 }

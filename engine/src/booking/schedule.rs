@@ -25,6 +25,8 @@ use crate::ids::ReasonId;
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
+const MS_PER_MINUTE: i64 = 60_000;
+
 /// A contiguous stretch of open time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening {
@@ -273,6 +275,21 @@ impl Schedule {
             end: start.plus_minutes(reason.duration_minutes.into()),
             occupied_until: start.plus_minutes((reason.duration_minutes + buffer).into()),
         })
+    }
+
+    /// The steps that a booking of another calendar occupies here, if all of them are open and lie
+    /// within what can be booked.
+    #[must_use]
+    pub fn part_range(
+        &self,
+        start: Timestamp,
+        occupied_until: Timestamp,
+        now: Timestamp,
+    ) -> Option<StepRange> {
+        let first = self.grid.exact(start)?;
+        let minutes = (occupied_until.millis() - start.millis()) / MS_PER_MINUTE;
+        let range = self.grid.range(first, u16::try_from(minutes).ok()?)?;
+        (occupied_until <= self.horizon(now) && self.is_open(range)).then_some(range)
     }
 
     fn hours_of(&self, date: Date) -> Cow<'_, [Interval]> {

@@ -1,26 +1,19 @@
 //! Appointments: reading, cancelling, moving, and finding a person's.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use super::calendars::check_limit;
 use super::holds::print_of;
 use super::{Engine, Named, answers, refused};
-use crate::booking::{By, Command, Event, Mark, Rejection};
+use crate::booking::{Booking, By, Command, Event, Mark, Rejection};
 use crate::error::{Answer, Error};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Remembered;
-use crate::limits::{CLAIM_WAITS_MAX, MOVE_WAIT_MS, PARK_WAIT_MS};
-use crate::metrics::{self, Full};
+use crate::limits::CLAIM_WAITS_MAX;
+use crate::metrics;
 use crate::request::{
     Appointment, AppointmentStatus, ListAppointments, ListedAppointments, MarkAppointment,
     MoveAppointment, OfAppointment, Outcome,
 };
-use crate::runtime::sync::{self, oneshot};
-use crate::runtime::{
-    BookingState, Claim, Directory, Entry, Message, MoveAsked, Parked, Share, Verdict, Work,
-    key_of, order_accept, order_move,
-};
+use crate::runtime::{BookingState, Claim, Joint, Verdict, Work, key_of};
 use crate::time::Timestamp;
 
 /// What is asked of an appointment that lies somewhere.
@@ -37,13 +30,6 @@ pub(super) enum Asked {
         to: CalendarId,
     },
     Mark(Mark),
-}
-
-/// What moves an appointment to another calendar.
-#[derive(Clone, Copy)]
-enum Between {
-    Move { hold: HoldId, start: Timestamp },
-    Accept { hold: HoldId, appointment: AppointmentId },
 }
 
 impl Engine {
@@ -226,7 +212,7 @@ impl Engine {
                 None => (None, None),
             };
             let name = command.clone().zip(claim);
-            let verdict = self.ask_there((id, lies_at), asked, &by, name).await?;
+            let verdict = self.ask_there(&row.booking, asked, &by, name).await?;
             match verdict {
                 Verdict::Decided { events } => return done(&events),
                 Verdict::Refused(Rejection::UnknownAppointment) => {
@@ -250,87 +236,39 @@ impl Engine {
         Err(self.contended())
     }
 
-    /// Has the calendar on which an appointment lies decide what is asked of it.
+    /// Has the calendars on which an appointment lies decide what is asked of it.
     async fn ask_there(
         &self,
-        (id, lies_at): (HoldId, CalendarId),
+        booking: &Booking,
         asked: Asked,
         by: &By,
         name: Option<(Remembered, Claim)>,
     ) -> Result<Verdict, Error> {
-        match asked {
-            Asked::Accept { hold, to } if to != lies_at => {
-                let what = Between::Accept { hold, appointment: id.into() };
-                self.move_between(lies_at, to, (what, by.clone()), name).await
+        let (hold, lies_at, by) = (booking.id, booking.calendar, by.clone());
+        let to = match asked {
+            Asked::Accept { to, .. } | Asked::Move { to: Some(to), .. } => to,
+            Asked::Move { to: None, .. } | Asked::Cancel | Asked::Mark(_) => lies_at,
+        };
+        let alone = to == lies_at && booking.details.parts().is_empty();
+        let work = match asked {
+            Asked::Mark(mark) => Work::Command(Command::Mark { hold, mark }),
+            Asked::Cancel => {
+                return self.settle_whole(booking, Command::Cancel { hold, by }, name).await;
             }
-            Asked::Accept { hold, .. } => {
-                let work = Work::Accept { hold, appointment: id.into(), by: by.clone() };
-                self.settle(lies_at, work, name).await
-            }
-            Asked::Mark(mark) => {
-                let command = Command::Mark { hold: id, mark };
-                self.settle(lies_at, Work::Command(command), name).await
-            }
-            Asked::Move { start, to: Some(to) } if to != lies_at => {
-                let what = Between::Move { hold: id, start };
-                self.move_between(lies_at, to, (what, by.clone()), name).await
+            Asked::Move { start, .. } if alone => Work::Move { hold, start, by },
+            Asked::Accept { hold: offer, .. } if alone => {
+                Work::Accept { hold: offer, appointment: hold.into(), by }
             }
             Asked::Move { start, .. } => {
-                let work = Work::Move { hold: id, start, by: by.clone() };
-                self.settle(lies_at, work, name).await
+                let what = Joint::Move { hold, start, by };
+                return self.jointly(booking, to, what, name).await;
             }
-            Asked::Cancel => {
-                let command = Command::Cancel { hold: id, by: by.clone() };
-                self.settle(lies_at, Work::Command(command), name).await
+            Asked::Accept { hold: offer, .. } => {
+                let what = Joint::Accept { hold: offer, appointment: hold.into(), by };
+                return self.jointly(booking, to, what, name).await;
             }
-        }
-    }
-
-    /// Moves an appointment between two calendars. Both stand still while it is decided; they are
-    /// stopped in the order of their identifiers, each for a bounded time.
-    async fn move_between(
-        &self,
-        from: CalendarId,
-        to: CalendarId,
-        (what, by): (Between, By),
-        named: Option<(Remembered, Claim)>,
-    ) -> Result<Verdict, Error> {
-        let directory = self.directory().clone();
-        // On a task of its own: a host that stops polling must not hold two calendars.
-        let work = async move {
-            let (reply, verdict) = oneshot::channel();
-            {
-                let (first, second) = (from.min(to), from.max(to));
-                let (first, first_permit) = directory.admit(first, Share::Settle)?;
-                let (second, second_permit) = directory.admit(second, Share::Settle)?;
-                // Both are awake before one stands still: nobody waits there for a disk.
-                directory.rouse(&first).await?;
-                directory.rouse(&second).await?;
-                // Nobody stands behind a move that waits for its first calendar.
-                let mut first = park(&directory, &first, MOVE_WAIT_MS).await?;
-                let mut second = park(&directory, &second, PARK_WAIT_MS).await?;
-                let permits = vec![first_permit, second_permit];
-                let asked = MoveAsked { named, permits, reply };
-                let (from, to) =
-                    if from < to { (&mut first, &mut second) } else { (&mut second, &mut first) };
-                match (from.desk(), to.desk()) {
-                    (Some(from), Some(to)) => match what {
-                        Between::Move { hold, start } => {
-                            order_move(from, to, (hold, start, &by), asked);
-                        }
-                        Between::Accept { hold, appointment } => {
-                            order_accept(from, to, (hold, appointment, &by), asked);
-                        }
-                    },
-                    _ => return Err(Error::OutcomeUnknown),
-                }
-            }
-            verdict.await.map_err(|_| Error::OutcomeUnknown)
         };
-        match sync::spawn(work).await.map_err(|_| Error::OutcomeUnknown)?? {
-            Verdict::Failed(error) => Err(error),
-            verdict => Ok(verdict),
-        }
+        self.settle(lies_at, work, name).await
     }
 }
 
@@ -338,14 +276,4 @@ impl Engine {
 fn done(events: &[Event]) -> Answer<Outcome<Appointment>> {
     let value = answers::settled(events).ok_or(Error::OutcomeUnknown)?;
     Ok(Ok(Outcome { value, fresh: true }))
-}
-
-/// Has a calendar stand still, if it comes to that in `wait_ms`. The caller holds a permit.
-async fn park(directory: &Directory, entry: &Arc<Entry>, wait_ms: u64) -> Result<Parked, Error> {
-    let (sender, parked) = oneshot::channel();
-    directory.send(entry, Message::Park(sender)).await?;
-    match sync::timeout(Duration::from_millis(wait_ms), parked).await {
-        Ok(parked) => parked.map_err(|_| Error::OutcomeUnknown),
-        Err(_) => Err(directory.overloaded(Full::Contended)),
-    }
 }

@@ -293,9 +293,11 @@ impl Engine {
         let outside = outside.await.map_err(|_| Error::OutcomeUnknown)?;
         let told = |live: &Live| {
             let Live { booking, status, .. } = live;
+            // Of a part, what it is part of.
+            let hold = booking.details.part_of().unwrap_or(booking.id);
             let id = match status {
-                Status::Held { .. } => OutsideId::Hold(booking.id),
-                Status::Booked => OutsideId::Appointment(booking.id.into()),
+                Status::Held { .. } => OutsideId::Hold(hold),
+                Status::Booked => OutsideId::Appointment(hold.into()),
             };
             Outside { booking: id, start: booking.span.start, end: booking.span.end }
         };

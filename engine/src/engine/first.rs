@@ -3,7 +3,7 @@
 use rkyv::rancor::Error as RkyvError;
 
 use super::{Engine, answers, refused};
-use crate::booking::{By, Rejection, Slot};
+use crate::booking::{By, Details, Rejection, Slot};
 use crate::error::{Answer, Error};
 use crate::ids::CalendarId;
 use crate::limits::{CLAIM_WAITS_MAX, FIRST_CALENDARS_MAX};
@@ -37,6 +37,8 @@ impl Engine {
             Err(rejection) => return refused(rejection),
         };
         let mut asked = asked;
+        // Free here says nothing of other calendars.
+        asked.details = Details { joined: None, offer: None, ..asked.details };
         asked.details.booked_by = asked.details.booked_by.filter(|it| *it != asked.person);
         let print = print_of(&asked)?;
         // The name comes last here, and this turn first; nothing else waits for such a turn.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rkyv::rancor::Error as RkyvError;
 
+use super::joint::Admitted;
 use super::{Engine, Named, answers, refused};
-use crate::booking::{By, Command, Details, Guard, Rejection, Slot, Terms};
+use crate::booking::{By, Command, Details, Guard, Joined, Part, Rejection, Slot, Terms};
 use crate::config::Config;
 use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, CommandKey, HoldId};
@@ -15,8 +16,8 @@ use crate::metrics::Asked;
 use crate::request::{Appointment, Hold, HoldSlot, OfHold, Outcome};
 use crate::runtime::sync::yield_now;
 use crate::runtime::{
-    BookingRow, BookingState, Busy, Claim, Entry, Permit, Reservation, Share, SlotClaim, Verdict,
-    View, Work, command_hash, expire, guard_key, guard_keys, key_of, lane_hint,
+    BookingRow, BookingState, Busy, Claim, Entry, Joint, Permit, Reservation, Share, SlotClaim,
+    Verdict, View, Work, command_hash, expire, guard_key, guard_keys, key_of, lane_hint,
 };
 
 /// How an attempt at a hold stands before its calendar is asked.
@@ -87,8 +88,11 @@ impl Engine {
     /// [`Rejection::UnknownReason`], [`Rejection::PracticeOnly`], [`Rejection::PatientsOnly`],
     /// [`Rejection::VisitNotOffered`], [`Rejection::OffGrid`], [`Rejection::InThePast`],
     /// [`Rejection::TooSoon`], [`Rejection::BeyondHorizon`], [`Rejection::OutsideOpenings`],
-    /// [`Rejection::SlotTaken`] with the nearest free slots, [`Rejection::PersonHasHold`] or
-    /// [`Rejection::DayFull`].
+    /// [`Rejection::SlotTaken`] with the nearest free slots, [`Rejection::PersonHasHold`],
+    /// [`Rejection::DayFull`] or [`Rejection::HeldTooOften`].
+    ///
+    /// With parts, which other calendars have, all of them are held or nothing is: refused as
+    /// [`Rejection::PartClosed`] or [`Rejection::PartTaken`] where one of them has no room.
     ///
     /// # Errors
     ///
@@ -144,6 +148,11 @@ impl Engine {
         if wanted.slot.overflow && !wanted.slot.by.is_practice() {
             return refused(Rejection::PracticeOnly);
         }
+        let mut wanted = wanted;
+        // The engine names the parts; what is asked for are their calendars.
+        let on = |part: &Part| Part::on(part.calendar);
+        let parts = wanted.slot.details.parts().iter().map(on).collect();
+        wanted.slot.details.joined = Joined::whole(parts);
         let print = hold_print(&wanted.slot)?;
         self.wanted_printed(&wanted, print).await
     }
@@ -171,13 +180,23 @@ impl Engine {
                     Named::Reused => return refused(Rejection::CommandReused),
                 },
             };
-            if !self.shared().index.knows(asked.calendar) {
-                return refused(Rejection::UnknownCalendar);
+            if let Err(rejection) = self.check_calendars(asked) {
+                return refused(rejection);
             }
             match self.attempt(wanted, settled).await? {
                 Attempt::Won { hold, entry, permit, reservation } => {
-                    let work = self.hold_work(wanted, hold, reservation);
-                    match self.ask(&entry, permit, work, name).await? {
+                    let command = self.hold_command(wanted, hold, &reservation);
+                    let verdict = match asked.details.parts().is_empty() {
+                        true => {
+                            let work = Work::Hold { command, reservation };
+                            self.ask(&entry, permit, work, name).await?
+                        }
+                        false => {
+                            let what = Joint::Hold { command, reservation };
+                            self.hold_with_parts(asked, (entry, permit), what, name).await?
+                        }
+                    };
+                    match verdict {
                         Verdict::Decided { events } => {
                             let value =
                                 answers::held(&events, most).ok_or(Error::OutcomeUnknown)?;
@@ -212,10 +231,12 @@ impl Engine {
         Err(self.contended())
     }
 
-    fn hold_work(&self, wanted: &Wanted, hold: HoldId, reservation: Reservation) -> Work {
+    fn hold_command(&self, wanted: &Wanted, hold: HoldId, reservation: &Reservation) -> Command {
         let config = &self.shared().config;
         let asked = &wanted.slot;
-        let command = Command::Hold {
+        let mut details = asked.details.clone();
+        details.joined = Joined::whole(self.with_ids(details.parts()));
+        Command::Hold {
             hold,
             person: asked.person.clone(),
             reason: asked.reason.clone(),
@@ -223,11 +244,24 @@ impl Engine {
             lane: reservation.slot.as_ref().map_or(u16::MAX, |slot| slot.lane),
             hold_ms: wanted.lasts_ms.unwrap_or_else(|| config.hold_ms()),
             guards: wanted.guards(config).to_vec(),
-            details: asked.details.clone(),
+            details,
             by: asked.by.clone(),
             overflow: asked.overflow,
-        };
-        Work::Hold { command, reservation }
+        }
+    }
+
+    async fn hold_with_parts(
+        &self,
+        asked: &HoldSlot,
+        own: Admitted,
+        what: Joint,
+        named: Option<(Remembered, Claim)>,
+    ) -> Result<Verdict, Error> {
+        let others = asked.details.parts().iter().map(|part| part.calendar);
+        let mut admitted = self.admitted(others, Share::Hold)?;
+        admitted.push(own);
+        let ends = (asked.calendar, asked.calendar);
+        Box::pin(self.joint(admitted, ends, what, named)).await
     }
 
     /// Claims all that a hold needs, in the fixed order: slot bits, then person guards.
@@ -383,7 +417,7 @@ impl Engine {
         let mut row = shared.index.booking(hold, self.now())?;
         if let Some(BookingRow { state: BookingState::Held { .. }, booking, .. }) = &row {
             let command = Command::Renew { hold, by: by.clone(), hold_ms, renewals };
-            match self.settle(booking.calendar, Work::Command(command), named).await? {
+            match self.settle_whole(booking, command, named).await? {
                 Verdict::Decided { events } => {
                     let value = answers::held(&events, renewals).ok_or(Error::OutcomeUnknown)?;
                     return Ok(Ok(Outcome { value, fresh: true }));
@@ -442,8 +476,8 @@ impl Engine {
             return refused(Rejection::NotYours);
         }
         if let Some(BookingRow { state: BookingState::Held { .. }, booking, .. }) = &row {
-            let work = Work::Command(Command::Confirm { hold, by });
-            match self.settle(booking.calendar, work, named).await? {
+            let command = Command::Confirm { hold, by };
+            match self.settle_whole(booking, command, named).await? {
                 Verdict::Decided { events } => {
                     let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
                     return Ok(Ok(Outcome { value, fresh: true }));
@@ -494,8 +528,8 @@ impl Engine {
         match row {
             Some(row) if !row.booking.is_for(&by) => refused(Rejection::NotYours),
             Some(row @ BookingRow { state: BookingState::Held { .. }, .. }) => {
-                let work = Work::Command(Command::Release { hold, by });
-                match self.settle(row.booking.calendar, work, named).await? {
+                let command = Command::Release { hold, by };
+                match self.settle_whole(&row.booking, command, named).await? {
                     // It ended so long ago that only the index remembers it.
                     Verdict::Refused(Rejection::UnknownHold) => self.released(hold),
                     Verdict::Refused(rejection) => refused(rejection),

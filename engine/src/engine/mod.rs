@@ -21,6 +21,7 @@ mod calendars;
 mod first;
 mod followed;
 mod holds;
+mod joint;
 mod offers;
 mod open;
 mod register;

@@ -57,6 +57,7 @@ impl Engine {
                     }) => return refused(Rejection::NotChangeable),
                     _ => return refused(Rejection::UnknownAppointment),
                 };
+                // With parts of its own, on the same calendars as those of the appointment.
                 let details =
                     Details { offer: Some(Offer::Appointment(id)), ..booking.details.clone() };
                 (booking.person, booking.reason.id, details)
@@ -133,7 +134,9 @@ impl Engine {
         let mut found = self.starting_in(asked.calendar, (asked.from, asked.until)).await?;
         let now = self.now();
         found.retain(|live| {
-            live.deadline().is_none() && live.mark.is_none() && now < live.booking.span.start
+            let booking = &live.booking;
+            let stands = live.deadline().is_none() && live.mark.is_none() && !booking.is_part();
+            stands && now < booking.span.start
         });
         found.sort_by_key(|live| (live.booking.span.start, live.booking.id));
         let mut offered = OfferedStretch::default();

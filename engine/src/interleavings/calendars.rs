@@ -107,6 +107,36 @@ fn shuttle_moves_in_opposite_directions() {
     check(moves);
 }
 
+/// Two want the same two calendars, each with the other's as a part, and a third moves to one of
+/// them: one of the two may have both, and nobody waits for ever.
+async fn parts() {
+    let world = World::open(Config::in_memory(), 2).await;
+    let hold = world.hold_at(1, "cid", crossing(-6)).await.unwrap().unwrap().value.id;
+    world.confirm(hold).await.unwrap().unwrap();
+    let ann = go(&world, async |world| world.hold_with(&[0, 1], "ann", crossing(0)).await);
+    let ben = go(&world, async |world| {
+        let held = world.hold_with(&[1, 0], "ben", crossing(1)).await?;
+        match held {
+            Ok(held) => world.confirm(held.value.id).await,
+            Err(rejection) => Ok(Err(rejection)),
+        }
+    });
+    let cid = go(&world, async move |world| world.moved(hold, crossing(2), 0).await);
+    let ann = ann.await.unwrap().unwrap().map(|_| ());
+    let (ben, cid) = (ben.await.unwrap().unwrap(), cid.await.unwrap().unwrap());
+    for told in [&ann, &ben, &cid] {
+        let taken = matches!(told, Err(Rejection::SlotTaken { .. } | Rejection::PartTaken { .. }));
+        assert!(told.is_ok() || taken, "{told:?}");
+    }
+    assert!([&ann, &ben, &cid].iter().filter(|told| told.is_ok()).count() <= 1, "they overlap");
+    world.settled().await;
+}
+
+#[test]
+fn shuttle_bookings_with_parts_meet() {
+    check(parts);
+}
+
 /// An appointment moves by one step, and so keeps some of its bits, while others want them.
 async fn moves_a_little() {
     let world = World::usual().await;

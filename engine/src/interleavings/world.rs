@@ -8,7 +8,7 @@ use std::time::Duration;
 use shuttle::future::{JoinHandle, spawn_local, yield_now};
 
 use crate::audit::audit;
-use crate::booking::{By, Details};
+use crate::booking::{By, Details, Joined, Part};
 use crate::journal::{Appending, Entry, Frame, Journal, JournalReader, ReadError, Sequence, Tail};
 use crate::runtime::{Share, expire, flush};
 use crate::storage::memory::{MemoryJournal, MemoryStore, reopened};
@@ -242,14 +242,26 @@ impl World {
         who: &str,
         start: Timestamp,
     ) -> Answer<Outcome<Hold>> {
-        let calendar = self.calendars[calendar];
+        self.hold_with(&[calendar], who, start).await
+    }
+
+    /// A hold in the first of some calendars, with parts on the others.
+    pub(super) async fn hold_with(
+        &self,
+        calendars: &[usize],
+        who: &str,
+        start: Timestamp,
+    ) -> Answer<Outcome<Hold>> {
+        let (own, others) = calendars.split_first().unwrap();
+        let calendar = self.calendars[*own];
+        let parts = others.iter().map(|place| Part::on(self.calendars[*place])).collect();
         let (reason, person) = (reason(), who.parse().unwrap());
         let asked = HoldSlot {
             calendar,
             start,
             reason,
             person,
-            details: Details::default(),
+            details: Details { joined: Joined::whole(parts), ..Details::default() },
             by: By::Unsaid,
             overflow: false,
             command: None,

@@ -28,7 +28,7 @@ pub(crate) use due::{DueRow, Place};
 pub(crate) use records::Record;
 pub(crate) use rows::{Rows, drop_uncovered};
 
-use crate::booking::Event;
+use crate::booking::{Booking, Event};
 use crate::journal::Sequence;
 use crate::storage::StoreError;
 
@@ -46,6 +46,10 @@ pub(crate) fn take_in(
         // The fold has a time of its own, that of the latest event: instants of different
         // calendars may lie in another order than their entries.
         rows.position.clock = rows.position.clock.max(event.at());
+        // A part is told of with what it is part of.
+        if event.booking().is_some_and(Booking::is_part) {
+            continue;
+        }
         // What is due and what was done both ask how things stood before the event.
         // An accepted offer is a move to all of them.
         let moved = event.as_move();

@@ -6,6 +6,10 @@
 
 use std::sync::Arc;
 
+mod joint;
+
+pub(crate) use joint::{Joint, JointAsked, order_joint};
+
 use super::admission::Permit;
 use super::claims::Claim;
 use super::commit::{Done, Fault, Prepared};
@@ -18,8 +22,9 @@ use super::sync::oneshot;
 use super::view::View;
 use crate::booking::calendar::Live;
 use crate::booking::decide::decide_move;
+use crate::booking::parts::join;
 use crate::booking::practice::decide_accept;
-use crate::booking::{Booking, By, Calendar, Command, Event, Guard, Rejection, Taken, Terms};
+use crate::booking::{Booking, By, Calendar, Command, Event, Guard, Rejection, Span, Taken, Terms};
 use crate::error::Error;
 use crate::ids::{AppointmentId, HoldId, ReasonId};
 use crate::journal::{self, Remembered, Sequence};
@@ -142,7 +147,9 @@ impl Desk {
             #[expect(clippy::panic, reason = "a test asked for it")]
             Work::Panic => panic!("planted"),
         };
-        self.settle(None, decision, claimed, asker);
+        // What has parts elsewhere is not this calendar's alone to decide.
+        let decision = decision.and_then(|events| join(events, |_| None, &[], now));
+        settle(&mut [self], decision, &mut [claimed], asker);
     }
 
     /// Ends what is due. The answer goes its own way.
@@ -205,7 +212,12 @@ impl Desk {
 
     /// The instant that counts for what follows. What is due by then has ended.
     fn begin(&mut self) -> Timestamp {
-        let now = self.shared.now().max(self.calendar.last());
+        self.begin_at(self.shared.now())
+    }
+
+    /// As [`Desk::begin`], at `now` or later.
+    fn begin_at(&mut self, now: Timestamp) -> Timestamp {
+        let now = now.max(self.calendar.last());
         if self.view.is_stale(now) {
             self.renew_view(now);
         }
@@ -317,11 +329,16 @@ impl Desk {
         let terms = Terms::new(&booking.details, by);
         let place = self.calendar.schedule().place(&booking.reason.id, start, now, terms).ok()?;
         let bits = self.view.bits(place.range)?;
-        if from.is_none() {
-            // Its own bits are no obstacle: it claims the others of its lane first.
-            let own = self.view.bits_of(&booking.span);
-            let rest = own.map_or(bits, |own| bits.without(own));
-            let own_lane = SlotClaim::in_lane(&self.view, rest, booking.span.lane);
+        let own = from.is_none().then_some(&booking.span);
+        self.claim_beside(own, bits, hold)
+    }
+
+    /// Claims bits for what lies at `own` until now, if it lies here. Its own bits are no obstacle:
+    /// it claims the others of its lane first.
+    fn claim_beside(&self, own: Option<&Span>, bits: Bits, hold: HoldId) -> Option<SlotClaim> {
+        if let Some(own) = own {
+            let rest = self.view.bits_of(own).map_or(bits, |own| bits.without(own));
+            let own_lane = SlotClaim::in_lane(&self.view, rest, own.lane);
             if own_lane.is_some() {
                 return own_lane;
             }
@@ -329,54 +346,16 @@ impl Desk {
         SlotClaim::any_lane(&self.view, bits, lane_hint(hold))
     }
 
-    /// Enqueues what was decided and applies it, here and at `other`; or answers with what was
-    /// not. All in one step.
-    fn settle(
-        &mut self,
-        other: Option<&mut Self>,
-        decision: Decision,
-        claimed: Option<Reservation>,
-        asker: Asker,
-    ) {
-        let events = match decision {
-            Ok(events) => events,
-            Err(rejection) => {
-                // The claims are undone before the refusal is heard.
-                drop(claimed);
-                self.shared.queue.barrier(asker.otherwise(Verdict::Refused(rejection)));
-                return;
-            }
-        };
-        if events.is_empty() {
-            drop(claimed);
-            self.shared.queue.barrier(asker.otherwise(Verdict::Already));
-            return;
-        }
-        let command = asker.named.as_ref().map(|(command, _)| command.clone());
-        let entry = match prepared(command, events) {
-            Ok(entry) => entry,
-            Err(fault) => return asker.decided(Arc::default())(Err(fault)),
-        };
-        let events = entry.events.clone();
-        self.will_write(&events);
-        if let Some(other) = &other {
-            other.will_write(&events);
-        }
-        let done = asker.decided(events.clone());
-        // A failure drops the claims, and so undoes them.
-        if let Ok(sequence) = self.shared.queue.submit(entry, done) {
-            self.record(sequence, &events, claimed);
-            if let (Some(other), false) = (other, planted::is(Bug::HalfMoveInMemory)) {
-                other.record(sequence, &events, None);
-            }
-        }
-    }
-
     /// Says that an entry is about to be enqueued, so that no checkpoint passes it by, and gives
     /// back what it frees. It gets a sequence above the watermark.
     fn will_write(&self, events: &[Event]) {
         self.entry.note_dirty(self.shared.queue.progress().durable + 1);
-        events.iter().for_each(|event| self.give_back(event));
+        events.iter().filter(|event| self.is_about(event)).for_each(|event| self.give_back(event));
+    }
+
+    /// Whether an event changes this calendar. An entry may hold those of others too.
+    fn is_about(&self, event: &Event) -> bool {
+        event.calendars().any(|calendar| calendar == self.entry.id)
     }
 
     /// Gives back the bits and guards that an event frees. Before it is enqueued: once its caller
@@ -437,6 +416,9 @@ impl Desk {
     fn record(&mut self, sequence: Sequence, events: &[Event], mut claimed: Option<Reservation>) {
         self.last_sequence = sequence;
         for event in events {
+            if !self.is_about(event) {
+                continue;
+            }
             self.calendar.apply(event);
             match event {
                 Event::CalendarChanged { at, .. } => self.renew_view_at(*at, sequence),
@@ -477,38 +459,50 @@ impl Desk {
 
 type Decision = Result<Vec<Event>, Rejection>;
 
-/// Moves an appointment from one calendar to another, both of which stand still meanwhile.
-pub(crate) fn order_move(
-    from: &mut Desk,
-    to: &mut Desk,
-    (hold, start, by): (HoldId, Timestamp, &By),
-    asked: MoveAsked,
+/// Enqueues what was decided at several desks, or one, and applies it at each; or answers with what
+/// was not. All in one step. What was claimed at each stands in the same order as the desks.
+fn settle(
+    desks: &mut [&mut Desk],
+    decision: Decision,
+    claimed: &mut [Option<Reservation>],
+    asker: Asker,
 ) {
-    let now = from.begin().max(to.begin());
-    let asker = Asker { named: asked.named, permits: asked.permits, reply: asked.reply };
-    let (decision, claimed) = to.decide_move_here(Some(from), (hold, start, by), now);
-    to.settle(Some(from), decision, claimed, asker);
+    let Some(shared) = desks.first().map(|desk| desk.shared.clone()) else { return };
+    let events = match decision {
+        Ok(events) if !events.is_empty() => events,
+        nothing => {
+            // The claims are undone before the answer is heard.
+            let several = 1 < desks.len();
+            claimed.iter_mut().filter_map(Option::take).for_each(|it| undo(it, several));
+            let verdict = nothing.map_or_else(Verdict::Refused, |_| Verdict::Already);
+            return shared.queue.barrier(asker.otherwise(verdict));
+        }
+    };
+    let command = asker.named.as_ref().map(|(command, _)| command.clone());
+    let entry = match prepared(command, events) {
+        Ok(entry) => entry,
+        Err(fault) => return asker.decided(Arc::default())(Err(fault)),
+    };
+    let events = entry.events.clone();
+    desks.iter().for_each(|desk| desk.will_write(&events));
+    let done = asker.decided(events.clone());
+    // A failure drops the claims, and so undoes them.
+    if let Ok(sequence) = shared.queue.submit(entry, done) {
+        for (desk, claimed) in desks.iter_mut().zip(claimed) {
+            let is_left = matches!(events.first(), Some(Event::Moved { booking, from_calendar, .. })
+                if *from_calendar == desk.entry.id && booking.calendar != desk.entry.id);
+            if !(is_left && planted::is(Bug::HalfMoveInMemory)) {
+                desk.record(sequence, &events, claimed.take());
+            }
+        }
+    }
 }
 
-/// Has an offer accepted that lies in another calendar than its appointment; both stand still.
-pub(crate) fn order_accept(
-    from: &mut Desk,
-    to: &mut Desk,
-    (hold, appointment, by): (HoldId, AppointmentId, &By),
-    asked: MoveAsked,
-) {
-    let now = from.begin().max(to.begin());
-    let asker = Asker { named: asked.named, permits: asked.permits, reply: asked.reply };
-    let offered = (hold, appointment);
-    let decision = decide_accept(&from.calendar, Some(&to.calendar), offered, by, now);
-    to.settle(Some(from), decision, None, asker);
-}
-
-/// Who asks for a move between calendars.
-pub(crate) struct MoveAsked {
-    pub(crate) named: Option<(Remembered, Claim)>,
-    pub(crate) permits: Vec<Permit>,
-    pub(crate) reply: oneshot::Sender<Verdict>,
+/// Gives back what was claimed for nothing.
+fn undo(claimed: Reservation, several: bool) {
+    if several && planted::is(Bug::PartKept) {
+        claimed.slot.into_iter().for_each(SlotClaim::keep);
+    }
 }
 
 fn prepared(command: Option<Remembered>, events: Vec<Event>) -> Result<Prepared, Fault> {

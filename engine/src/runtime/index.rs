@@ -238,7 +238,9 @@ impl Index {
         if i64::from_le_bytes(*runs_out) <= now.millis() {
             return Ok(None);
         }
-        decode_booking(Table::Bookings, row).map(Some)
+        // A part is nothing by itself: whoever asks, asks for what it is part of.
+        let row = decode_booking(Table::Bookings, row)?;
+        Ok((!row.booking.is_part()).then_some(row))
     }
 
     /// A person's appointments from `from` on, by start and id, at most `limit`; and the key from
@@ -396,8 +398,10 @@ impl Index {
             Event::Confirmed { at, booking, deadline, .. } => {
                 self.rows.put(Table::Holds, hold_key(*deadline, booking.id), None);
                 self.put_booking(booking, BookingState::Booked, *at);
-                let key = person_key(booking, booking.span.start);
-                self.rows.put(Table::People, key, Some(Vec::new()));
+                if !booking.is_part() {
+                    let key = person_key(booking, booking.span.start);
+                    self.rows.put(Table::People, key, Some(Vec::new()));
+                }
             }
             Event::Released { .. } if planted::is(Bug::RowMissed) => {}
             Event::Released { at, booking, deadline, .. } => {
@@ -450,6 +454,9 @@ impl Index {
     }
 
     fn moved(&self, at: Timestamp, booking: &Booking, from: &Span) {
+        if booking.is_part() {
+            return self.put_booking(booking, BookingState::Booked, at);
+        }
         self.rows.put(Table::People, person_key(booking, from.start), None);
         let key = person_key(booking, booking.span.start);
         let lists = (!planted::is(Bug::PersonLosesMove)).then(Vec::new);

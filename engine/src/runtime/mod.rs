@@ -47,7 +47,7 @@ pub(crate) use calendar_actor::{Message, Parked};
 pub(crate) use claims::{Busy, Claim, Claims, Waiting, key_of};
 pub(crate) use commit::{CommitQueue, Committer, Durable, Fault, Prepared};
 pub(crate) use deadlines::Deadlines;
-pub(crate) use desk::{MoveAsked, Order, Verdict, Work, lane_hint, order_accept, order_move};
+pub(crate) use desk::{Joint, JointAsked, Order, Verdict, Work, lane_hint, order_joint};
 pub(crate) use directory::{Directory, Entry};
 pub use feed::{Feed, FeedEntry};
 pub(crate) use following::{Following, catch_up};

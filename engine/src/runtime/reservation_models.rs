@@ -266,3 +266,42 @@ fn loom_one_guard_lets_one_through() {
         assert!(world.is_free(if won[0] { AFTER } else { BEFORE }));
     });
 }
+
+/// Two bookings with parts claim a room and a device, the one after the other; a third
+/// request needs the second alone. At most one has it, and
+/// what a lost one had claimed by then is free.
+#[test]
+fn loom_parts_are_claimed_all_or_none() {
+    const ROOM: Steps = (0, 3);
+    const DEVICE: Steps = (70, 3);
+    fn all(world: &World, places: [Steps; 2]) -> bool {
+        let Some(first) = world.claim(places[0]) else { return false };
+        match world.claim(places[1]) {
+            Some(second) => {
+                first.consume(HOLD);
+                second.consume(HOLD);
+                true
+            }
+            None => {
+                world.dropped(places[0], first);
+                false
+            }
+        }
+    }
+    complete(|| {
+        let world = World::new();
+        let other = {
+            let world = world.clone();
+            thread::spawn(move || all(&world, [DEVICE, ROOM]))
+        };
+        let alone = {
+            let world = world.clone();
+            thread::spawn(move || world.claim(DEVICE).map(|it| it.consume(HOLD)).is_some())
+        };
+        let own = all(&world, [ROOM, DEVICE]);
+        let (other, alone) = (other.join().unwrap(), alone.join().unwrap());
+        assert!(u8::from(own) + u8::from(other) + u8::from(alone) <= 1, "two have the device");
+        assert_eq!(world.is_free(ROOM), !own && !other, "the room");
+        assert_eq!(world.is_free(DEVICE), !own && !other && !alone, "the device");
+    });
+}

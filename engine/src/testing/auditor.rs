@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ledger::{Ask, Record, Told};
 use super::model::{Model, Named, State, Told as Known};
-use crate::booking::{By, Event, Mark, Offer, Rejection};
+use crate::booking::{By, Event, Mark, Offer, Part, Rejection};
 use crate::error::Answer;
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::Sequence;
@@ -135,6 +135,7 @@ fn acknowledged(model: &Model, ask: &Ask, told: &Told) -> Result<(), String> {
                 && *start == asked.start
                 && *person == asked.person
                 && known.booking.person == asked.person
+                && (!outcome.fresh || has_parts(known, asked.details.parts()))
                 && known.places.iter().any(|(at, _, begins)| at == calendar && begins == start)
                 && (*expires_at == Some(known.deadline) || 0 < known.renewals)
         }
@@ -206,6 +207,11 @@ fn of_practice(model: &Model, ask: &Ask, told: &Told) -> Result<bool, String> {
         }
         _ => false,
     })
+}
+
+fn has_parts(known: &Known, asked: &[Part]) -> bool {
+    let calendar = |part: &Part| part.calendar;
+    known.booking.details.parts().iter().map(calendar).eq(asked.iter().map(calendar))
 }
 
 fn has_been(known: &Known, told: &Appointment) -> bool {
@@ -447,7 +453,7 @@ pub fn feed(model: &Model, life: &Life) -> Result<(), String> {
 pub fn appointments(model: &Model) -> BTreeMap<String, Vec<(Timestamp, HoldId)>> {
     let mut all: BTreeMap<String, BTreeSet<(Timestamp, HoldId)>> = BTreeMap::new();
     for (id, known) in &model.bookings {
-        if known.is_appointment() {
+        if known.is_appointment() && !known.booking.is_part() {
             let person = known.booking.person.as_str().to_owned();
             all.entry(person).or_default().insert((known.booking.span.start, *id));
         }
@@ -459,6 +465,10 @@ pub fn appointments(model: &Model) -> BTreeMap<String, Vec<(Timestamp, HoldId)>>
 #[must_use]
 pub fn is_as_known(known: &Known, appointment: Option<&Answer<Appointment>>) -> bool {
     let status = match known.state {
+        // A part is nothing by itself.
+        _ if known.booking.is_part() => {
+            return matches!(appointment, Some(Ok(Err(Rejection::UnknownAppointment))));
+        }
         State::Booked => AppointmentStatus::Booked,
         State::Marked(Mark::Arrived) => AppointmentStatus::Arrived,
         State::Marked(Mark::Fulfilled) => AppointmentStatus::Fulfilled,

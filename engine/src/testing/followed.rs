@@ -41,7 +41,8 @@ pub(super) async fn compare(scene: &Scene, model: &Model) -> Result<(), String> 
             sum(|it| it.no_shows),
         ];
         let count = |fits: fn(&State) -> bool| {
-            let here = |it: &&Told| fits(&it.state) && it.booking.calendar == *id;
+            let here =
+                |it: &&Told| fits(&it.state) && it.booking.calendar == *id && !it.booking.is_part();
             model.bookings.values().filter(here).count() as u64
         };
         let expected = [
@@ -93,6 +94,10 @@ impl History {
         let mut history = Self::default();
         let mut standing: BTreeMap<HoldId, (CalendarId, Timestamp)> = BTreeMap::new();
         for event in model.entries.iter().flat_map(|(_, events)| events) {
+            // A part is told of with its booking.
+            if event.booking().is_some_and(Booking::is_part) {
+                continue;
+            }
             match event {
                 Event::Confirmed { at, booking, .. }
                 | Event::Moved { at, booking, .. }
@@ -168,7 +173,8 @@ fn compare_due(
             Some(Offer::Appointment(appointment)) => coming(appointment),
             offer => offer.is_some(),
         };
-        let lives = matches!(known.state, State::Held(deadline, _) if now < deadline);
+        let lives = !known.booking.is_part()
+            && matches!(known.state, State::Held(deadline, _) if now < deadline);
         if lives && to_somebody && since < known.held_at && !listed.offers.contains(id) {
             return Err(format!("nobody is told of the offer {known:?}"));
         }

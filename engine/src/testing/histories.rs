@@ -30,11 +30,15 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
         calls.extend(teller.firsts(record).into_iter().skip(1));
         let Some(mut call) = teller.call(record) else { continue };
         calls.extend(teller.elsewhere(record, &call));
-        calls.extend(teller.given_up(record, &call));
+        let given_up = teller.given_up(record, &call);
+        calls.extend(given_up.iter().flat_map(|call| teller.of_parts(record, call)));
+        calls.extend(given_up);
         if let Some(name) = record.ask.command() {
             let unheard = unknown.entry(name).or_default();
             if call.outcome == Outcome::Unknown {
-                unheard.push((calls.len(), record));
+                // Its own call comes last.
+                let parts = teller.of_parts(record, &call).len();
+                unheard.push((calls.len() + parts, record));
             } else if let Some(entry) = written(model, record) {
                 if !heard.insert(entry) {
                     // It says again what was said before.
@@ -44,6 +48,7 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
                 call.asked = oldest.map_or(call.asked, |asked| asked.min(call.asked));
             }
         }
+        calls.extend(teller.of_parts(record, &call));
         calls.push(call);
     }
     History { calls, lanes: teller.lanes }
@@ -85,6 +90,8 @@ struct Teller<'a> {
     moved: HashMap<(HoldId, CalendarId, Timestamp), Span>,
     /// Where each booking came to lie, and when, in order.
     lay: HashMap<HoldId, Vec<(Timestamp, CalendarId)>>,
+    /// Where each part came to lie, in order.
+    parts: HashMap<HoldId, Vec<parts::Lay>>,
     persons: HashMap<&'a PersonId, u64>,
     /// Every tick with its life and the engine's time then, in order.
     ticks: Vec<(Instant, usize, Timestamp)>,
@@ -102,13 +109,15 @@ impl<'a> Teller<'a> {
             held: HashMap::new(),
             moved: HashMap::new(),
             lay: HashMap::new(),
+            parts: HashMap::new(),
             persons: HashMap::new(),
             ticks: Vec::with_capacity(2 * records.len()),
             last: vec![NEVER; lives.len()],
             lives,
         };
-        for event in model.entries.iter().flat_map(|(_, events)| events) {
-            teller.learn(event);
+        for (_, events) in &model.entries {
+            events.iter().for_each(|event| teller.learn(event));
+            teller.learn_parts(events);
         }
         for record in records {
             let (asked, told) = record.ticks;
@@ -450,5 +459,6 @@ impl<'a> Teller<'a> {
     }
 }
 
+mod parts;
 #[cfg(test)]
 mod tests;

@@ -240,6 +240,8 @@ super::counted::counted! {
         pub offers,
         /// Offers accepted.
         pub accepted,
+        /// Events of parts of bookings.
+        pub parts,
         /// Marked events.
         pub marks,
         /// Delayed events.

@@ -7,7 +7,7 @@ use super::hours;
 use super::ledger::Counts;
 use super::rules;
 use crate::booking::{
-    Booking, Calendar, Event, Guard, GuardScope, Mark, Registration, Span, Taken, invariants,
+    Booking, Calendar, Event, Guard, GuardScope, Mark, Registration, Span, Taken, invariants, parts,
 };
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
 use crate::journal::{Entry, Frame, FrameHash, Remembered, Sequence};
@@ -167,6 +167,7 @@ impl Model {
         if entry.events.is_empty() {
             return Err("it holds no event".to_owned());
         }
+        parts::whole(&entry.events)?;
         for event in &entry.events {
             if self.last.is_some_and(|last| event.at() < last) {
                 return Err(format!("{} comes after {:?}", event.at(), self.last));
@@ -346,7 +347,11 @@ impl Model {
             return Err(format!("{} has wrong instants", booking.id));
         }
         self.judge_hours(booking)?;
-        self.judge_rules(booking, at)?;
+        match booking.details.part_of() {
+            None => self.judge_rules(booking, at)?,
+            Some(whole) if self.live_until(whole) == Some(deadline) => {}
+            Some(whole) => return Err(format!("{} is no part of {whole}", booking.id)),
+        }
         for guard in guards {
             let key = guard_key(guard, booking);
             if let Some(other) = self.guards.insert(key, booking.id) {
@@ -399,6 +404,13 @@ impl Model {
         told.ok_or_else(|| format!("{id} is no appointment"))
     }
 
+    fn live_until(&self, id: HoldId) -> Option<Timestamp> {
+        match self.bookings.get(&id)?.state {
+            State::Held(deadline, _) => Some(deadline),
+            _ => None,
+        }
+    }
+
     /// It is open where a booking is made.
     fn judge_hours(&self, booking: &Booking) -> Result<(), String> {
         let calendar = self.calendars.get(&booking.calendar).ok_or("the calendar is not known")?;
@@ -416,7 +428,8 @@ impl Model {
         let here = self.live.range(from..).take_while(|(at, ..)| *at == booking.calendar);
         let known = here.filter_map(|(.., id)| self.bookings.get(id));
         let same = |told: &&Told| {
-            told.booking.reason.id == booking.reason.id && day(&told.booking) == day(booking)
+            let other = &told.booking;
+            !other.is_part() && other.reason.id == booking.reason.id && day(other) == day(booking)
         };
         rules::judge(reason, booking, at, known.filter(same).count())
     }
@@ -445,6 +458,10 @@ impl Model {
     pub fn count(&self, counts: &mut Counts) {
         counts.entries = self.tail;
         for event in self.entries.iter().flat_map(|(_, events)| events) {
+            if event.booking().is_some_and(Booking::is_part) {
+                counts.parts += 1;
+                continue;
+            }
             let count = match event {
                 Event::Held { booking, .. } if booking.details.offer.is_some() => {
                     &mut counts.offers

@@ -11,7 +11,7 @@ use super::random::Dice;
 use super::scene::{Scene, locked, read_on};
 use super::{auditor, followed};
 use crate::booking::schedule::later;
-use crate::booking::{By, Calendar, Channel, Definition, Details};
+use crate::booking::{By, Calendar, Channel, Definition, Details, Rejection};
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId, PersonId};
 use crate::limits::PANICS_MAX;
@@ -133,6 +133,13 @@ async fn compare_bookings(scene: &Scene, model: &Model, dice: &mut Dice) -> Resu
         let told = scene.engine.appointment((*id).into()).await;
         if !auditor::is_as_known(known, Some(&told)) {
             return Err(format!("{told:?} is not {known:?}"));
+        }
+        if known.booking.is_part() {
+            let told = Box::pin(scene.engine.hold_info(*id)).await;
+            if told != Ok(Err(Rejection::UnknownHold)) {
+                return Err(format!("{told:?} of a part: {known:?}"));
+            }
+            continue;
         }
         let status = match &known.state {
             State::Held(deadline, _) if *deadline <= scene.engine.now() => continue,

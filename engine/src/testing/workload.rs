@@ -7,7 +7,9 @@ use super::ledger::{Ask, Told};
 use super::plan;
 use super::random::Dice;
 use super::scene::{Scene, locked};
-use crate::booking::{Block, By, Change, Channel, Definition, Details, Mark, Reason, Terms};
+use crate::booking::{
+    Block, By, Change, Channel, Definition, Details, Joined, Mark, Part, Reason, Terms,
+};
 use crate::error::Error;
 use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId};
 use crate::request::{
@@ -183,10 +185,31 @@ impl Client {
         let reason = definition.reasons.get(reason)?;
         let person = self.scene.plan.person(&mut self.dice)?;
         let (details, by) = self.how(reason);
+        let mut details = details;
+        details.joined = Joined::whole(self.parts(calendar));
         let reason = reason.id.clone();
         let overflow = by.is_practice() && self.dice.clone().chance(200);
         let (start, command) = (slot.start, None);
         Some(HoldSlot { calendar, start, reason, person, details, by, overflow, command })
+    }
+
+    /// Sometimes others too, and now and then such as cannot be had.
+    fn parts(&mut self, calendar: CalendarId) -> Vec<Part> {
+        if !self.dice.chance(250) {
+            return Vec::new();
+        }
+        let book = locked(&self.scene.book);
+        let odd = self.dice.chance(60);
+        let others = book.calendars.iter().map(|(id, _)| *id).filter(|id| odd || *id != calendar);
+        let others: Vec<CalendarId> = others.collect();
+        let count = self.dice.between(1, 3);
+        let mut parts: Vec<Part> = Vec::new();
+        for id in (0..count).filter_map(|_| self.dice.pick(&others)) {
+            if odd || parts.iter().all(|part| part.calendar != *id) {
+                parts.push(Part::on(*id));
+            }
+        }
+        parts
     }
 
     /// Who books, and how: mostly as the reason has it, sometimes for a relative.
@@ -201,6 +224,7 @@ impl Client {
             by_video: fitting.by_video,
             channel: if practice { Channel::Phone } else { Channel::Online },
             offer: None,
+            ..Details::default()
         };
         (details, if practice { By::Practice } else { By::Unsaid })
     }

@@ -20,6 +20,8 @@ mod metrics;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod practice;
 #[cfg(feature = "rocksdb")]
 mod storage;

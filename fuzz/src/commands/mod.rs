@@ -151,7 +151,9 @@ impl World {
             hold_ms: asked.hold_ms,
             guards: asked.guards(),
             details: Details::default(),
-            by: By::Unsaid, overflow: false };
+            by: By::Unsaid,
+            overflow: false,
+        };
         let mut expected = self.model.hold(place, hold, asked, start);
         let decided = self.decide(place, &command);
         // Of several holds that count, any may be named.

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use creneau::booking::hours::Date;
 use creneau::booking::{
     Absence, Agenda, Booking, Channel, DayException, Definition, Details, Edge, Event, Guard,
-    GuardScope, Holiday, HolidayCalendar, Interval, Location, Practitioner, PublicHolidays, Reason,
-    ReasonRef, Rules, Span, Standing, Template, Visit, WeeklyHours,
+    GuardScope, Holiday, HolidayCalendar, Interval, Joined, Location, Part, Practitioner,
+    PublicHolidays, Reason, ReasonRef, Rules, Span, Standing, Template, Visit, WeeklyHours,
 };
 use creneau::journal::{Entry, Remembered};
 use creneau::{CalendarId, CommandKey, HoldId, Timestamp};
@@ -123,8 +123,21 @@ fn booking(tape: &mut Tape<'_>) -> Booking {
             by_video: tape.pick([false, true]),
             channel: tape.pick([Channel::Online, Channel::Phone, Channel::OnSite]),
             offer: some(tape, |tape| Offer::Appointment(AppointmentId::from_bits(tape.u128()))),
+            joined: some(tape, joined),
         },
     }
+}
+
+fn joined(tape: &mut Tape<'_>) -> Box<Joined> {
+    Box::new(match tape.pick([true, false]) {
+        true => Joined::Whole(vec![part(tape), part(tape)]),
+        false => Joined::PartOf(HoldId::from_bits(tape.u128())),
+    })
+}
+
+fn part(tape: &mut Tape<'_>) -> Part {
+    let calendar = CalendarId::from_bits(tape.u128());
+    Part { calendar, id: HoldId::from_bits(tape.u128()) }
 }
 
 fn standing(tape: &mut Tape<'_>) -> Standing {

@@ -212,6 +212,8 @@ fn refusal(rejection: &Rejection) -> Refusal {
         Rejection::NotYet => "not_yet",
         Rejection::NotFree => "not_free",
         Rejection::HeldTooOften => "held_too_often",
+        Rejection::PartClosed { .. } => "part_closed",
+        Rejection::PartTaken { .. } => "part_taken",
         Rejection::TooLate { .. } => "too_late",
         Rejection::PracticeOnly => "practice_only",
         Rejection::PatientsOnly { .. } => "patients_only",

@@ -187,6 +187,10 @@ pub(super) fn visit_of(details: &Details) -> Option<VisitJson> {
 }
 
 /// None for what was booked online.
+pub(super) fn with(details: &Details) -> Vec<String> {
+    details.parts().iter().map(|part| part.calendar.to_string()).collect()
+}
+
 pub(super) fn channel_of(details: &Details) -> Option<ChannelJson> {
     match details.channel {
         Channel::Online => None,

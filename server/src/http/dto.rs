@@ -79,6 +79,10 @@ pub(super) struct HoldAsked {
     /// How it came to the practice; `phone` if the practice books and leaves it out.
     #[serde(default)]
     pub(super) channel: Option<ChannelJson>,
+    /// Other calendars that it needs for the same time, such as a room or a device: all or none.
+    #[serde(default)]
+    #[schema(value_type = Vec<texts::CalendarId>, max_items = 4)]
+    pub(super) with: Vec<String>,
 }
 
 /// Where the first free slot is to be held for a patient: in one of the calendars named, or in one
@@ -205,6 +209,10 @@ pub(super) struct HoldBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<texts::AppointmentId>, nullable = false)]
     offer_for: Option<String>,
+    /// Other calendars that it occupies for the same time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<texts::CalendarId>, max_items = 4)]
+    with: Vec<String>,
     status: HoldStatusBody,
     /// What it has become; only once it is `confirmed`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,6 +244,7 @@ impl HoldBody {
             expires_at: hold.expires_at.map(|instant| zone.local(instant)),
             renewals_left: held.then_some(hold.renewals_left),
             offer_for,
+            with: by_dto::with(&hold.details),
             status,
             appointment_id: hold.appointment.map(|id| id.to_string()),
         }
@@ -269,6 +278,10 @@ pub(super) struct AppointmentBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     channel: Option<ChannelJson>,
+    /// Other calendars that it occupies for the same time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<texts::CalendarId>, max_items = 4)]
+    with: Vec<String>,
     status: StatusBody,
     /// Minutes that the practice says to be late.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -287,6 +300,7 @@ impl AppointmentBody {
             end: zone.local(appointment.end),
             visit: by_dto::visit_of(&appointment.details),
             channel: by_dto::channel_of(&appointment.details),
+            with: by_dto::with(&appointment.details),
             status: appointment.status.into(),
             late_minutes: appointment.late_minutes,
         }

@@ -3,7 +3,7 @@
 //! The shape is kept: fields may be added, none is renamed or removed. Unlike all other answers,
 //! events hold the ids of patients, because who follows them keeps books of their own.
 
-use creneau::booking::{Booking, Guard, GuardScope, Span, Taken};
+use creneau::booking::{Booking, Guard, GuardScope, Part, Span, Taken};
 use creneau::{
     AppointmentId, CalendarId, Definition, Event, HoldId, LinkId, LinkOf, Location, Offer,
     PersonId, PlaceId, Practitioner, PractitionerId, Reason, ReasonId, Registration, Sequence,
@@ -176,8 +176,32 @@ struct BookingSeen {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<texts::AppointmentId>, nullable = false)]
     offer_for: Option<Text<AppointmentId>>,
+    /// What it occupies in other calendars: the same entry tells of that too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 4)]
+    parts: Vec<PartSeen>,
+    /// The booking that this is part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::HoldId>, nullable = false)]
+    part_of: Option<Text<HoldId>>,
     #[serde(flatten)]
     span: SpanBody,
+}
+
+/// What a booking occupies in another calendar.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Part)]
+struct PartSeen {
+    #[schema(value_type = texts::CalendarId)]
+    calendar_id: Text<CalendarId>,
+    #[schema(value_type = texts::HoldId)]
+    hold_id: Text<HoldId>,
+}
+
+impl From<&Part> for PartSeen {
+    fn from(part: &Part) -> Self {
+        Self { calendar_id: Text(part.calendar), hold_id: Text(part.id) }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -405,6 +429,8 @@ fn seen(at: Timestamp, booking: &Booking, is_appointment: bool) -> BookingSeen {
             Some(Offer::Appointment(appointment)) => Some(Text(appointment)),
             Some(Offer::Person) | None => None,
         },
+        parts: booking.details.parts().iter().map(PartSeen::from).collect(),
+        part_of: booking.details.part_of().map(Text),
         span: span(booking.span),
     }
 }

@@ -1,8 +1,8 @@
 //! Holds: taking a slot for a while, giving it back, and making an appointment of it.
 
 use creneau::{
-    CalendarId, Details, Hold, HoldFirst, HoldId, HoldSlot, OfHold, Outcome, PlaceId, Rejection,
-    Standing,
+    CalendarId, Details, Hold, HoldFirst, HoldId, HoldSlot, Joined, OfHold, Outcome, Part, PlaceId,
+    Rejection, Standing,
 };
 use hyper::StatusCode;
 
@@ -23,7 +23,8 @@ pub(super) async fn hold(app: &App, asked: &Asked) -> Result<Response, Problem> 
         standing: wanted.patient.map(Standing::from),
         by_video: matches!(wanted.visit, Some(VisitJson::Video)),
         channel: by_dto::channel(wanted.channel, &by)?,
-        offer: None,
+        joined: Joined::whole(app.parts(&wanted.with).await?),
+        ..Details::default()
     };
     if wanted.overflow && !wanted.practice {
         return Err(Problem::invalid("overflow", "must stand beside practice"));
@@ -40,6 +41,17 @@ pub(super) async fn hold(app: &App, asked: &Asked) -> Result<Response, Problem> 
     Ok(answer::located(response, &format!("/v1/holds/{}", value.id)))
 }
 
+impl App {
+    /// The calendars that a booking needs beside its own.
+    async fn parts(&self, with: &[String]) -> Result<Vec<Part>, Problem> {
+        let calendars = with.iter().map(|id| id.parse::<CalendarId>().map(Part::on)).collect();
+        match calendars {
+            Ok(parts) => Ok(parts),
+            Err(_) => Err(self.refused(Rejection::UnknownCalendar).await),
+        }
+    }
+}
+
 /// The first free slot of several calendars.
 pub(super) async fn first(app: &App, asked: &Asked) -> Result<Response, Problem> {
     asked.query(&[])?;
@@ -51,7 +63,7 @@ pub(super) async fn first(app: &App, asked: &Asked) -> Result<Response, Problem>
         standing: wanted.patient.map(Standing::from),
         by_video: matches!(wanted.visit, Some(VisitJson::Video)),
         channel: by_dto::channel(wanted.channel, &by)?,
-        offer: None,
+        ..Details::default()
     };
     let calendars = wanted.calendar_ids.iter().map(|id| id.parse::<CalendarId>()).collect();
     let Ok(calendars) = calendars else {

@@ -39,6 +39,8 @@ pub(super) enum Code {
     NotYet,
     NotFree,
     HeldTooOften,
+    PartClosed,
+    PartTaken,
     TooLate,
     DayFull,
     ExternalIdTaken,
@@ -129,6 +131,7 @@ impl Code {
                 (S::SERVICE_UNAVAILABLE, "unavailable", "The server takes no requests"),
             Self::NotYours | Self::PracticeOnly | Self::IsOffer | Self::NoRenewalLeft
             | Self::NotYet | Self::NotFree | Self::HeldTooOften | Self::TooLate | Self::DayFull
+            | Self::PartClosed | Self::PartTaken
             | Self::PatientsOnly | Self::VisitNotOffered | Self::TooSoon => self.of_rule(),
         }
     }
@@ -148,6 +151,10 @@ impl Code {
             Self::NotFree => (S::CONFLICT, "not_free", "Something is held or booked within it"),
             Self::HeldTooOften =>
                 (S::CONFLICT, "held_too_often", "The patient let holds of this slot expire"),
+            Self::PartClosed =>
+                (S::CONFLICT, "part_closed", "A calendar that is needed too is not open"),
+            Self::PartTaken =>
+                (S::CONFLICT, "part_taken", "A calendar that is needed too is taken"),
             Self::TooLate =>
                 (S::CONFLICT, "too_late", "Only the practice can still change the appointment"),
             Self::DayFull => (S::CONFLICT, "day_full", "The day has as many as it may have"),

@@ -1,7 +1,7 @@
 //! Which refusal or failure of the engine becomes which problem. Exhaustive on purpose: a new
 //! variant does not compile until someone has decided what clients are told.
 
-use creneau::{Error, Rejection, Slot, Standing};
+use creneau::{CalendarId, Error, Rejection, Slot, Standing};
 
 use super::app::App;
 use super::problem::{Alternative, Code, More, Problem};
@@ -88,9 +88,7 @@ fn problem_of(rejection: Rejection) -> Problem {
             Code::NotChangeable,
             "the appointment has begun, is cancelled, or has been marked",
         ),
-        Rejection::UnknownReason => {
-            Problem::new(Code::UnknownReason, "the calendar lists its reasons")
-        }
+        Rejection::UnknownReason => Problem::new(Code::UnknownReason, "the calendar lists them"),
         Rejection::InThePast => Problem::new(Code::InThePast, "the start has passed"),
         // Its alternatives need the zone of their calendar: `refused` adds them.
         Rejection::SlotTaken { alternatives: _ } => {
@@ -116,7 +114,15 @@ fn problem_of(rejection: Rejection) -> Problem {
         | Rejection::NotYet
         | Rejection::NotFree
         | Rejection::HeldTooOften => by_rule(rejection),
+        Rejection::PartClosed { calendar } => no_room(Code::PartClosed, calendar),
+        Rejection::PartTaken { calendar } => no_room(Code::PartTaken, calendar),
     }
+}
+
+/// A calendar that is needed too has no room.
+fn no_room(code: Code, calendar: CalendarId) -> Problem {
+    let detail = "nothing is held: take another time, or another calendar than this one";
+    Problem::new(code, detail).with(More::Calendar { calendar_id: calendar.to_string() })
 }
 
 fn patients_only(patients: Standing) -> Problem {

@@ -31,6 +31,8 @@ mod hostile;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod practice;
 #[cfg(test)]
 mod refusals;

@@ -7,6 +7,7 @@
 //! - [`clocks`]: hours as instants, over the nights on which clocks change and overseas.
 //! - [`laws`]: random [`acts`] against a [`naive`] telling of the same rules, and of what a
 //!   practice does beside ([`naive_practice`]).
+//! - [`parts`]: bookings that occupy several calendars.
 
 mod acts;
 mod changes;
@@ -14,6 +15,7 @@ mod clocks;
 mod laws;
 mod naive;
 mod naive_practice;
+mod parts;
 mod practice;
 mod running;
 mod stories;

@@ -167,6 +167,7 @@ impl How {
             by_video: self.by_video,
             channel: Channel::Online,
             offer: None,
+            ..Details::default()
         }
     }
 }

@@ -68,6 +68,8 @@ pub(super) fn hold() -> Described {
             Code::PatientHasHold,
             Code::DayFull,
             Code::HeldTooOften,
+            Code::PartClosed,
+            Code::PartTaken,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
@@ -272,6 +274,8 @@ pub(super) fn change() -> Described {
             Code::BeyondHorizon,
             Code::SlotTaken,
             Code::DayFull,
+            Code::PartClosed,
+            Code::PartTaken,
             Code::IdempotencyKeyReused,
         ],
         ..booking(

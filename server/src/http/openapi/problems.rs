@@ -22,7 +22,9 @@ fn member(code: Code) -> Option<(&'static str, Value, bool)> {
         Code::SlotTaken => ("alternatives", list("Alternative"), true),
         Code::PatientHasHold => ("hold_id", schema("HoldId"), true),
         Code::HoldConfirmed => ("appointment_id", schema("AppointmentId"), true),
-        Code::ExternalIdTaken => ("calendar_id", schema("CalendarId"), true),
+        Code::ExternalIdTaken | Code::PartClosed | Code::PartTaken => {
+            ("calendar_id", schema("CalendarId"), true)
+        }
         Code::VersionMismatch => {
             let version = json!({"type": "integer", "format": "int32", "minimum": 1});
             ("current_version", version, true)

@@ -88,6 +88,8 @@ pub(super) fn offer() -> Described {
             Code::InThePast,
             Code::BeyondHorizon,
             Code::SlotTaken,
+            Code::PartClosed,
+            Code::PartTaken,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
