@@ -43,7 +43,7 @@ impl File {
     /// Adds an appointment of the calendar that `definition` describes.
     pub(super) fn add(&mut self, of: &RecordedAppointment, definition: &Definition) {
         let RecordedAppointment { appointment, booked_at, changed_at, revision } = of;
-        let stands = appointment.status == AppointmentStatus::Booked;
+        let stands = appointment.status != AppointmentStatus::Cancelled;
         let reason = definition.reason(&appointment.reason);
         let reason = reason.map_or(appointment.reason.as_str(), |reason| reason.name.as_str());
         let summary = match &definition.practitioner {

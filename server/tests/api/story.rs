@@ -1,5 +1,5 @@
 //! The story of two days: a practice with three practitioners at two places opens, forty patients
-//! book, one practitioner falls ill, and in the evening the figures add up.
+//! book, one practitioner is late, another falls ill, and in the evening the figures add up.
 //!
 //! All of it goes through HTTP, over pipes instead of sockets, on simulated time.
 
@@ -101,6 +101,19 @@ impl Practice {
         text(&made, "calendar_id").to_owned()
     }
 
+    /// Two rooms that are used for the same, so that it does not matter which one somebody has.
+    async fn rooms(&self, place: &str) -> String {
+        let mut rooms = practice();
+        rooms["place_id"] = json!(place);
+        rooms["lanes"] = json!(2);
+        // What it is used for beside is another reason than those of patients.
+        rooms["reasons"] = json!([
+            {"id": "meeting", "name": "Meeting", "duration_minutes": 60},
+        ]);
+        let made = self.post("/v1/calendars", &rooms).await.ok(201);
+        text(&made, "calendar_id").to_owned()
+    }
+
     async fn confirm(&self, hold: &Value) -> Value {
         let path = format!("/v1/holds/{}/confirm", text(hold, "hold_id"));
         self.send("POST", &path, None).await.ok(201)
@@ -132,6 +145,17 @@ impl Practice {
         self.confirm(&self.post("/v1/holds/first", &asked).await.ok(201)).await
     }
 
+    /// The practice books for a patient on the phone, and a room for the same time.
+    async fn book_by_phone(&self, calendar: &str, room: &str, start: &str, who: &str) -> Value {
+        let asked = json!({
+            "calendar_id": calendar, "start": start, "reason": "check-up", "patient_id": who,
+            "practice": true, "with": [room],
+        });
+        let booked = self.confirm(&self.post("/v1/holds", &asked).await.ok(201)).await;
+        assert_eq!((&booked["channel"], &booked["with"]), (&json!("phone"), &json!([room])));
+        booked
+    }
+
     /// The notifier tells all that is due by now.
     async fn notify(&mut self) {
         loop {
@@ -156,9 +180,11 @@ impl Practice {
     }
 }
 
-/// The calendars of the story: Ada's, Bob's at both places, Eve's.
+/// The calendars of the story: Ada's, Bob's at both places, Eve's; and the rooms in the South.
 struct Calendars {
     places: Vec<String>,
+    rooms: String,
+    ada: String,
     bob: String,
     eve: String,
     all: [String; 4],
@@ -182,8 +208,9 @@ async fn open_books(practice: &Practice) -> Calendars {
     let bob = practice.calendar(&who[1], south).await;
     let bob_north = practice.calendar(&who[1], north).await;
     let eve = practice.calendar(&who[2], south).await;
-    let all = [ada, bob.clone(), bob_north, eve.clone()];
-    Calendars { places, bob, eve, all }
+    let rooms = practice.rooms(south).await;
+    let all = [ada.clone(), bob.clone(), bob_north, eve.clone()];
+    Calendars { places, rooms, ada, bob, eve, all }
 }
 
 type Booked = BTreeMap<String, Value>;
@@ -211,7 +238,9 @@ async fn forty_book(practice: &mut Practice, calendars: &Calendars) -> Booked {
     for number in 0..10 {
         let patient = format!("phone-{number}");
         let start = format!("2027-03-23T{}:{:02}:00+01:00", 14 + number / 4, 15 * (number % 4));
-        booked.insert(patient.clone(), practice.book(&calendars.bob, &start, &patient).await);
+        let Calendars { bob, rooms, .. } = calendars;
+        let made = practice.book_by_phone(bob, rooms, &start, &patient).await;
+        booked.insert(patient, made);
     }
     assert_eq!(booked.len(), 40);
     let taken: BTreeSet<_> =
@@ -250,46 +279,96 @@ async fn some_think_again(practice: &mut Practice, booked: &mut Booked) {
     assert_eq!((practice.told("slot-0", "cancelled"), practice.told("slot-5", "moved")), (1, 1));
 }
 
-/// On Tuesday Bob sees his morning, and falls ill at noon. Eve takes whom she can at the same time;
-/// for the others it is called off. How many are which.
+/// On Tuesday Ada is late: everyone who comes to her is told, once, and nobody else.
+async fn ada_is_late(practice: &mut Practice, calendars: &Calendars, booked: &Booked) {
+    practice.wait_until("2027-03-23T08:50:00+01:00").await;
+    let delay = format!("/v1/calendars/{}/delay", calendars.ada);
+    practice.post(&delay, &json!({"minutes": 20})).await.ok(200);
+    practice.notify().await;
+    for (patient, it) in booked {
+        let comes = "2027-03-23T08:50" < text(it, "start");
+        let stands = practice.told(patient, "cancelled") == 0;
+        let hers = it["calendar_id"] == calendars.ada && comes && stands;
+        assert_eq!(practice.told(patient, "late"), usize::from(hers), "{patient}");
+        let late = practice.get(&at(it)).await["late_minutes"].clone();
+        assert_eq!(late, if hers { json!(20) } else { Value::Null }, "{patient}");
+    }
+}
+
+/// All who came in the morning were seen, but for one who did not come. How many were seen.
+async fn the_morning_is_over(practice: &mut Practice, booked: &Booked) -> u64 {
+    practice.wait_until("2027-03-23T12:30:00+01:00").await;
+    practice.notify().await;
+    let mut seen = 0;
+    for (patient, it) in booked {
+        let came = text(it, "start") < "2027-03-23T12:30:00+01:00";
+        if came && practice.told(patient, "cancelled") == 0 {
+            let status = if patient == "first-0" { "no_show" } else { "fulfilled" };
+            let (path, mark) = (format!("{}/mark", at(it)), json!({"status": status}));
+            let marked = practice.post(&path, &mark).await.ok(200);
+            assert_eq!(marked["status"], status);
+            seen += u64::from(status == "fulfilled");
+        }
+    }
+    seen
+}
+
+/// At noon Bob falls ill. Everyone of his afternoon is offered a time of Eve's, with a room as
+/// before, and has an hour to answer. Eight do, and for the others it is called off. How many are
+/// which.
 async fn bob_falls_ill(
     practice: &mut Practice,
     calendars: &Calendars,
     booked: &Booked,
 ) -> (u64, u64) {
-    practice.wait_until("2027-03-23T12:30:00+01:00").await;
-    practice.notify().await;
-    let ill = json!({"absences": [
-        {"from": "2027-03-23T12:30:00+01:00", "until": "2027-03-23"},
-    ]});
     let Calendars { bob, eve, .. } = calendars;
+    let ill = json!({"absences": [{"from": "2027-03-23T12:30:00+01:00", "until": "2027-03-23"}]});
     let changed = practice.send("PATCH", &format!("/v1/calendars/{bob}"), Some(&ill)).await.ok(200);
-    let concerned: Vec<_> = changed["outside"].as_array().unwrap().clone();
-    let phoned = booked.iter().filter(|(patient, _)| patient.starts_with("phone-"));
-    let phoned: BTreeSet<_> = phoned.map(|(_, it)| text(it, "appointment_id").to_owned()).collect();
-    let outside: BTreeSet<_> =
-        concerned.iter().map(|it| text(it, "appointment_id").to_owned()).collect();
-    assert_eq!(outside, phoned, "all who come in the afternoon are concerned");
-    let (mut rebooked, mut called_off) = (0, 0);
-    for (number, it) in concerned.iter().enumerate() {
-        let to = json!({"start": it["start"], "calendar_id": eve});
-        if number < 8 {
-            let moved = practice.post(&format!("{}/move", at(it)), &to).await.ok(200);
-            assert_eq!(moved["calendar_id"], json!(eve));
-            rebooked += 1;
-        } else {
-            practice.send("DELETE", &at(it), None).await.ok(200);
-            called_off += 1;
-        }
+    let ids = |list: &Value, name: &str| -> BTreeSet<String> {
+        list.as_array().unwrap().iter().map(|it| text(it, name).to_owned()).collect()
+    };
+    let phoned: Vec<_> =
+        booked.iter().filter(|(patient, _)| patient.starts_with("phone-")).collect();
+    let concerned: BTreeSet<_> =
+        phoned.iter().map(|(_, it)| text(it, "appointment_id").to_owned()).collect();
+    assert_eq!(ids(&changed["outside"], "appointment_id"), concerned, "all of the afternoon");
+    let offers = json!({
+        "from": "2027-03-23T12:30:00+01:00", "until": "2027-03-23T18:00:00+01:00",
+        "calendar_ids": [eve], "earliest": "2027-03-23T14:00:00+01:00", "days": 1,
+        "answer_minutes": 60,
+    });
+    let offered = practice.post(&format!("/v1/calendars/{bob}/offers"), &offers).await.ok(200);
+    assert_eq!(
+        (&offered["without"], ids(&offered["offers"], "offer_for")),
+        (&json!([]), concerned)
+    );
+    practice.notify().await;
+    assert!(phoned.iter().all(|(patient, _)| practice.told(patient, "offer") == 1));
+    for it in offered["offers"].as_array().unwrap().iter().take(8) {
+        let accept = format!("/v1/holds/{}/accept", text(&it["hold"], "hold_id"));
+        let moved = practice.post(&accept, &json!({})).await.ok(200);
+        assert_eq!((&moved["calendar_id"], &moved["with"]), (&json!(eve), &it["hold"]["with"]));
+    }
+    // An hour later what nobody has taken is everyone's.
+    practice.wait_until("2027-03-23T13:40:00+01:00").await;
+    let slots = format!("/v1/calendars/{eve}/slots?reason=check-up&days=1&limit=500");
+    let free = practice.get(&slots).await["slots"].clone();
+    let mut called_off = 0;
+    for it in offered["offers"].as_array().unwrap().iter().skip(8) {
+        let start = &it["hold"]["start"];
+        assert!(free.as_array().unwrap().iter().any(|slot| slot["start"] == *start), "{start}");
+        let path = format!("/v1/appointments/{}", text(it, "offer_for"));
+        practice.send("DELETE", &path, None).await.ok(200);
+        called_off += 1;
     }
     practice.notify().await;
-    for patient in booked.keys().filter(|patient| patient.starts_with("phone-")) {
+    for (patient, _) in phoned {
         let told = practice.told(patient, "moved") + practice.told(patient, "cancelled");
         assert_eq!(told, 1, "{patient} is told once what becomes of it");
     }
     let free = practice.get(&format!("/v1/calendars/{bob}/slots?reason=check-up&days=1")).await;
     assert_eq!(free["slots"], json!([]), "nobody can book him today");
-    (rebooked, called_off)
+    (8, called_off)
 }
 
 /// Whom each patient was told of, against what they find.
@@ -299,7 +378,7 @@ async fn everyone_knows(practice: &Practice, booked: &Booked) {
         let found = practice.post("/v1/appointments/search", &asked).await.ok(200);
         let found = &found["appointments"];
         assert_eq!(found.as_array().unwrap().len(), 1, "{patient}: {found}");
-        let stands = found[0]["status"] == "booked";
+        let stands = found[0]["status"] != "cancelled";
         assert_eq!(practice.told(patient, "cancelled") == 0, stands, "{patient}");
         // A day and two hours before, once each.
         let reminders = practice.told(patient, "reminder");
@@ -321,23 +400,29 @@ async fn two_days_of_a_practice() {
     let mut booked = forty_book(&mut practice, &calendars).await;
     one_forgets(&practice, &calendars.bob, &mut booked).await;
     some_think_again(&mut practice, &mut booked).await;
+    ada_is_late(&mut practice, &calendars, &booked).await;
+    let seen = the_morning_is_over(&mut practice, &booked).await;
     let (rebooked, called_off) = bob_falls_ill(&mut practice, &calendars, &booked).await;
 
     // In the evening the figures add up, and nobody was reminded of what did not take place.
     practice.wait_until("2027-03-23T20:00:00+01:00").await;
     practice.notify().await;
     let (mut standing, mut cancelled, mut moves, mut in_files) = (0, 0, 0, 0);
+    let (mut fulfilled, mut missed) = (0, 0);
     for calendar in &calendars.all {
         let told = practice.get(&format!("/v1/calendars/{calendar}/activity?weeks=1")).await;
         let week = &told["weeks"][0]["all"];
         standing += week["booked"].as_u64().unwrap();
         cancelled += week["cancelled"].as_u64().unwrap();
         moves += week["moved"].as_u64().unwrap();
+        fulfilled += week["fulfilled"].as_u64().unwrap();
+        missed += week["no_shows"].as_u64().unwrap();
         let link = practice.send("POST", &format!("/v1/calendars/{calendar}/links"), None).await;
         let file = practice.send("GET", text(&link.ok(201), "path"), None).await;
         in_files += String::from_utf8(file.body).unwrap().matches("STATUS:CONFIRMED").count();
     }
     assert_eq!((cancelled, moves), (2 + called_off, 1 + rebooked));
+    assert_eq!((fulfilled, missed), (seen, 1));
     assert_eq!(standing + cancelled, booked.len() as u64);
     assert_eq!(in_files as u64, standing);
     everyone_knows(&practice, &booked).await;
