@@ -286,10 +286,21 @@ impl Schedule {
         occupied_until: Timestamp,
         now: Timestamp,
     ) -> Option<StepRange> {
+        self.part_range_by(start, occupied_until, self.horizon(now), |range| self.is_open(range))
+    }
+
+    /// As [`Schedule::part_range`], by a horizon and hours that the caller has at hand.
+    pub(crate) fn part_range_by(
+        &self,
+        start: Timestamp,
+        occupied_until: Timestamp,
+        horizon: Timestamp,
+        is_open: impl Fn(StepRange) -> bool,
+    ) -> Option<StepRange> {
         let first = self.grid.exact(start)?;
         let minutes = (occupied_until.millis() - start.millis()) / MS_PER_MINUTE;
         let range = self.grid.range(first, u16::try_from(minutes).ok()?)?;
-        (occupied_until <= self.horizon(now) && self.is_open(range)).then_some(range)
+        (occupied_until <= horizon && is_open(range)).then_some(range)
     }
 
     fn hours_of(&self, date: Date) -> Cow<'_, [Interval]> {

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Engine;
+use super::{Engine, refused};
 use crate::booking::{Booking, Command, Part, Rejection};
-use crate::error::Error;
+use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, HoldId};
 use crate::journal::Remembered;
 use crate::limits::{MOVE_WAIT_MS, PARK_WAIT_MS, PARTS_MAX};
 use crate::metrics::Full;
-use crate::request::HoldSlot;
+use crate::request::{FindSlots, FoundSlots, HoldSlot};
 use crate::runtime::sync::{self, oneshot};
 use crate::runtime::{
     Claim, Directory, Entry, Joint, JointAsked, Message, Parked, Permit, Share, Verdict, Work,
-    order_joint,
+    expire, order_joint,
 };
 
 /// A calendar that has admitted a request.
@@ -100,6 +100,53 @@ impl Engine {
             Verdict::Failed(error) => Err(error),
             verdict => Ok(verdict),
         }
+    }
+
+    /// As [`Engine::find_slots`], of those slots those alone that have room on `others` too, as a
+    /// hold with such parts needs it. A page may have fewer than its limit, and go on all the same.
+    ///
+    /// Refused as [`Engine::find_slots`], and as [`Rejection::Invalid`] for too many others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn find_slots_with(
+        &self,
+        wanted: FindSlots,
+        others: &[CalendarId],
+    ) -> Answer<FoundSlots> {
+        let (shared, directory) = (self.shared(), self.directory());
+        let (calendar, reason) = (wanted.calendar, wanted.reason.clone());
+        let mut found = match self.find_slots(wanted).await? {
+            Ok(found) => found,
+            Err(rejection) => return refused(rejection),
+        };
+        if PARTS_MAX < others.len() {
+            let rule = format!("must be at most {PARTS_MAX} calendars");
+            return refused(Rejection::Invalid { field: "with".to_owned(), rule });
+        }
+        if others.is_empty() {
+            return Ok(Ok(found));
+        }
+        let view = directory.view(&directory.entry(calendar)).await?;
+        let reason = view.schedule.definition().reason(&reason);
+        let occupied = reason.map_or(0, |reason| i64::from(reason.occupied_minutes()));
+        for other in others {
+            if !shared.index.knows(*other) {
+                return refused(Rejection::UnknownCalendar);
+            }
+            let view = directory.view(&directory.entry(*other)).await?;
+            shared.queue.durable(view.rests_on).await?;
+            let now = shared.now();
+            if view.has_due(now) {
+                // What is past its deadline is free, and shall be seen so.
+                let _ = expire(directory.clone(), *other, Share::Hold).await;
+            }
+            found
+                .slots
+                .retain(|slot| view.has_room(slot.start, slot.start.plus_minutes(occupied), now));
+        }
+        Ok(Ok(found))
     }
 
     /// Identifiers for the parts of a hold, each time new ones.

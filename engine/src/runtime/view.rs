@@ -134,6 +134,23 @@ impl View {
         self.schedule.place_by(reason, start, now, terms, (|| self.horizon(now), is_open))
     }
 
+    /// Whether a part of a booking has room here, as far as the words tell.
+    pub(crate) fn has_room(
+        &self,
+        start: Timestamp,
+        occupied_until: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let horizon = self.horizon(now);
+        let is_open = |range| match self.table.bits(range) {
+            Some(bits) => self.table.is_open(bits),
+            None => self.schedule.is_open(range),
+        };
+        let range = self.schedule.part_range_by(start, occupied_until, horizon, is_open);
+        let bits = range.and_then(|range| self.bits(range));
+        bits.is_some_and(|bits| !self.table.is_taken(bits))
+    }
+
     /// The bits of a span; none outside the table.
     pub(crate) fn bits_of(&self, span: &Span) -> Option<Bits> {
         self.bits(self.schedule.grid().covering(span.start, span.occupied_until))

@@ -102,6 +102,22 @@ async fn all_of_it_or_nothing() {
         let refused = engine.hold(wanted(doctor, "10:00", "ana", with)).await.unwrap();
         assert!(matches!(refused, Err(Rejection::Invalid { .. })), "{refused:?}");
     }
+    let (from, until, limit) = (at("09:00"), at("13:30"), 1_000);
+    let reason = "visit".parse().unwrap();
+    let asked = FindSlots { calendar: doctor, reason, from, until, limit, practice: false };
+    let with = [room, device];
+    let found = engine.find_slots_with(asked.clone(), &with).await.unwrap().unwrap().slots;
+    let all_of_them = engine.find_slots(asked).await.unwrap().unwrap().slots;
+    assert!(all_of_them.len() > found.len() && !found.is_empty());
+    for slot in all_of_them {
+        let mut wanted = wanted(doctor, "09:00", "eve", &with);
+        wanted.start = slot.start;
+        let held = engine.hold(wanted).await.unwrap();
+        assert_eq!(held.is_ok(), found.contains(&slot), "{slot:?}: {held:?}");
+        if let Ok(held) = held {
+            engine.release(of(held.value.id)).await.unwrap().unwrap();
+        }
+    }
     // What was refused is in nobody's way.
     held(&engine, wanted(doctor, "10:00", "ana", &[room])).await;
     assert_eq!(free(&engine, &all, "10:00").await, [false, false, false]);

@@ -1,7 +1,7 @@
 //! Free slots.
 
 use creneau::booking::schedule;
-use creneau::{FindSlots, ReasonId, Schedule, Timestamp};
+use creneau::{CalendarId, FindSlots, ReasonId, Rejection, Schedule, Timestamp};
 
 use super::answer::{self, Response};
 use super::app::App;
@@ -18,7 +18,8 @@ const DAYS_MAX: u16 = creneau::limits::SLOT_DAYS_MAX;
 const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 pub(super) async fn find(app: &App, asked: &Asked) -> Result<Response, Problem> {
-    let mut query = asked.query(&["reason", "from", "days", "limit", "cursor", "practice"])?;
+    let mut query =
+        asked.query(&["reason", "from", "days", "limit", "cursor", "practice", "with"])?;
     let calendar = calendars::id(app, asked).await?;
     let schedule = app.settled(app.engine.schedule(calendar).await).await?;
     let reason = reason(&mut query, &schedule)?;
@@ -27,8 +28,15 @@ pub(super) async fn find(app: &App, asked: &Asked) -> Result<Response, Problem> 
     if practice {
         asked.practice()?;
     }
+    let with = query.take("with");
     let wanted = FindSlots { calendar, reason, from, until, limit: query.limit()?, practice };
-    let found = app.settled(app.engine.find_slots(wanted).await).await?;
+    let others: Result<Vec<CalendarId>, _> = match &with {
+        None => Ok(Vec::new()),
+        Some(with) => with.split(',').map(str::parse).collect(),
+    };
+    let Ok(others) = others else { return Err(app.refused(Rejection::UnknownCalendar).await) };
+    let found = Box::pin(app.engine.find_slots_with(wanted, &others));
+    let found = app.settled(found.await).await?;
     let local = |instant| Local::new(instant, schedule.offset_at(instant));
     let slots = found.slots.iter().map(|slot| SlotBody {
         start: local(slot.start),

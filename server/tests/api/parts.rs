@@ -46,6 +46,15 @@ async fn a_room_is_held_beside_the_practitioner_or_nothing_is() {
 
     let held = c.post("/v1/holds", &with(&doctor, "09:00", "ada", &[&room])).await.ok(201);
     assert_eq!(held["with"], json!([room]));
+    // The room is open in the morning alone, and the device is taken at nine.
+    let path = format!("/v1/calendars/{doctor}/slots?from=2027-03-22&days=1&reason=check-up");
+    let both = c.get(&format!("{path}&limit=500&with={room},{device}")).await.ok(200);
+    let starts: Vec<_> =
+        both["slots"].as_array().unwrap().iter().map(|slot| text(slot, "start")).collect();
+    assert_eq!((starts[0], starts[1]), (&*at("08:00"), &*at("08:05")));
+    assert!(!starts.contains(&&*at("08:50")) && starts.contains(&&*at("09:15")), "{starts:?}");
+    assert_eq!(*starts.last().unwrap(), at("11:45"));
+    c.get(&format!("{path}&with={room},nowhere")).await.problem(404, "unknown_calendar");
     assert!(!is_free(c, &room, "09:00").await);
     let confirm = format!("/v1/holds/{}/confirm", text(&held, "hold_id"));
     let booked = c.post(&confirm, &json!({})).await.ok(201);

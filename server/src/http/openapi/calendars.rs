@@ -139,12 +139,16 @@ pub(super) fn slots() -> Described {
     let days = json!({"type": "integer", "minimum": 1, "maximum": 731, "default": 7});
     let practice = "Whether the practice looks, with a token of the scope `operate`: also within \
         the notice of a reason, further ahead than patients may book, and for reasons of its own.";
+    let with = "Ids of other calendars with a comma between them, at most 4: those slots alone \
+        that a hold can have with them. A page may have fewer than its limit and a `next`.";
+    let ids = json!({"type": "string", "maxLength": 200});
     let reason = "The id of a reason. A calendar with a single one needs not be told.";
     Described {
         parameters: vec![
             query("reason", reason, schema("ReasonId")),
             query("from", "A date, or an instant; now if left out.", from),
             query("practice", practice, json!({"type": "boolean", "default": false})),
+            query("with", with, ids),
             query("days", "Dates, of which that of `from` is the first.", days),
             limit(),
             cursor(),
