@@ -322,6 +322,10 @@ fn name(decided: &Decided) -> &'static str {
             Event::Expired { .. } => "Expired",
             Event::Cancelled { .. } => "Cancelled",
             Event::Moved { .. } => "Moved",
+            Event::Renewed { .. } => "Renewed",
+            Event::Marked { .. } => "Marked",
+            Event::Delayed { .. } => "Delayed",
+            Event::Accepted { .. } => "Accepted",
             Event::Registered { .. } => "Registered",
         }),
         Err(rejection) => match rejection {
@@ -335,6 +339,13 @@ fn name(decided: &Decided) -> &'static str {
             | Rejection::PatientsOnly { .. }
             | Rejection::VisitNotOffered { .. }
             | Rejection::TooSoon { .. }
+            | Rejection::IsOffer
+            | Rejection::RenewalsSpent
+            | Rejection::NotYet
+            | Rejection::NotFree
+            | Rejection::HeldTooOften
+            | Rejection::PartClosed { .. }
+            | Rejection::PartTaken { .. }
             | Rejection::DayFull { .. } => "of a practice",
             Rejection::HoldReleased => "HoldReleased",
             Rejection::HoldExpired => "HoldExpired",

@@ -211,6 +211,8 @@ impl Model {
             Found::Live(_) | Found::Ended(Ending::Cancelled | Ending::MovedAway) => Ok(Vec::new()),
             Found::Ended(Ending::Released) => Err(Rejection::HoldReleased),
             Found::Ended(Ending::Expired) => Err(Rejection::HoldExpired),
+            // Nothing is offered here.
+            Found::Ended(Ending::Accepted(_)) => Err(Rejection::IsOffer),
             Found::Nothing => Err(Rejection::UnknownHold),
         }
     }

@@ -7,11 +7,12 @@ use std::str::FromStr;
 use creneau::booking::hours::Date;
 use creneau::booking::{
     Absence, Agenda, Booking, Channel, DayException, Definition, Details, Edge, Event, Guard,
-    GuardScope, Holiday, HolidayCalendar, Interval, Joined, Location, Part, Practitioner,
-    PublicHolidays, Reason, ReasonRef, Rules, Span, Standing, Template, Visit, WeeklyHours,
+    GuardScope, Holiday, HolidayCalendar, Interval, Joined, Location, Mark, Offer, Part,
+    Practitioner, PublicHolidays, Reason, ReasonRef, Rules, Span, Standing, Taken, Template, Visit,
+    WeeklyHours,
 };
 use creneau::journal::{Entry, Remembered};
-use creneau::{CalendarId, CommandKey, HoldId, Timestamp};
+use creneau::{AppointmentId, CalendarId, CommandKey, HoldId, Timestamp};
 
 use crate::tape::Tape;
 
