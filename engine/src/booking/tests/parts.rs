@@ -72,24 +72,45 @@ impl Practice {
         told.held_until.is_none_or(|until| self.now < until)
     }
 
-    /// A lane of a calendar that is free, `except` left aside; one that is not where there is none.
-    fn lane(&self, place: usize, start: Timestamp, except: HoldId) -> u16 {
+    /// The lanes of a calendar in which something lies, `except` left aside.
+    fn taken(&self, place: usize, start: Timestamp, except: HoldId) -> BTreeSet<u16> {
         let until = start.plus_minutes(OCCUPIED);
-        let taken: BTreeSet<u16> = self
-            .told
+        self.told
             .iter()
             .filter(|(id, told)| **id != except && self.lives(told))
             .filter(|(_, told)| told.start < until && start < told.start.plus_minutes(OCCUPIED))
             .flat_map(|(_, told)| &told.lies)
             .filter(|(at, ..)| *at == place)
             .map(|(_, lane, _)| *lane)
-            .collect();
+            .collect()
+    }
+
+    /// A lane of a calendar that is free; one that is not where there is none.
+    fn lane(&self, place: usize, start: Timestamp, except: HoldId) -> u16 {
+        let taken = self.taken(place, start, except);
         (0..LANES[place]).find(|lane| !taken.contains(lane)).unwrap_or(u16::MAX)
     }
 
+    /// Lanes for parts: such as are free, or the first of each, be it free or not.
+    fn lanes(
+        &self,
+        places: &[usize],
+        start: Timestamp,
+        (except, blindly): (HoldId, bool),
+    ) -> Vec<u16> {
+        let lane = |place: &usize| if blindly { 0 } else { self.lane(*place, start, except) };
+        places.iter().map(lane).collect()
+    }
+
     /// What is to be said of the parts of a booking, the first refusal first.
-    fn refusal(&self, places: &[usize], start: Timestamp, except: HoldId) -> Option<&'static str> {
-        let refused = |place: &usize| {
+    fn refusal(
+        &self,
+        places: &[usize],
+        lanes: &[u16],
+        start: Timestamp,
+        except: HoldId,
+    ) -> Option<&'static str> {
+        let refused = |(place, lane): (&usize, &u16)| {
             let minutes = (start.millis() - at("00:00").millis()) / 60_000;
             let grid = i64::from(GRIDS[*place]);
             let whole_steps = OCCUPIED + (-OCCUPIED).rem_euclid(grid);
@@ -97,11 +118,12 @@ impl Practice {
             let open = minutes % grid == 0 && 8 * 60 <= minutes && minutes + whole_steps <= closes;
             match open {
                 false => Some("PartClosed"),
-                true if self.lane(*place, start, except) == u16::MAX => Some("PartTaken"),
+                true if *lane == u16::MAX => Some("PartTaken"),
+                true if self.taken(*place, start, except).contains(lane) => Some("PartTaken"),
                 true => None,
             }
         };
-        places.iter().find_map(refused)
+        places.iter().zip(lanes).find_map(refused)
     }
 
     /// Ends what is due everywhere, as a calendar does before it serves a request.
@@ -141,6 +163,7 @@ impl Practice {
         start: Timestamp,
         others: &[usize],
         of: Option<HoldId>,
+        blindly: bool,
     ) {
         self.begin();
         let person = format!("p{who}");
@@ -153,7 +176,7 @@ impl Practice {
         let offer = of.map(|of| Offer::Appointment(of.into()));
         let details = Details { joined: Joined::whole(parts.clone()), offer, ..Details::default() };
         let lane = self.lane(main, start, id);
-        let lanes: Vec<u16> = others.iter().map(|place| self.lane(*place, start, id)).collect();
+        let lanes = self.lanes(others, start, (id, blindly));
         let command = Command::Hold {
             hold: id,
             person: PersonId::new(&*person).unwrap(),
@@ -167,7 +190,7 @@ impl Practice {
             overflow: false,
         };
         let decided = self.calendars[main].decide(&command, self.now);
-        let refusal = self.refusal(others, start, id);
+        let refusal = self.refusal(others, &lanes, start, id);
         let alone = decided.clone();
         let told = self.happen(decided, &lanes);
         match (&alone, refusal) {
@@ -210,17 +233,17 @@ impl Practice {
         }
     }
 
-    fn shift(&mut self, id: HoldId, to: usize, start: Timestamp) {
+    fn shift(&mut self, id: HoldId, to: usize, start: Timestamp, blindly: bool) {
         self.begin();
         let Told { lies, .. } = self.told[&id].clone();
         let main = lies[0].0;
         let places: Vec<usize> = lies[1..].iter().map(|(place, ..)| *place).collect();
-        let lanes: Vec<u16> = places.iter().map(|place| self.lane(*place, start, id)).collect();
+        let lanes = self.lanes(&places, start, (id, blindly));
         let lane = self.lane(to, start, id);
         let target = (to != main).then(|| &self.calendars[to]);
         let by = By::Unsaid;
         let decided = decide_move(&self.calendars[main], target, id, start, lane, &by, self.now);
-        let refusal = self.refusal(&places, start, id);
+        let refusal = self.refusal(&places, &lanes, start, id);
         let moves = decided.as_ref().is_ok_and(|events| !events.is_empty());
         let told = self.happen(decided.clone(), &lanes);
         match refusal {
@@ -282,13 +305,13 @@ impl Practice {
 #[derive(Clone, Debug)]
 enum Act {
     Wait(i64),
-    Hold(u8, usize, i64, Vec<usize>),
+    Hold(u8, usize, i64, Vec<usize>, bool),
     Offer(prop::sample::Index, usize, i64),
     Confirm(prop::sample::Index),
     Release(prop::sample::Index),
     Renew(prop::sample::Index),
     Cancel(prop::sample::Index),
-    Shift(prop::sample::Index, usize, i64),
+    Shift(prop::sample::Index, usize, i64, bool),
     Accept(prop::sample::Index),
     Restart,
 }
@@ -304,15 +327,18 @@ fn act() -> impl Strategy<Value = Act> {
     ];
     // Few starts, so that they meet.
     let start = || 0i64..14;
+    let blindly = || prop::bool::weighted(0.3);
+    let hold = |(a, b, c, d, e)| Act::Hold(a, b, c, d, e);
+    let shift = |(a, b, c, d)| Act::Shift(a, b, c, d);
     prop_oneof![
         2 => (1i64..20).prop_map(Act::Wait),
-        8 => (0u8..6, 0usize..2, start(), others).prop_map(|(a, b, c, d)| Act::Hold(a, b, c, d)),
+        8 => (0u8..6, 0usize..2, start(), others, blindly()).prop_map(hold),
         2 => (pick(), 0usize..2, start()).prop_map(|(a, b, c)| Act::Offer(a, b, c)),
         6 => pick().prop_map(Act::Confirm),
         1 => pick().prop_map(Act::Release),
         1 => pick().prop_map(Act::Renew),
         2 => pick().prop_map(Act::Cancel),
-        4 => (pick(), 0usize..2, start()).prop_map(|(a, b, c)| Act::Shift(a, b, c)),
+        4 => (pick(), 0usize..2, start(), blindly()).prop_map(shift),
         2 => pick().prop_map(Act::Accept),
         1 => Just(Act::Restart),
     ]
@@ -336,8 +362,8 @@ proptest! {
             let by = By::Unsaid;
             match act {
                 Act::Wait(minutes) => practice.now = practice.now.plus_minutes(minutes),
-                Act::Hold(who, main, start, others) => {
-                    practice.hold(who, main, start_of(start), &others, None);
+                Act::Hold(who, main, start, others, blindly) => {
+                    practice.hold(who, main, start_of(start), &others, None, blindly);
                 }
                 Act::Offer(of, main, start) => {
                     let Some(of) = pick(of) else { continue };
@@ -345,7 +371,7 @@ proptest! {
                     if told.held_until.is_none() {
                         let others = told.lies[1..].iter().map(|(place, ..)| *place);
                         let others: Vec<usize> = others.collect();
-                        practice.hold(0, main, start_of(start), &others, Some(of));
+                        practice.hold(0, main, start_of(start), &others, Some(of), false);
                     }
                 }
                 Act::Confirm(of) => {
@@ -371,9 +397,9 @@ proptest! {
                     let Some(hold) = pick(of) else { continue };
                     practice.of_hold(hold, &Command::Cancel { hold, by }, |told, _| *told = None);
                 }
-                Act::Shift(of, to, start) => {
+                Act::Shift(of, to, start, blindly) => {
                     let Some(hold) = pick(of) else { continue };
-                    practice.shift(hold, to, start_of(start));
+                    practice.shift(hold, to, start_of(start), blindly);
                 }
                 Act::Accept(of) => {
                     let Some(hold) = pick(of) else { continue };
@@ -393,7 +419,7 @@ proptest! {
 #[test]
 fn a_part_is_nothing_by_itself() {
     let mut practice = Practice::new();
-    practice.hold(1, 0, at("09:00"), &[2, 3], None);
+    practice.hold(1, 0, at("09:00"), &[2, 3], None, false);
     let (id, told) = practice.told.first_key_value().map(|(id, told)| (*id, told.clone())).unwrap();
     let (room, _, part) = told.lies[1];
     let by = By::Unsaid;
@@ -422,7 +448,7 @@ fn a_part_is_nothing_by_itself() {
 #[test]
 fn half_of_it_is_told() {
     let mut practice = Practice::new();
-    practice.hold(1, 0, at("09:00"), &[2], None);
+    practice.hold(1, 0, at("09:00"), &[2], None, false);
     let live = |place: usize| practice.calendars[place].live().next().unwrap().clone();
     let held = |booking: Booking| {
         let (at, deadline, guards) = (at("07:00"), at("07:15"), Vec::new());
