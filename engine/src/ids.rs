@@ -2,8 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use rkyv::{Archive, Deserialize, Serialize};
+use rkyv::rancor::{Fallible, Source};
+use rkyv::string::{ArchivedString, StringResolver};
+use rkyv::with::{ArchiveWith, DeserializeWith, SerializeWith};
+use rkyv::{Archive, Deserialize, Place, Serialize, SerializeUnsized};
 
 use crate::limits::TOKEN_BYTES_MAX;
 
@@ -157,13 +161,42 @@ impl From<AppointmentId> for HoldId {
     }
 }
 
+/// Archives shared text as the text that it is, wherever else it may be shared.
+pub struct Plain;
+
+impl ArchiveWith<Arc<str>> for Plain {
+    type Archived = ArchivedString;
+    type Resolver = StringResolver;
+
+    fn resolve_with(text: &Arc<str>, resolver: StringResolver, out: Place<ArchivedString>) {
+        ArchivedString::resolve_from_str(text, resolver, out);
+    }
+}
+
+impl<S: Fallible<Error: Source> + ?Sized> SerializeWith<Arc<str>, S> for Plain
+where
+    str: SerializeUnsized<S>,
+{
+    fn serialize_with(text: &Arc<str>, serializer: &mut S) -> Result<StringResolver, S::Error> {
+        ArchivedString::serialize_from_str(text, serializer)
+    }
+}
+
+impl<D: Fallible + ?Sized> DeserializeWith<ArchivedString, Arc<str>, D> for Plain {
+    fn deserialize_with(text: &ArchivedString, _: &mut D) -> Result<Arc<str>, D::Error> {
+        Ok(text.as_str().into())
+    }
+}
+
 macro_rules! token {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
+        ///
+        /// A clone shares the text.
         #[derive(
             Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
         )]
-        pub struct $name(String);
+        pub struct $name(#[rkyv(with = Plain)] Arc<str>);
 
         impl $name {
             /// Takes 1 to 64 visible ASCII characters.
@@ -171,13 +204,13 @@ macro_rules! token {
             /// # Errors
             ///
             /// [`IdError::Token`] for anything else.
-            pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
-                let text = text.into();
+            pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
+                let text = text.as_ref();
                 let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
                 if text.is_empty() || TOKEN_BYTES_MAX < text.len() || !visible {
                     return Err(IdError::Token);
                 }
-                Ok(Self(text))
+                Ok(Self(text.into()))
             }
 
             /// The text.

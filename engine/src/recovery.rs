@@ -270,7 +270,7 @@ impl Replay<'_> {
 
     fn keep_states(&mut self) {
         for (id, (sequence, calendar)) in std::mem::take(&mut self.states) {
-            self.index.put_snapshot(&SnapshotRow { sequence, snapshot: calendar.snapshot() }, id);
+            self.index.put_snapshot(SnapshotRow { sequence, snapshot: calendar.snapshot() }, id);
         }
     }
 }

@@ -37,7 +37,7 @@ fn booking(id: u128, person: &str, start: i64) -> Booking {
 }
 
 fn guards() -> Vec<Guard> {
-    vec![Guard::per_calendar(), Guard { kind: "first".to_owned(), scope: GuardScope::Engine }]
+    vec![Guard::per_calendar(), Guard { kind: "first".into(), scope: GuardScope::Engine }]
 }
 
 pub(super) fn created() -> Event {

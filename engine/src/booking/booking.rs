@@ -1,10 +1,12 @@
 //! What a hold and the appointment that it becomes have in common.
 
+use std::sync::Arc;
+
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::rules::{By, Standing};
 use super::seldom::Seldom;
-use crate::ids::{AppointmentId, CalendarId, HoldId, PersonId, ReasonId};
+use crate::ids::{AppointmentId, CalendarId, HoldId, PersonId, Plain, ReasonId};
 use crate::time::Timestamp;
 
 /// Where and when a booking lies.
@@ -194,7 +196,8 @@ pub enum GuardScope {
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Guard {
     /// The kind, by name: holds of the same kind exclude each other.
-    pub kind: String,
+    #[rkyv(with = Plain)]
+    pub kind: Arc<str>,
     /// How far it reaches.
     pub scope: GuardScope,
 }
@@ -203,6 +206,6 @@ impl Guard {
     /// The rule unless configured otherwise: one live hold per person and calendar.
     #[must_use]
     pub fn per_calendar() -> Self {
-        Self { kind: "hold".to_owned(), scope: GuardScope::Calendar }
+        Self { kind: "hold".into(), scope: GuardScope::Calendar }
     }
 }

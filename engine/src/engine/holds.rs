@@ -137,7 +137,7 @@ impl Engine {
             return None;
         }
         let key = |guard: &Guard| guard_key(guard, asked.calendar, &asked.person);
-        if guards.iter().any(|guard| shared.guards.holder(key(guard)).is_some()) {
+        if guards.iter().any(|guard| shared.guards.is_held(key(guard))) {
             return None;
         }
         Some(view.alternatives(&asked.reason, asked.start, now))

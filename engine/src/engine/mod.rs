@@ -264,8 +264,6 @@ impl Engine {
         let Some(key) = command else { return Ok(Named::Fresh(None)) };
         let shared = self.shared();
         let hash = command_hash(key);
-        // Before anything is claimed under it.
-        shared.index.names().note(hash);
         for _ in 0..CLAIM_WAITS_MAX {
             // The claim first, then the index: what was under way until now is found there.
             let claim = match shared.commands.claim(hash) {
@@ -276,7 +274,12 @@ impl Engine {
                 }
                 Err(Busy::Kept(_)) => return Err(self.contended()),
             };
-            return match shared.index.command(hash, self.now())? {
+            // Whoever used it noted it while they had the claim. It is noted before anything is
+            // claimed under it.
+            let is_unknown = shared.index.names().is_unknown(hash);
+            shared.index.names().note(hash);
+            let known = if is_unknown { None } else { shared.index.command(hash, self.now())? };
+            return match known {
                 None => {
                     let command = Remembered { key: key.clone(), fingerprint };
                     Ok(Named::Fresh(Some((command, claim))))

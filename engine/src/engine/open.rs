@@ -115,6 +115,7 @@ impl Engine {
             let recovered = recover(&storage, &index, &opening)?;
             (storage, recovered)
         };
+        index.rows().live();
         let start = start_of_time(&*environment.wall, &recovered)?;
         let shared = shared(config, &storage, index.clone(), &environment, &recovered, start);
         let committer = Committer {

@@ -6,23 +6,28 @@ use shuttle::future::spawn;
 
 use super::check;
 use super::world::SteppedStore;
-use crate::runtime::Behind;
+use crate::runtime::{Behind, Content, Key};
 use crate::storage::Table;
+
+fn put(behind: &Behind, key: u8, value: Option<u8>) {
+    let value = value.map(|value| Content::Bytes(vec![value]));
+    behind.put(Table::People, Key::from_slice(&[1, key]), value);
+}
 
 /// One row is put three times and another one removed while all is flushed, twice at once, and
 /// read. What was seen once is never seen older.
 async fn behind() {
     let behind = Arc::new(Behind::new(Arc::new(SteppedStore(Default::default()))));
     let table = Table::People;
-    behind.put(table, vec![1, 1], Some(vec![0]));
-    behind.put(table, vec![1, 2], Some(vec![0]));
+    put(&behind, 1, Some(0));
+    put(&behind, 2, Some(0));
     let writes = {
         let behind = behind.clone();
         spawn(async move {
             for version in 1..=3 {
-                behind.put(table, vec![1, 1], Some(vec![version]));
+                put(&behind, 1, Some(version));
             }
-            behind.put(table, vec![1, 2], None);
+            put(&behind, 2, None);
         })
     };
     let flushes = [(); 2].map(|()| {
@@ -39,7 +44,7 @@ async fn behind() {
                     _ => [1, 2]
                         .into_iter()
                         .filter_map(|key| {
-                            let value = behind.get(table, &[1, key]).unwrap();
+                            let value = behind.get_bytes(table, &[1, key]).unwrap();
                             value.map(|value| (vec![1, key], value))
                         })
                         .collect(),
@@ -61,7 +66,7 @@ async fn behind() {
     reads.await.unwrap();
     behind.flush(Vec::new).unwrap();
     assert_eq!(behind.len(), 0);
-    assert_eq!(behind.get(table, &[1, 1]).unwrap(), Some(vec![3]));
+    assert_eq!(behind.get_bytes(table, &[1, 1]).unwrap(), Some(vec![3]));
     assert_eq!(behind.store().get(table, &[1, 1]).unwrap(), Some(vec![3]));
     assert_eq!(behind.store().get(table, &[1, 2]).unwrap(), None);
 }

@@ -1,7 +1,6 @@
 //! What was booked, cancelled, moved and marked, by the week in which it lies, and by reason.
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::rows::{Kind, Rows, archived, damaged, id_key, key};
@@ -151,9 +150,7 @@ fn change(
     start: Timestamp,
     change: impl FnOnce(&mut Counts),
 ) -> Result<(), StoreError> {
-    let zone = settings::of(rows, calendar)?.time_zone;
-    let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
-    let date = zone.to_datetime(start.to_jiff()).date();
+    let date = settings::of(rows, calendar)?.zone.to_datetime(start.to_jiff()).date();
     let key = week_key(calendar, monday(date), reason);
     let row = rows.get(&key)?;
     let mut counts = row.map_or_else(|| Ok(Counts::default()), |row| Counts::of_row(&row))?;

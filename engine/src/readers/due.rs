@@ -12,7 +12,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::rows::{Kind, Rows, after, archived, damaged, id_key, key, time_key, time_of};
 use super::{records, settings};
-use crate::booking::{Event, Offer};
+use crate::booking::{Booking, Event, Offer};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Sequence;
 use crate::limits::{DUE_KEPT_MS, REMINDER_AFTER_MS};
@@ -143,15 +143,29 @@ pub(super) fn forget_coming(
 }
 
 /// Takes the reminders of an appointment away, those that nobody has read included.
-pub(super) fn forget_reminders(
-    rows: &mut Rows,
-    id: AppointmentId,
-    start: Timestamp,
-    reminders: &[u32],
-) {
+fn forget_reminders(rows: &mut Rows, id: AppointmentId, start: Timestamp, reminders: &[u32]) {
     for minutes in reminders {
         rows.put(timed_key(due_before(start, *minutes), id, *minutes), None);
     }
+}
+
+/// Makes the reminders that its calendar sets of an appointment.
+fn remind_of(rows: &mut Rows, booking: &Booking, at: Timestamp) -> Result<(), StoreError> {
+    let known = settings::of(rows, booking.calendar)?;
+    let reminders = &known.settings.reminders_minutes;
+    remind(rows, booking.id.into(), booking.span.start, reminders, at)
+}
+
+/// Takes away the reminders of an appointment that lay in a calendar.
+fn forget(
+    rows: &mut Rows,
+    calendar: CalendarId,
+    id: AppointmentId,
+    start: Timestamp,
+) -> Result<(), StoreError> {
+    let known = settings::of(rows, calendar)?;
+    forget_reminders(rows, id, start, &known.settings.reminders_minutes);
+    Ok(())
 }
 
 /// Lets go of rows that were due so long ago that nobody will ask for them.
@@ -160,13 +174,13 @@ fn drop_old(
     kind: Kind,
     due: impl Fn(&[u8], &[u8]) -> Result<Option<Timestamp>, StoreError>,
 ) -> Result<(), StoreError> {
-    let prefix = key(kind, &[]);
     let old = rows.position.clock.plus_ms(-DUE_KEPT_MS);
     for _ in 0..DROPPED_PER_ROW {
-        let Some((key, value)) = rows.next(&prefix, &prefix)? else { break };
-        if due(&key, &value)?.is_some_and(|due| old <= due) {
+        let Some((key, value)) = rows.first(kind)? else { break };
+        if due(key, value)?.is_some_and(|due| old <= due) {
             break;
         }
+        let key = key.clone();
         rows.put(key, None);
     }
     Ok(())
@@ -179,30 +193,24 @@ pub(super) fn take_in(
 ) -> Result<(), StoreError> {
     match event {
         Event::Confirmed { at, booking, .. } => {
-            let reminders = settings::of(rows, booking.calendar)?.reminders_minutes;
-            remind(rows, booking.id.into(), booking.span.start, &reminders, *at)?;
+            remind_of(rows, booking, *at)?;
             tell(rows, sequence, booking.id.into(), Told::Booked)
         }
         Event::Cancelled { booking, .. } => {
-            let reminders = settings::of(rows, booking.calendar)?.reminders_minutes;
-            forget_reminders(rows, booking.id.into(), booking.span.start, &reminders);
+            forget(rows, booking.calendar, booking.id.into(), booking.span.start)?;
             tell(rows, sequence, booking.id.into(), Told::Cancelled)
         }
         Event::Moved { at, booking, from_calendar, from } => {
             let id = booking.id.into();
-            let reminders = settings::of(rows, *from_calendar)?.reminders_minutes;
             if !planted::is(Bug::ReminderStays) {
-                forget_reminders(rows, id, from.start, &reminders);
+                forget(rows, *from_calendar, id, from.start)?;
             }
-            let reminders = settings::of(rows, booking.calendar)?.reminders_minutes;
-            remind(rows, id, booking.span.start, &reminders, *at)?;
+            remind_of(rows, booking, *at)?;
             let told = Told::Moved { calendar: *from_calendar, start: from.start };
             tell(rows, sequence, id, told)
         }
         Event::Marked { booking, .. } => {
-            let reminders = settings::of(rows, booking.calendar)?.reminders_minutes;
-            forget_reminders(rows, booking.id.into(), booking.span.start, &reminders);
-            Ok(())
+            forget(rows, booking.calendar, booking.id.into(), booking.span.start)
         }
         Event::Delayed { calendar, at, minutes, until } => {
             rows.put(late_key(*calendar), Some(sequence.to_be_bytes().to_vec()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rkyv::util::AlignedVec;
 
+use super::settings::Known;
 use crate::ids::CalendarId;
 use crate::journal::Sequence;
 use crate::planted::{self, Bug};
@@ -16,6 +17,9 @@ const FORM: u64 = 2;
 
 /// Rows that are removed at once.
 const REMOVED_AT_ONCE: usize = 4_096;
+
+/// Kinds of keys.
+const KINDS: usize = 8;
 
 /// What a key begins with.
 #[derive(Clone, Copy)]
@@ -101,6 +105,10 @@ impl Position {
 pub(crate) struct Rows {
     store: Arc<dyn Store>,
     changed: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The first row of a kind, as far as it was looked for: many ask, and it seldom changes.
+    first: [Option<Row>; KINDS],
+    /// What was read of calendars: each event asks for it, some more than once.
+    pub(super) settings: BTreeMap<CalendarId, Arc<Known>>,
     /// How far they have come.
     pub(crate) position: Position,
 }
@@ -121,7 +129,8 @@ impl Rows {
                 Position::default()
             }
         };
-        Ok(Self { store, changed: BTreeMap::new(), position })
+        let (changed, settings) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { store, changed, first: [const { None }; KINDS], settings, position })
     }
 
     /// How far the store's rows have come; none where there are none of this form.
@@ -158,7 +167,25 @@ impl Rows {
     }
 
     pub(super) fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let kind = key.first().map_or(0, |kind| usize::from(*kind));
+        if let Some(first) = self.first.get_mut(kind)
+            && first.as_ref().is_some_and(|(first, _)| key <= *first)
+        {
+            *first = None;
+        }
         self.changed.insert(key, value);
+    }
+
+    /// The first row of a kind.
+    pub(super) fn first(&mut self, kind: Kind) -> Result<Option<&Row>, StoreError> {
+        let known = self.first.get(kind as usize).is_some_and(Option::is_some);
+        let prefix = key(kind, &[]);
+        let found = if known { None } else { self.next(&prefix, &prefix)? };
+        let Some(first) = self.first.get_mut(kind as usize) else { return Ok(None) };
+        if found.is_some() {
+            *first = found;
+        }
+        Ok(first.as_ref())
     }
 
     /// The first row from `from` on whose key begins with `prefix`.

@@ -1,5 +1,8 @@
 //! What readers remember of each calendar.
 
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::rows::{Kind, Rows, archived, id_key, key};
@@ -30,9 +33,28 @@ fn settings_key(calendar: CalendarId) -> Vec<u8> {
     key(Kind::Settings, &[&id_key(calendar)])
 }
 
-pub(super) fn of(rows: &Rows, calendar: CalendarId) -> Result<Settings, StoreError> {
+/// Calendars of which is remembered what was read: what is beyond is read again.
+const KNOWN_MAX: usize = 16_384;
+
+/// What is set about a calendar, with its time zone found.
+pub(super) struct Known {
+    pub(super) settings: Settings,
+    pub(super) zone: TimeZone,
+}
+
+pub(super) fn of(rows: &mut Rows, calendar: CalendarId) -> Result<Arc<Known>, StoreError> {
+    if let Some(known) = rows.settings.get(&calendar) {
+        return Ok(known.clone());
+    }
     let row = rows.get(&settings_key(calendar))?;
-    row.map_or_else(|| Ok(Settings::default()), |row| Settings::of_row(&row))
+    let settings = row.map_or_else(|| Ok(Settings::default()), |row| Settings::of_row(&row))?;
+    let zone = TimeZone::get(&settings.time_zone).unwrap_or(TimeZone::UTC);
+    let known = Arc::new(Known { settings, zone });
+    if KNOWN_MAX <= rows.settings.len() {
+        rows.settings.clear();
+    }
+    rows.settings.insert(calendar, known.clone());
+    Ok(known)
 }
 
 pub(super) fn take_in(rows: &mut Rows, event: &Event) -> Result<(), StoreError> {
@@ -42,10 +64,12 @@ pub(super) fn take_in(rows: &mut Rows, event: &Event) -> Result<(), StoreError> 
         return Ok(());
     };
     let (before, now) = (of(rows, *calendar)?, Settings::of(definition));
-    if before == now {
+    let before = &before.settings;
+    if *before == now {
         return Ok(());
     }
     rows.put(settings_key(*calendar), now.written());
+    rows.settings.remove(calendar);
     let without = |all: &[u32], others: &[u32]| -> Vec<u32> {
         all.iter().filter(|it| !others.contains(it)).copied().collect()
     };

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::sync::{AtomicUsize, Ordering};
 use crate::metrics::Full;
 use crate::planted::{self, Bug};
@@ -67,6 +69,9 @@ pub(crate) struct Permit {
     calendar: Arc<Admission>,
     engine: Arc<Admission>,
 }
+
+/// What one request has taken: a place for each calendar that it is about, seldom more than one.
+pub(crate) type Permits = SmallVec<[Permit; 1]>;
 
 impl Permit {
     /// What is full where there is no place.

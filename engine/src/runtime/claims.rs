@@ -46,10 +46,23 @@ fn joined<'a>(parts: &[&[u8]], buffer: &'a mut [u8; PARTS_BYTES]) -> Option<&'a 
 /// Who has a key.
 #[derive(Clone, Debug)]
 enum Holder {
-    /// A request; the receiver ends when it does.
-    Pending(watch::Receiver<()>),
+    /// A request, with who waits for its end: the sender is dropped with it. Nearly nobody ever
+    /// does, so there is none before the first.
+    Pending(Option<watch::Sender<()>>),
     /// A live hold.
     Kept(HoldId),
+}
+
+impl Holder {
+    fn busy(&mut self) -> Busy {
+        match self {
+            Self::Pending(ended) => {
+                let ended = ended.get_or_insert_with(|| watch::Sender::new(()));
+                Busy::Pending(Waiting(ended.subscribe()))
+            }
+            Self::Kept(hold) => Busy::Kept(*hold),
+        }
+    }
 }
 
 /// Why a key could not be claimed.
@@ -83,31 +96,28 @@ pub(crate) struct Claim {
     claims: Arc<Claims>,
     key: u128,
     kept: bool,
-    _ended: watch::Sender<()>,
 }
 
 impl Claims {
     /// Claims `key`, or tells who has it.
     pub(crate) fn claim(self: &Arc<Self>, key: u128) -> Result<Claim, Busy> {
         match self.holders.entry(key) {
-            Entry::Occupied(holder) => Err(match holder.get() {
-                Holder::Pending(ended) => Busy::Pending(Waiting(ended.clone())),
-                Holder::Kept(hold) => Busy::Kept(*hold),
-            }),
+            Entry::Occupied(mut holder) => Err(holder.get_mut().busy()),
             Entry::Vacant(vacant) => {
-                let (sender, receiver) = watch::channel(());
-                vacant.insert(Holder::Pending(receiver));
-                Ok(Claim { claims: self.clone(), key, kept: false, _ended: sender })
+                vacant.insert(Holder::Pending(None));
+                Ok(Claim { claims: self.clone(), key, kept: false })
             }
         }
     }
 
     /// Who keeps `key`, or who is asking for it.
     pub(crate) fn holder(&self, key: u128) -> Option<Busy> {
-        self.holders.get(&key).map(|holder| match holder.value() {
-            Holder::Pending(ended) => Busy::Pending(Waiting(ended.clone())),
-            Holder::Kept(hold) => Busy::Kept(*hold),
-        })
+        self.holders.get_mut(&key).map(|mut holder| holder.busy())
+    }
+
+    /// Whether someone has `key`.
+    pub(crate) fn is_held(&self, key: u128) -> bool {
+        self.holders.contains_key(&key)
     }
 
     /// How many keys someone has.

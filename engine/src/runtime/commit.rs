@@ -212,7 +212,9 @@ impl CommitQueue {
                 }
                 let count = one_commit(&waiting.submissions);
                 if 0 < count && count == waiting.submissions.len() {
-                    return Some(std::mem::take(&mut waiting.submissions));
+                    // The next ones will be about as many.
+                    let next = Vec::with_capacity(count);
+                    return Some(std::mem::replace(&mut waiting.submissions, next));
                 }
                 if 0 < count {
                     return Some(waiting.submissions.drain(..count).collect());

@@ -10,12 +10,14 @@ mod joint;
 
 pub(crate) use joint::{Joint, JointAsked, order_joint};
 
-use super::admission::Permit;
+use smallvec::smallvec;
+
+use super::admission::{Permit, Permits};
 use super::claims::Claim;
 use super::commit::{Done, Fault, Prepared};
 use super::directory::Entry;
-use super::index::SnapshotRow;
 use super::reservation::{Reservation, SlotClaim};
+use super::rows::SnapshotRow;
 use super::shared::Shared;
 use super::slot_table::Bits;
 use super::sync::oneshot;
@@ -73,7 +75,7 @@ pub(crate) struct Order {
 /// Everything of an order but its work.
 struct Asker {
     named: Option<(Remembered, Claim)>,
-    permits: Vec<Permit>,
+    permits: Permits,
     reply: oneshot::Sender<Verdict>,
 }
 
@@ -127,7 +129,7 @@ impl Desk {
     pub(crate) fn take(&mut self, order: Order) {
         let now = self.begin();
         let Order { work, named, permit, reply } = order;
-        let asker = Asker { named, permits: vec![permit], reply };
+        let asker = Asker { named, permits: smallvec![permit], reply };
         let (decision, claimed) = match work {
             Work::Command(command) => (self.calendar.decide(&command, now), None),
             Work::Hold { command, reservation } => match self.own_hold(&command, now) {
@@ -155,7 +157,7 @@ impl Desk {
     /// Ends what is due. The answer goes its own way.
     pub(crate) fn expire(&mut self, permit: Permit, reply: oneshot::Sender<Verdict>) {
         self.begin();
-        let asker = Asker { named: None, permits: vec![permit], reply };
+        let asker = Asker { named: None, permits: smallvec![permit], reply };
         self.shared.queue.barrier(asker.otherwise(Verdict::Already));
     }
 
@@ -200,11 +202,11 @@ impl Desk {
         let row = SnapshotRow { sequence: self.last_sequence, snapshot };
         let (shared, id) = (self.shared.clone(), self.entry.id);
         if planted::is(Bug::SnapshotAhead) {
-            shared.index.put_snapshot(&row, id);
+            shared.index.put_snapshot(row.clone(), id);
         }
         self.shared.queue.barrier(Box::new(move |outcome| {
             if outcome.is_ok() {
-                shared.index.put_snapshot(&row, id);
+                shared.index.put_snapshot(row, id);
                 then();
             }
         }));

@@ -12,10 +12,10 @@ use super::admission::{Admission, Permit, Share};
 use super::calendar_actor::Message;
 use super::desk::Desk;
 use super::dirty::{Dirty, DirtySet};
-use super::index::SnapshotRow;
 use super::key_map::KeyMap;
 use super::mailbox::{self, Mailbox, MailboxId, Supervisor};
 use super::reservation::guard_keys;
+use super::rows::SnapshotRow;
 use super::shared::Shared;
 use super::sync::{
     AsyncMutex, AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, RwLock, oneshot, spawn,
@@ -452,7 +452,7 @@ impl Directory {
                 let (index, entry) = (self.shared.index.clone(), entry.clone());
                 self.shared.queue.barrier(Box::new(move |outcome| {
                     if outcome.is_ok() {
-                        index.put_snapshot(&row, entry.id);
+                        index.put_snapshot(row, entry.id);
                         entry.end_snapshot();
                     }
                 }));

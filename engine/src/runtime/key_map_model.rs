@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map;
 use std::hash::{BuildHasherDefault, Hash};
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 
 #[cfg(creneau_loom)]
@@ -48,6 +48,13 @@ impl<K: Eq + Hash, V> Deref for Held<'_, K, V> {
     }
 }
 
+impl<K: Eq + Hash, V> DerefMut for Held<'_, K, V> {
+    #[expect(clippy::expect_used, reason = "only models get here, and it is there while held")]
+    fn deref_mut(&mut self) -> &mut V {
+        self.rows.get_mut(&self.key).expect("it is held")
+    }
+}
+
 /// Of a key.
 pub(crate) enum Entry<'a, K, V> {
     Occupied(Held<'a, K, V>),
@@ -58,7 +65,7 @@ pub(crate) enum Entry<'a, K, V> {
 pub(crate) struct Vacant<'a, K, V>(Held<'a, K, V>);
 
 impl<K: Eq + Hash, V> Held<'_, K, V> {
-    pub(crate) fn get(&self) -> &V {
+    pub(crate) fn get_mut(&mut self) -> &mut V {
         self
     }
 }
@@ -119,6 +126,14 @@ impl<K: Clone + Eq + Hash, V> KeyMap<K, V> {
     pub(crate) fn get(&self, key: &K) -> Option<Held<'_, K, V>> {
         let rows = self.rows();
         rows.contains_key(key).then(|| Held { rows, key: key.clone() })
+    }
+
+    pub(crate) fn get_mut(&self, key: &K) -> Option<Held<'_, K, V>> {
+        self.get(key)
+    }
+
+    pub(crate) fn contains_key(&self, key: &K) -> bool {
+        self.rows().contains_key(key)
     }
 
     pub(crate) fn insert(&self, key: K, value: V) -> Option<V> {

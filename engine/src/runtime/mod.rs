@@ -8,7 +8,8 @@
 //! - [`directory`]: calendars awake and asleep; [`mailbox`], [`calendar_actor`]: how they are told.
 //! - [`desk`]: what a calendar does with a request.
 //! - [`commit`]: how entries become durable, and callers are answered.
-//! - [`index`] over [`behind`], and [`register`]: what is found without asking a calendar.
+//! - [`index`] over [`behind`] and [`rows`], and [`register`]: what is found without asking a
+//!   calendar.
 //! - [`deadlines`], [`upkeep`]: what happens by itself.
 //! - [`feed`]: what others follow; [`following`]: what the engine itself reads of it.
 //! - [`sync`], [`key_map`]: what all of it shares, and what stands for it in models.
@@ -34,6 +35,7 @@ mod mailbox;
 mod names;
 pub(crate) mod register;
 mod reservation;
+mod rows;
 mod shared;
 mod slot_table;
 mod slot_word;
@@ -51,11 +53,14 @@ pub(crate) use desk::{Joint, JointAsked, Order, Verdict, Work, lane_hint, order_
 pub(crate) use directory::{Directory, Entry};
 pub use feed::{Feed, FeedEntry};
 pub(crate) use following::{Following, catch_up};
-pub(crate) use index::{
-    BookingRow, BookingState, Brief, HoldRow, Index, SnapshotRow, command_hash, decode_booking,
-    decode_definition, decode_hold, decode_snapshot, hold_key, hold_of_key,
-};
+pub(crate) use index::{Brief, Index, command_hash, hold_key, hold_of_key};
 pub(crate) use reservation::{Reservation, SlotClaim, guard_key, guard_keys};
+pub(crate) use rows::{
+    BookingRow, BookingState, HoldRow, SnapshotRow, decode_booking, decode_definition, decode_hold,
+    decode_snapshot,
+};
+#[cfg(all(test, creneau_shuttle))]
+pub(crate) use rows::{Content, Key};
 pub(crate) use shared::Shared;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use slot_table::SlotTable;

@@ -156,7 +156,7 @@ impl Register {
 
 /// What anybody may read of a practitioner.
 pub(crate) fn profile(rows: &Behind, id: PractitionerId) -> Result<Option<Profile>, StoreError> {
-    let row = rows.get(Table::Register, &key(Kind::Practitioner, id.bits()))?;
+    let row = rows.get_bytes(Table::Register, &key(Kind::Practitioner, id.bits()))?;
     Ok(match row.map(|row| decode(&row)).transpose()? {
         Some(Registration::Practitioner { profile, .. }) => Some(profile),
         _ => None,
@@ -165,7 +165,7 @@ pub(crate) fn profile(rows: &Behind, id: PractitionerId) -> Result<Option<Profil
 
 /// Where a place is.
 pub(crate) fn place(rows: &Behind, id: PlaceId) -> Result<Option<Location>, StoreError> {
-    let row = rows.get(Table::Register, &key(Kind::Place, id.bits()))?;
+    let row = rows.get_bytes(Table::Register, &key(Kind::Place, id.bits()))?;
     Ok(match row.map(|row| decode(&row)).transpose()? {
         Some(Registration::Place { location, .. }) => Some(location),
         _ => None,
@@ -174,12 +174,12 @@ pub(crate) fn place(rows: &Behind, id: PlaceId) -> Result<Option<Location>, Stor
 
 /// The secret of a link and what it shows.
 pub(crate) fn link(rows: &Behind, id: LinkId) -> Result<Option<(LinkSecret, LinkOf)>, StoreError> {
-    linked(rows.get(Table::Register, &key(Kind::Link, id.bits()))?)
+    linked(rows.get_bytes(Table::Register, &key(Kind::Link, id.bits()))?)
 }
 
 /// What the link of this secret shows.
 pub(crate) fn by_secret(rows: &Behind, secret: LinkSecret) -> Result<Option<LinkOf>, StoreError> {
-    let found = linked(rows.get(Table::Register, &key(Kind::Secret, secret.bits()))?)?;
+    let found = linked(rows.get_bytes(Table::Register, &key(Kind::Secret, secret.bits()))?)?;
     Ok(found.map(|(_, of)| of))
 }
 

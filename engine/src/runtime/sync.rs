@@ -14,9 +14,6 @@ mod parts {
     pub(crate) use tokio::task::yield_now;
     pub(crate) use tokio::time::{sleep, timeout};
     pub(crate) use tokio::{select, spawn};
-
-    /// An ordered map that nobody locks.
-    pub(crate) type RowMap<K, V> = crossbeam_skiplist::SkipMap<K, V>;
 }
 
 #[cfg(creneau_shuttle)]

@@ -1,9 +1,9 @@
 //! What `shuttle` runs in place of std and tokio.
 //!
-//! Locks and atomics are shuttle's own. Tokio's channels and the skip list stay: each operation of
-//! theirs is taken for one step, before which another task may go on. That is what they promise;
-//! what is searched here is the engine's use of them. Tasks are shuttle's, and time stands still
-//! until a model moves it: see [`held`](crate::time::held).
+//! Locks and atomics are shuttle's own. Tokio's channels stay: each operation of theirs is taken
+//! for one step, before which another task may go on. That is what they promise; what is searched
+//! here is the engine's use of them. Tasks are shuttle's, and time stands still until a model moves
+//! it: see [`held`](crate::time::held).
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -36,8 +36,6 @@ impl<T> DerefMut for Pointed<T> {
         &mut self.0
     }
 }
-
-pub(crate) type RowMap<K, V> = Pointed<crossbeam_skiplist::SkipMap<K, V>>;
 
 pub(crate) type Notify = Pointed<tokio::sync::Notify>;
 

@@ -498,5 +498,5 @@ fn place(booking: &Booking) -> (CalendarId, u16, Timestamp, Timestamp, HoldId) {
 
 fn guard_key(guard: &Guard, booking: &Booking) -> (String, Option<CalendarId>, PersonId) {
     let calendar = (guard.scope == GuardScope::Calendar).then_some(booking.calendar);
-    (guard.kind.clone(), calendar, booking.person.clone())
+    (guard.kind.to_string(), calendar, booking.person.clone())
 }

@@ -80,7 +80,7 @@ impl Plan {
 
 fn config(dice: &mut Dice) -> Config {
     let seconds = *dice.pick(&[5, 20, 60, 300, 900]).unwrap_or(&900);
-    let engine_wide = Guard { kind: "campaign".to_owned(), scope: GuardScope::Engine };
+    let engine_wide = Guard { kind: "campaign".into(), scope: GuardScope::Engine };
     let guards = match dice.below(6) {
         0 => vec![engine_wide],
         1 => vec![Guard::per_calendar(), engine_wide],

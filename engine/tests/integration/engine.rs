@@ -198,7 +198,7 @@ async fn a_person_gets_their_hold_back_and_no_second_one() {
 
 #[tokio::test(start_paused = true)]
 async fn the_guard_is_data() {
-    let everywhere = Guard { kind: "campaign".to_owned(), scope: GuardScope::Engine };
+    let everywhere = Guard { kind: "campaign".into(), scope: GuardScope::Engine };
     let config = Config { guards: vec![everywhere], ..Config::in_memory() };
     let disk = Disk::default();
     let engine = disk.open(config.clone()).await;

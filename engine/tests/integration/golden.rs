@@ -60,10 +60,7 @@ fn booking(bits: u128, person: &str, version: u32, span: Span) -> Booking {
 }
 
 fn guards() -> Vec<Guard> {
-    vec![
-        Guard::per_calendar(),
-        Guard { kind: "campagne/été".to_owned(), scope: GuardScope::Engine },
-    ]
+    vec![Guard::per_calendar(), Guard { kind: "campagne/été".into(), scope: GuardScope::Engine }]
 }
 
 fn hours(text: &str) -> Vec<Interval> {

@@ -117,7 +117,7 @@ impl Asked {
     }
 
     pub(super) fn guards(&self) -> Vec<Guard> {
-        let guard = |kind: &&str| Guard { kind: (*kind).to_owned(), scope: GuardScope::Calendar };
+        let guard = |kind: &&str| Guard { kind: (*kind).into(), scope: GuardScope::Calendar };
         self.kinds.iter().map(guard).collect()
     }
 }

@@ -151,7 +151,7 @@ fn span(tape: &mut Tape<'_>) -> Span {
 }
 
 fn guard(tape: &mut Tape<'_>) -> Guard {
-    Guard { scope: tape.pick([GuardScope::Calendar, GuardScope::Engine]), kind: text(tape) }
+    Guard { scope: tape.pick([GuardScope::Calendar, GuardScope::Engine]), kind: text(tape).into() }
 }
 
 fn definition(tape: &mut Tape<'_>) -> Definition {

@@ -445,7 +445,8 @@ fn hold(booking: BookingSeen, deadline: Timestamp, guards: &[Guard]) -> HoldSeen
         GuardScope::Calendar => ScopeBody::Calendar,
         GuardScope::Engine => ScopeBody::Engine,
     };
-    let guard = |guard: &Guard| GuardBody { kind: guard.kind.clone(), scope: scope(guard.scope) };
+    let guard =
+        |guard: &Guard| GuardBody { kind: guard.kind.to_string(), scope: scope(guard.scope) };
     HoldSeen { booking, expires_at: Text(deadline), guards: guards.iter().map(guard).collect() }
 }
 

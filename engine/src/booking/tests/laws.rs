@@ -112,7 +112,7 @@ impl Twins {
         self.issued += 1;
         // Identifiers are random: their order is not that of time.
         let hold = HoldId::from_bits(self.issued * 7_919 % 10_007);
-        let guard = |kind: &&str| Guard { kind: (*kind).to_owned(), scope: GuardScope::Calendar };
+        let guard = |kind: &&str| Guard { kind: (*kind).into(), scope: GuardScope::Calendar };
         let command = Command::Hold {
             hold,
             person: PersonId::new(asked.person).unwrap(),

@@ -103,7 +103,7 @@ fn a_slot_that_has_begun_is_still_its_holders() {
 
 #[test]
 fn what_counts_as_a_kind_is_data() {
-    let kind = |kind: &str, scope| Guard { kind: kind.to_owned(), scope };
+    let kind = |kind: &str, scope| Guard { kind: kind.into(), scope };
     let mut world = World::new();
     world.guards = Vec::new();
     world.hold("ana", "09:00").is("Held");

@@ -5,7 +5,7 @@ use super::{Asker, Decision, Desk, Verdict, decide_accept, join, settle};
 use crate::booking::{Booking, By, Calendar, Command, Event, Part};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Remembered;
-use crate::runtime::admission::Permit;
+use crate::runtime::admission::Permits;
 use crate::runtime::claims::Claim;
 use crate::runtime::reservation::{Reservation, SlotClaim};
 use crate::runtime::sync::oneshot;
@@ -26,7 +26,7 @@ pub(crate) enum Joint {
 /// Who asks it.
 pub(crate) struct JointAsked {
     pub(crate) named: Option<(Remembered, Claim)>,
-    pub(crate) permits: Vec<Permit>,
+    pub(crate) permits: Permits,
     pub(crate) reply: oneshot::Sender<Verdict>,
 }
 
