@@ -1,14 +1,14 @@
 //! Bookings on an engine in this process, against the disk and against the bare road.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use creneau::journal::{Journal, Tail, frame};
 use creneau::storage::rocksdb::{Options, open};
 use tokio::runtime::Runtime;
 
-use crate::measured::{Measured, number, quantile};
-use crate::plan::{Fallible, Plan, nanos, now, runtime};
+use crate::measured::{Measured, median, number, quantile};
+use crate::plan::{Fallible, Plan, nanos, now, processor, runtime};
 use crate::practice::{Practice, always_open, over, sample_entries};
 use crate::raw::{Raw, RawLog};
 use crate::skeleton::{Skeleton, shuffled};
@@ -22,10 +22,40 @@ const ENTRIES: usize = 1_024;
 /// Seeds the callers of the skeleton.
 const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Has `callers` book for a while, then waits until nothing is left to be written: bookings in
-/// each second of all that time.
-pub(crate) async fn book(practice: &Arc<Practice>, callers: u64, span: Duration) -> Fallible<f64> {
-    let began = now();
+/// How fast something went.
+pub(crate) struct Pace {
+    /// In each second.
+    pub(crate) rate: f64,
+    /// What one took of a processor, in microseconds. It says more than the rate while others use
+    /// the machine.
+    micros: f64,
+}
+
+impl Pace {
+    fn of(done: u64, began: Instant, used: Duration) -> Self {
+        let used = (processor() - used).as_secs_f64();
+        Self {
+            rate: number(done) / began.elapsed().as_secs_f64(),
+            micros: used * 1e6 / number(done.max(1)),
+        }
+    }
+
+    /// The rate; what it took of a processor goes to `micros`.
+    fn noted(self, micros: &mut Vec<f64>) -> f64 {
+        micros.push(self.micros);
+        self.rate
+    }
+}
+
+/// What both sides took of a processor, as a note.
+fn processors(ours: &[f64], reference: &[f64]) -> String {
+    let [ours, reference] = [ours, reference].map(|micros| median(micros).unwrap_or(0.0));
+    format!("a booking took {ours:.1} µs of a processor, {reference:.1} on the other side")
+}
+
+/// Has `callers` book for a while, then waits until nothing is left to be written, which counts.
+pub(crate) async fn book(practice: &Arc<Practice>, callers: u64, span: Duration) -> Fallible<Pace> {
+    let (began, used) = (now(), processor());
     let end = began + span;
     let caller = |_| {
         let practice = practice.clone();
@@ -40,7 +70,7 @@ pub(crate) async fn book(practice: &Arc<Practice>, callers: u64, span: Duration)
     };
     let done = all((0..callers).map(caller).collect()).await?;
     practice.drained().await?;
-    Ok(number(done) / began.elapsed().as_secs_f64())
+    Ok(Pace::of(done, began, used))
 }
 
 async fn all(tasks: Vec<tokio::task::JoinHandle<Fallible<u64>>>) -> Fallible<u64> {
@@ -52,8 +82,8 @@ async fn all(tasks: Vec<tokio::task::JoinHandle<Fallible<u64>>>) -> Fallible<u64
 }
 
 /// Bookings of the bare road.
-async fn walk(road: &Arc<Skeleton>, callers: u64, span: Duration) -> Fallible<f64> {
-    let began = now();
+async fn walk(road: &Arc<Skeleton>, callers: u64, span: Duration) -> Fallible<Pace> {
+    let (began, used) = (now(), processor());
     let end = began + span;
     let caller = |caller: u64| {
         let road = road.clone();
@@ -67,7 +97,7 @@ async fn walk(road: &Arc<Skeleton>, callers: u64, span: Duration) -> Fallible<f6
         })
     };
     let done = all((0..callers).map(caller).collect()).await?;
-    Ok(number(done) / began.elapsed().as_secs_f64())
+    Ok(Pace::of(done, began, used))
 }
 
 /// Pairs of records in a raw log.
@@ -76,8 +106,8 @@ async fn write(
     (hold, confirm): &(Arc<[u8]>, Arc<[u8]>),
     callers: u64,
     span: Duration,
-) -> Fallible<f64> {
-    let began = now();
+) -> Fallible<Pace> {
+    let (began, used) = (now(), processor());
     let end = began + span;
     let caller = |_| {
         let (log, hold, confirm) = (log.handle(), hold.clone(), confirm.clone());
@@ -92,7 +122,7 @@ async fn write(
         })
     };
     let done = all((0..callers).map(caller).collect()).await?;
-    Ok(number(done) / began.elapsed().as_secs_f64())
+    Ok(Pace::of(done, began, used))
 }
 
 /// An engine whose calendars are all awake.
@@ -135,10 +165,12 @@ pub(crate) fn bookings_1024(plan: &Plan) -> Fallible<Measured> {
     let calendars = plan.sized(CALENDARS, CALENDARS_QUICK);
     let place = plan.place("skeleton");
     let road = Arc::new(runtime.block_on(Skeleton::build(&place, calendars))?);
+    let (mut ours, mut reference) = (Vec::new(), Vec::new());
     let mut measured = plan.alternate(
-        || runtime.block_on(book(&practice, CALLERS, plan.span)),
-        || runtime.block_on(walk(&road, CALLERS, plan.span)),
+        || Ok(runtime.block_on(book(&practice, CALLERS, plan.span))?.noted(&mut ours)),
+        || Ok(runtime.block_on(walk(&road, CALLERS, plan.span))?.noted(&mut reference)),
     )?;
+    measured.notes.push(processors(&ours, &reference));
     let road = Arc::into_inner(road).ok_or("someone still walks the skeleton's road")?;
     runtime.block_on(road.finish())?;
     finish(&runtime, practice, &mut measured)?;
@@ -153,10 +185,12 @@ pub(crate) fn bookings_64(plan: &Plan) -> Fallible<Measured> {
     let records: (Arc<[u8]>, Arc<[u8]>) =
         (hold.encode()?.as_slice().into(), confirm.encode()?.as_slice().into());
     let log = RawLog::start(&plan.place("raw_64"))?;
+    let (mut ours, mut reference) = (Vec::new(), Vec::new());
     let mut measured = plan.alternate(
-        || runtime.block_on(book(&practice, CALLERS, plan.span)),
-        || runtime.block_on(write(&log, &records, CALLERS, plan.span)),
+        || Ok(runtime.block_on(book(&practice, CALLERS, plan.span))?.noted(&mut ours)),
+        || Ok(runtime.block_on(write(&log, &records, CALLERS, plan.span))?.noted(&mut reference)),
     )?;
+    measured.notes.push(processors(&ours, &reference));
     log.finish()?;
     let (hold, confirm) = (records.0.len(), records.1.len());
     measured.notes.push(format!("records of {hold} and {confirm} bytes"));

@@ -34,6 +34,10 @@ use measured::Told;
 use plan::{Fallible, Plan};
 use serde_json::Value;
 
+/// The allocator of the server; what it is held against here has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Ours against what the machine can do.
 #[derive(Debug, Parser)]
 #[command(name = "ratios")]

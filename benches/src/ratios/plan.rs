@@ -67,6 +67,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// What this process has used of its processors so far.
+pub(crate) fn processor() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(used.tv_sec).unwrap_or(0), u32::try_from(used.tv_nsec).unwrap_or(0))
+}
+
 /// Nanoseconds since `began`.
 pub(crate) fn nanos(began: Instant) -> u64 {
     u64::try_from(now().saturating_duration_since(began).as_nanos()).unwrap_or(u64::MAX)

@@ -71,7 +71,7 @@ fn redis_row(plan: &Plan, name: &str, callers: u64, depth: usize) -> Fallible<Me
     let peer = redis::Server::start(&plan.place(&format!("{name}-redis")))?;
     let connections = plan.sized(CONNECTIONS, 4);
     let mut measured = plan.alternate(
-        || runtime.block_on(book(&practice, callers, plan.span)),
+        || Ok(runtime.block_on(book(&practice, callers, plan.span))?.rate),
         || peer.measure(connections, depth, plan.span),
     )?;
     measured.notes.push(format!("{}, appendonly yes, appendfsync always", peer.finish()?));
