@@ -191,7 +191,7 @@ impl Model {
         let counts = |line: &&Line| match &line.state {
             State::Held { guards, .. } => {
                 line.booking.person.as_str() == asked.person
-                    && guards.iter().any(|guard| asked.kinds.contains(&guard.kind.as_str()))
+                    && guards.iter().any(|guard| asked.kinds.contains(&&*guard.kind))
             }
             _ => false,
         };
