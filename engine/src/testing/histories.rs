@@ -28,6 +28,7 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
     let mut heard: HashSet<Sequence> = HashSet::new();
     for record in records {
         calls.extend(teller.firsts(record).into_iter().skip(1));
+        calls.extend(teller.aims(record, records));
         let Some(mut call) = teller.call(record) else { continue };
         calls.extend(teller.elsewhere(record, &call));
         let given_up = teller.given_up(record, &call);
@@ -382,6 +383,29 @@ impl<'a> Teller<'a> {
             })
         };
         held.filter_map(call).collect()
+    }
+
+    /// Where a request for the first free slot may have had a hold under way that power took: it
+    /// left nothing behind, but was in the way of others for a while.
+    fn aims(&self, record: &Record, records: &[Record]) -> Vec<Call> {
+        let (Ask::First(first), Outcome::Unknown) = (&record.ask, self.outcome(record)) else {
+            return Vec::new();
+        };
+        let Some(person) = self.persons.get(&first.person).copied() else { return Vec::new() };
+        let (asked, in_life) = (record.ticks.0, |it: &&Record| it.life == record.life);
+        let told = self.last.get(record.life).copied().unwrap_or(NEVER).max(asked);
+        let refused = records.iter().filter(in_life).filter_map(|other| {
+            let (Ask::Hold(hold), Some(Ok(Err(Rejection::SlotTaken { .. })))) =
+                (&other.ask, &other.answer)
+            else {
+                return None;
+            };
+            let meets = asked <= other.ticks.1 && first.calendars.contains(&hold.calendar);
+            let what = What::Hold(self.wanted(hold.calendar, hold.start, &hold.reason));
+            let outcome = Outcome::Unknown;
+            meets.then_some(Call { person, asked, told, what, outcome })
+        });
+        refused.collect()
     }
 
     /// The calendar in which an appointment was moved to the start that a move asked for, which
