@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::check;
-use super::world::{World, at, crossing, go};
+use super::world::{World, at, crossing, definition, go, reason};
 use crate::booking::Rejection;
-use crate::{Change, ChangeCalendar, Config, Error};
+use crate::{Change, ChangeCalendar, Config, Error, FindSlots, ListCalendars};
 
 /// A calendar is put to sleep, twice, while a confirm and a hold arrive.
 async fn retires() {
@@ -30,6 +30,36 @@ async fn retires() {
 #[test]
 fn shuttle_a_command_meets_a_calendar_that_retires() {
     check(retires);
+}
+
+/// Who finds a calendar listed is told of its slots, also in the instant of its creation.
+async fn creates() {
+    let world = World::open(Config::in_memory(), 0).await;
+    let create = go(&world, async |world| world.engine.create_calendar(definition(), None).await);
+    let found = go(&world, async |world| {
+        for _ in 0..20 {
+            let asked = ListCalendars { limit: 1, ..ListCalendars::default() };
+            let (found, _) = world.engine.calendars(asked).await?.unwrap();
+            if let Some(found) = found.first() {
+                let (from, until) = (at("09:00"), at("10:00"));
+                let (calendar, reason) = (found.id, reason());
+                let asked =
+                    FindSlots { calendar, reason, from, until, limit: 100, practice: false };
+                return Ok(world.engine.find_slots(asked).await?.unwrap().slots.len());
+            }
+            shuttle::future::yield_now().await;
+        }
+        Ok::<_, Error>(0)
+    });
+    create.await.unwrap().unwrap().unwrap();
+    let found = found.await.unwrap();
+    assert!(found.is_ok(), "{found:?}");
+    world.settled().await;
+}
+
+#[test]
+fn shuttle_what_is_listed_is_there() {
+    check(creates);
 }
 
 /// Two callers wake a calendar at once, while a third one looks at it.

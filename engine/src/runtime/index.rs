@@ -253,7 +253,7 @@ impl Index {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).briefs.len()
     }
 
-    /// Takes a calendar into the catalogue.
+    /// Takes a calendar into the catalogue. Its rows are there: who finds it asks for its slots.
     pub(crate) fn list(&self, id: CalendarId, definition: &Definition) {
         let boxed = |text: &Option<String>| text.as_deref().map(Box::from);
         let specialty = definition.practitioner.as_ref().map(|who| boxed(&who.specialty));
@@ -274,9 +274,9 @@ impl Index {
     pub(crate) fn take_in_event(&self, sequence: Sequence, event: &Event) {
         match event {
             Event::CalendarCreated { calendar, definition, .. } => {
+                self.put_first_snapshot(sequence, event);
                 self.put_definition(*calendar, 1, definition, None);
                 self.list(*calendar, definition);
-                self.put_first_snapshot(sequence, event);
             }
             Event::CalendarChanged { calendar, version, definition, .. } => {
                 let late = self.definition(*calendar).ok().flatten().and_then(|row| row.late);

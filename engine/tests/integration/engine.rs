@@ -483,6 +483,29 @@ async fn a_calendar_that_fails_is_rebuilt_once_and_then_set_apart() {
     held(&engine, other, "05T09:00", "ana").await;
 }
 
+/// The disk comes back after fifteen seconds or more, and nobody waits for it that long.
+#[cfg(feature = "testing")]
+#[tokio::test(start_paused = true)]
+async fn a_write_that_hangs_is_given_up() {
+    use creneau::testing::{disk, random::Dice};
+    let disk = disk::SimDisk::new(Dice::new(1));
+    let (journal, marked) = disk.open();
+    let store = Arc::new(MemoryStore::default());
+    let storage = storage::Storage { journal: Box::new(journal), store, marked };
+    let environment =
+        Environment { wall: Arc::new(Monday), random: Arc::new(SystemRandom::default()) };
+    let config = Config { write_timeout: Duration::from_secs(5), ..Config::in_memory() };
+    let engine = Engine::open_with(config, storage, environment).await.unwrap();
+    let calendar = practice(&engine, 1).await;
+    disk.set_pace(disk::Pace { hangs: 10_000, ..disk::Pace::calm() });
+    let asked = tokio::time::Instant::now();
+    let answer = engine.hold(wanted(calendar, at("05T09:00"), "ana")).await;
+    assert_eq!(answer, Err(Error::OutcomeUnknown));
+    assert!(asked.elapsed() < Duration::from_secs(7), "{:?}", asked.elapsed());
+    let answer = engine.hold(wanted(calendar, at("05T10:00"), "bob")).await;
+    assert_eq!(answer, Err(Error::Failed));
+}
+
 #[tokio::test(start_paused = true)]
 async fn shutting_down_finishes_what_was_submitted() {
     let disk = Disk::default();
