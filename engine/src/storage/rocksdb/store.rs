@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ::rocksdb::{BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor};
+use ::rocksdb::{
+    BlockBasedIndexType, BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor,
+};
 use ::rocksdb::{CompactionDecision, DBCompressionType, DBRecoveryMode, DBWithThreadMode};
 use ::rocksdb::{MultiThreaded, PrefixRange, ReadOptions, WriteBatch};
 
@@ -135,6 +137,11 @@ fn table_options(
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
     blocks.set_bloom_filter(f64::from(options.store_filter_bits), false);
+    // A filter or an index of a whole file is larger than a part of the cache, so it would be read
+    // anew for every row that is asked for.
+    blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    blocks.set_partition_filters(true);
+    blocks.set_pin_top_level_index_and_filter(true);
     blocks.set_cache_index_and_filter_blocks(true);
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
     rocks.set_block_based_table_factory(&blocks);
@@ -256,6 +263,9 @@ impl Store for RocksStore {
 
 #[cfg(test)]
 mod tests {
+    use ::rocksdb::perf::{PerfContext, PerfMetric, PerfStatsLevel, set_perf_stats};
+    use ::rocksdb::{BottommostLevelCompaction, CompactOptions};
+
     use super::*;
 
     #[test]
@@ -290,6 +300,34 @@ mod tests {
                 assert_eq!(rows, left, "{} after clearing: {cleared}", table.name());
             }
         }
+    }
+
+    /// With a cache that is small beside the filters, as it is over fifty million appointments.
+    #[test]
+    fn a_row_is_read_without_the_whole_of_its_file() {
+        const ROWS: u32 = 200_000;
+        const READ: u32 = 500;
+        let root = tempfile::tempdir().unwrap();
+        let directory = Arc::new(Directory::take(root.path()).unwrap());
+        let options = Options { store_cache_bytes: 64 << 10, ..Options::default() };
+        let store = RocksStore::open(directory, &options, false).unwrap();
+        let key = |row: u32| blake3::hash(&row.to_le_bytes()).as_bytes()[..16].to_vec();
+        let row = |row| Mutation { table: Table::People, key: key(row), value: Some(Vec::new()) };
+        store.write((0..ROWS).map(row).collect()).unwrap();
+        let handle = store.table(Table::People).unwrap();
+        store.db.flush_cf(&handle).unwrap();
+        // What is not moved as it is, is not pinned any more.
+        let mut whole = CompactOptions::default();
+        whole.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        store.db.compact_range_cf_opt(&handle, None::<&[u8]>, None::<&[u8]>, &whole);
+        set_perf_stats(PerfStatsLevel::EnableCount);
+        let mut read = PerfContext::default();
+        read.reset();
+        for row in (0..ROWS).step_by((ROWS / READ) as usize) {
+            assert!(store.get(Table::People, &key(row)).unwrap().is_some());
+        }
+        let bytes = read.metric(PerfMetric::BlockReadByte) / u64::from(READ);
+        assert!((1..20_000).contains(&bytes), "{bytes} bytes for a row");
     }
 
     #[test]
