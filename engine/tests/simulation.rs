@@ -91,6 +91,8 @@ fn months_that_were_reported_wrongly() {
         (1_795_715_217_394, 8),
         // A change that changed nothing left its name free while its answer waited for the disk.
         (1_795_715_217_214, 9),
+        // An offer was made elsewhere before, and what it was to be now was claimed for a moment.
+        (1_795_753_264_921, 19),
     ] {
         days_of(seed, days);
     }

@@ -272,14 +272,7 @@ impl<'a> Teller<'a> {
 
     /// An offer is a hold of its person; one that was there already may be of another slot.
     fn offered(&self, record: &Record, asked: &OfferSlot) -> Option<(u64, What)> {
-        let (person, reason) = match &asked.to {
-            OfferTo::Person(person, reason) => (person, reason),
-            OfferTo::Appointment(id) => {
-                let booking = &self.model.bookings.get(&HoldId::from(*id))?.booking;
-                (&booking.person, &booking.reason.id)
-            }
-        };
-        let mut place = self.wanted(asked.calendar, asked.start, reason);
+        let (person, mut place) = self.offered_at(asked)?;
         if let Some(Told::Hold(outcome)) = record.told()
             && let Some((calendar, span)) = self.held.get(&outcome.value.id)
         {
@@ -287,6 +280,18 @@ impl<'a> Teller<'a> {
             place = Place { calendar: *calendar, lane, start, until };
         }
         Some((self.persons.get(person).copied().unwrap_or(NEVER), What::Hold(place)))
+    }
+
+    /// For whom an offer is asked, and where.
+    fn offered_at<'r>(&'r self, asked: &'r OfferSlot) -> Option<(&'r PersonId, Place)> {
+        let (person, reason) = match &asked.to {
+            OfferTo::Person(person, reason) => (person, reason),
+            OfferTo::Appointment(id) => {
+                let booking = &self.model.bookings.get(&HoldId::from(*id))?.booking;
+                (&booking.person, &booking.reason.id)
+            }
+        };
+        Some((person, self.wanted(asked.calendar, asked.start, reason)))
     }
 
     /// An offer that is accepted is a hold that is given up, and a move of its appointment to where
@@ -340,7 +345,18 @@ impl<'a> Teller<'a> {
 
     /// A move that named no calendar, and that nothing came of, may have tried each calendar on
     /// which its appointment lay meanwhile: the call on those that are not in `call`.
+    ///
+    /// An offer that was made before at another slot is told again, and yet the slot that was asked
+    /// for was claimed until that was seen.
     fn elsewhere(&self, record: &Record, call: &Call) -> Vec<Call> {
+        if let (What::Hold(place), Ask::Offer(asked)) = (&call.what, &record.ask) {
+            let wanted = self.offered_at(asked).map(|(_, wanted)| wanted);
+            let other = wanted
+                .filter(|it| (it.calendar, it.start) != (place.calendar, place.start))
+                .map(What::Hold);
+            let outcome = Outcome::Refused(Refusal::Other);
+            return other.map(|what| Call { what, outcome, ..*call }).into_iter().collect();
+        }
         let (What::Move(hold, place), Ask::Move(asked)) = (&call.what, &record.ask) else {
             return Vec::new();
         };
