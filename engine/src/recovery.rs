@@ -5,11 +5,13 @@
 //! form, is dropped and built anew from the whole journal.
 
 use std::collections::BTreeMap;
+use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::booking::{Calendar, Event};
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId};
 use crate::journal::{self, Entry, Frame, FrameHash, JournalReader, ReadError, Sequence, Tail};
+use crate::limits::COMMAND_REMEMBERED_MS;
 use crate::opening::Opening;
 use crate::planted::{self, Bug};
 use crate::readers::drop_uncovered;
@@ -17,15 +19,19 @@ use crate::runtime::{
     Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key, register,
     write_progress,
 };
-use crate::storage::{Storage, Store, StoreError, Table, for_each_row};
+use crate::storage::{Mutation, Storage, Store, StoreError, Table, for_each_row};
 use crate::time::Timestamp;
 
 /// Bytes of the journal that are read at once.
 const READ_BYTES: usize = 4 << 20;
 
-/// Calendars, and rows, in memory after which they are written down during a replay.
-const CALENDARS_IN_MEMORY_MAX: usize = 50_000;
+/// Rows in memory after which they are written down during a replay.
 const ROWS_IN_MEMORY_MAX: usize = 200_000;
+
+/// Calendars in memory, and events taken into them, after which their states are written down: it
+/// costs the more the more is booked, so it is done more seldom.
+const CALENDARS_IN_MEMORY_MAX: usize = 50_000;
+const EVENTS_IN_MEMORY_MAX: usize = 500_000;
 
 /// What a start needs to know.
 #[derive(Debug)]
@@ -61,6 +67,8 @@ pub(crate) fn recover(
         Some(progress) => progress,
         None => {
             storage.store.clear()?;
+            // What comes and goes from now on is not known to the store.
+            index.rows().live();
             Progress { indexed: 0, kept: 0 }
         }
     };
@@ -77,14 +85,45 @@ pub(crate) fn recover(
     };
     let from = progress.indexed.min(progress.kept);
     opening.will_replay(from, tail.sequence);
-    let states = BTreeMap::new();
-    let mut replay = Replay { index, opening, indexed: progress.indexed, states, holds };
-    replay.run(&*reader, from, tail)?;
-    replay.keep_states();
+    let Progress { indexed, kept } = progress;
+    let (states, beside) = (BTreeMap::new(), storage.journal.blocks());
+    let forgotten = last.map(|last| last.plus_ms(-COMMAND_REMEMBERED_MS));
+    let mut replay =
+        Replay { index, opening, indexed, kept, tail, forgotten, states, taken: 0, holds };
+    std::thread::scope(|scope| -> Result<(), Error> {
+        let mut flusher = Flusher { index, scope: beside.then_some(scope), under_way: None };
+        replay.run(&*reader, from, &mut flusher)?;
+        replay.keep_states(tail.sequence);
+        flusher.flush(replay.progress(tail.sequence))?;
+        Ok(flusher.wait()?)
+    })?;
     let Replay { holds, .. } = replay;
-    let end = tail.sequence;
-    index.rows().flush(|| vec![write_progress(end, end, end)])?;
     Ok(Recovered { tail, last, holds, replayed: tail.sequence - from })
+}
+
+/// Writes rows down, where it may block on a thread of its own beside the replay.
+struct Flusher<'scope, 'env> {
+    index: &'env Index,
+    scope: Option<&'scope Scope<'scope, 'env>>,
+    under_way: Option<ScopedJoinHandle<'scope, Result<(), StoreError>>>,
+}
+
+impl Flusher<'_, '_> {
+    /// Has all that waits written down, and that it is so much.
+    fn flush(&mut self, progress: Mutation) -> Result<(), StoreError> {
+        self.wait()?;
+        let index = self.index;
+        let flush = move || index.rows().flush(|| vec![progress]);
+        let Some(scope) = self.scope else { return flush() };
+        self.under_way = Some(scope.spawn(flush));
+        Ok(())
+    }
+
+    /// Waits until it is written down.
+    fn wait(&mut self) -> Result<(), StoreError> {
+        let ended = self.under_way.take().map(ScopedJoinHandle::join);
+        ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
 }
 
 /// None when the store must be built anew.
@@ -135,13 +174,27 @@ fn live_holds(store: &dyn Store) -> Result<BTreeMap<HoldId, (Timestamp, HoldRow)
 struct Replay<'a> {
     index: &'a Index,
     opening: &'a Opening,
+    /// How far the store's rows and its states have come.
     indexed: Sequence,
+    kept: Sequence,
+    /// Where the journal ends.
+    tail: Tail,
+    /// Outcomes of named commands from before are remembered no more.
+    forgotten: Option<Timestamp>,
     states: BTreeMap<CalendarId, (Sequence, Calendar)>,
+    /// Events that were taken in since states were written down.
+    taken: usize,
     holds: BTreeMap<HoldId, (Timestamp, HoldRow)>,
 }
 
 impl Replay<'_> {
-    fn run(&mut self, reader: &dyn JournalReader, from: Sequence, tail: Tail) -> Result<(), Error> {
+    fn run(
+        &mut self,
+        reader: &dyn JournalReader,
+        from: Sequence,
+        flusher: &mut Flusher<'_, '_>,
+    ) -> Result<(), Error> {
+        let tail = self.tail;
         let mut reached = from;
         let mut before: Option<FrameHash> = None;
         while reached < tail.sequence {
@@ -173,7 +226,7 @@ impl Replay<'_> {
                 }
                 reached = frame.last();
                 self.opening.replayed(reached - from);
-                self.write_down(reached)?;
+                self.write_down(reached, flusher)?;
             }
         }
         match before {
@@ -187,10 +240,13 @@ impl Replay<'_> {
 
     fn take(&mut self, sequence: Sequence, entry: &Entry) -> Result<(), Error> {
         if self.indexed < sequence {
-            self.index.take_in(sequence, entry.command.as_ref(), &entry.events);
+            let at = entry.events.first().map(Event::at);
+            let command = entry.command.as_ref().filter(|_| self.forgotten <= at);
+            self.index.take_in(sequence, command, &entry.events);
         }
         let some = if planted::is(Bug::SecondEventSkipped) { 1 } else { usize::MAX };
         for event in entry.events.iter().take(some) {
+            self.taken += 1;
             self.follow_holds(event);
             for id in event.calendars() {
                 if let Some((at, calendar)) = self.state(id, sequence)?
@@ -211,14 +267,25 @@ impl Replay<'_> {
 
     /// Writes down what has come together, so that a long journal needs little memory, and a start
     /// that is cut short goes on from there.
-    fn write_down(&mut self, reached: Sequence) -> Result<(), StoreError> {
-        let rows = self.index.rows();
-        if CALENDARS_IN_MEMORY_MAX < self.states.len() || ROWS_IN_MEMORY_MAX < rows.len() {
-            self.keep_states();
-            let indexed = self.indexed.max(reached);
-            self.index.rows().flush(|| vec![write_progress(indexed, reached, indexed)])?;
+    fn write_down(
+        &mut self,
+        reached: Sequence,
+        flusher: &mut Flusher<'_, '_>,
+    ) -> Result<(), StoreError> {
+        let calendars = CALENDARS_IN_MEMORY_MAX < self.states.len();
+        if calendars || EVENTS_IN_MEMORY_MAX < self.taken {
+            self.keep_states(reached);
+        }
+        if ROWS_IN_MEMORY_MAX < self.index.rows().len() {
+            flusher.flush(self.progress(reached))?;
         }
         Ok(())
+    }
+
+    /// How far the store has come once it has all that waits. Rows of later entries may be among
+    /// them, but of none that the journal does not have.
+    fn progress(&self, reached: Sequence) -> Mutation {
+        write_progress(self.indexed.max(reached), self.kept, self.tail.sequence)
     }
 
     /// A calendar's state, from its last snapshot on.
@@ -268,7 +335,8 @@ impl Replay<'_> {
         }
     }
 
-    fn keep_states(&mut self) {
+    fn keep_states(&mut self, reached: Sequence) {
+        (self.kept, self.taken) = (self.kept.max(reached), 0);
         for (id, (sequence, calendar)) in std::mem::take(&mut self.states) {
             self.index.put_snapshot(SnapshotRow { sequence, snapshot: calendar.snapshot() }, id);
         }

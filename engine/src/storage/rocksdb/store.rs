@@ -29,6 +29,9 @@ const NAME: &str = "derived";
 const DELETED_WINDOW: usize = 4_096;
 const DELETED_TRIGGER: usize = 2_048;
 
+/// Bytes of a row in a batch beside its key and value, at most.
+const ROW_HEAD: usize = 16;
+
 type Database = DBWithThreadMode<MultiThreaded>;
 
 /// The store.
@@ -231,7 +234,10 @@ impl Store for RocksStore {
     fn write(&self, batch: Vec<Mutation>) -> Result<(), StoreError> {
         let _tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
         self.directory.check().map_err(StoreError)?;
-        let mut rows = WriteBatch::default();
+        // A long batch that has to grow is copied over and over.
+        let bytes =
+            |row: &Mutation| ROW_HEAD + row.key.len() + row.value.as_ref().map_or(0, Vec::len);
+        let mut rows = WriteBatch::with_capacity_bytes(batch.iter().map(bytes).sum());
         for Mutation { table, key, value } in batch {
             match value {
                 Some(value) => rows.put_cf(&self.table(table)?, key, value),
