@@ -93,6 +93,8 @@ fn months_that_were_reported_wrongly() {
         (1_795_715_217_214, 9),
         // An offer was made elsewhere before, and what it was to be now was claimed for a moment.
         (1_795_753_264_921, 19),
+        // A request for the first free slot claimed one, and a rule of its day refused it.
+        (1_795_754_705_437, 13),
     ] {
         days_of(seed, days);
     }

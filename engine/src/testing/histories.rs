@@ -401,25 +401,32 @@ impl<'a> Teller<'a> {
         held.filter_map(call).collect()
     }
 
-    /// Where a request for the first free slot may have had a hold under way that power took: it
-    /// left nothing behind, but was in the way of others for a while.
+    /// Where a request for the first free slot that came to nothing may have had a hold under way,
+    /// which power took or a rule refused: it was in the way of others for a while.
     fn aims(&self, record: &Record, records: &[Record]) -> Vec<Call> {
-        let (Ask::First(first), Outcome::Unknown) = (&record.ask, self.outcome(record)) else {
-            return Vec::new();
+        let Ask::First(first) = &record.ask else { return Vec::new() };
+        let (asked, mut told) = record.ticks;
+        let outcome = match self.outcome(record) {
+            Outcome::Unknown => {
+                told = self.last.get(record.life).copied().unwrap_or(NEVER).max(asked);
+                Outcome::Unknown
+            }
+            Outcome::Refused(_) => Outcome::Refused(Refusal::Other),
+            _ => return Vec::new(),
         };
         let Some(person) = self.persons.get(&first.person).copied() else { return Vec::new() };
-        let (asked, in_life) = (record.ticks.0, |it: &&Record| it.life == record.life);
-        let told = self.last.get(record.life).copied().unwrap_or(NEVER).max(asked);
-        let refused = records.iter().filter(in_life).filter_map(|other| {
-            let (Ask::Hold(hold), Some(Ok(Err(Rejection::SlotTaken { .. })))) =
-                (&other.ask, &other.answer)
-            else {
+        let meets = |other: &&Record| {
+            let refused = matches!(other.answer, Some(Ok(Err(Rejection::SlotTaken { .. }))));
+            let beside = other.life == record.life && asked <= other.ticks.1;
+            refused && beside && other.ticks.0 <= told
+        };
+        let refused = records.iter().filter(meets).filter_map(|other| {
+            let (What::Hold(place) | What::Move(_, place)) = self.call(other)?.what else {
                 return None;
             };
-            let meets = asked <= other.ticks.1 && first.calendars.contains(&hold.calendar);
-            let what = What::Hold(self.wanted(hold.calendar, hold.start, &hold.reason));
-            let outcome = Outcome::Unknown;
-            meets.then_some(Call { person, asked, told, what, outcome })
+            let what = What::Hold(Place { lane: None, ..place });
+            let here = first.calendars.contains(&place.calendar);
+            here.then_some(Call { person, asked, told, what, outcome })
         });
         refused.collect()
     }
