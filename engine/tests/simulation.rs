@@ -95,6 +95,13 @@ fn months_that_were_reported_wrongly() {
         (1_795_753_264_921, 19),
         // A request for the first free slot claimed one, and a rule of its day refused it.
         (1_795_754_705_437, 13),
+        // A name whose delay changed nothing was another command's in a later life, whose clock had
+        // jumped back.
+        (1_795_758_487_562, 10),
+        // A failed write could be read until the process had ended, and was gone after a crash.
+        (1_795_757_882_716, 13),
+        // An appointment came to the same start twice, and its reason had become longer.
+        (1_795_757_268_404, 21),
     ] {
         days_of(seed, days);
     }

@@ -44,7 +44,7 @@ pub fn ledger(model: &Model, records: &[Record], lives: &[Life]) -> Result<(), S
             Some(Ok(Ok(told))) => {
                 acknowledged(model, &record.ask, told).map_err(said)?;
                 if let (Some(name), Some(fresh)) = (record.ask.command(), told.fresh()) {
-                    under_its_name(model, name, record, fresh).map_err(said)?;
+                    under_its_name(model, name, record, fresh, lives).map_err(said)?;
                     named.entry(name).or_default().push((record, fresh));
                 }
             }
@@ -265,18 +265,21 @@ fn under_its_name(
     name: &CommandKey,
     record: &Record,
     told: &Told,
+    lives: &[Life],
 ) -> Result<(), String> {
     let entries = model.commands.get(name).map(Vec::as_slice).unwrap_or_default();
     let says = |named: &Named| brought_about(named, &record.ask, told);
     // A release of what had ended, and a change that changed nothing, leave no trace; the name
     // may have been another command's that was forgotten by then, or have become one's later: also
-    // before the answer, which waited for what it rests on.
+    // before the answer, which waited for what it rests on, and in a later life by an earlier clock.
     let traceless = matches!(record.ask, Ask::Release(_) | Ask::Change(_) | Ask::Delay(_));
+    let end = lives.get(record.life).map_or(model.tail, |life| life.tail);
     let is_another = |named: &Named| {
         let at = named.events.first().map(Event::at);
-        at.is_some_and(|at| {
-            at.plus_ms(COMMAND_REMEMBERED_MS) <= record.told_at || record.asked_at <= at
-        })
+        end < named.sequence
+            || at.is_some_and(|at| {
+                at.plus_ms(COMMAND_REMEMBERED_MS) <= record.told_at || record.asked_at <= at
+            })
     };
     if entries.iter().any(says) || (traceless && entries.iter().all(is_another)) {
         return Ok(());

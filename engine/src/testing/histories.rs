@@ -16,7 +16,7 @@ use crate::booking::{Event, Offer, Reason, Rejection, Span};
 use crate::error::Error;
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId, ReasonId};
 use crate::journal::Sequence;
-use crate::request::{AppointmentStatus, OfferSlot, OfferTo};
+use crate::request::{Appointment, AppointmentStatus, OfferSlot, OfferTo};
 use crate::time::Timestamp;
 
 /// The history of a run.
@@ -88,7 +88,7 @@ struct Teller<'a> {
     longest: BTreeMap<ReasonId, i64>,
     /// Where each hold was made, and where its appointment came to.
     held: HashMap<HoldId, (CalendarId, Span)>,
-    moved: HashMap<(HoldId, CalendarId, Timestamp), Span>,
+    spans: HashMap<(HoldId, CalendarId), Vec<Span>>,
     /// Where each booking came to lie, and when, in order.
     lay: HashMap<HoldId, Vec<(Timestamp, CalendarId)>>,
     /// Where each part came to lie, in order.
@@ -108,7 +108,7 @@ impl<'a> Teller<'a> {
             lanes: BTreeMap::new(),
             longest: BTreeMap::new(),
             held: HashMap::new(),
-            moved: HashMap::new(),
+            spans: HashMap::new(),
             lay: HashMap::new(),
             parts: HashMap::new(),
             persons: HashMap::new(),
@@ -161,12 +161,14 @@ impl<'a> Teller<'a> {
             }
             Event::Held { at, booking, .. } => {
                 self.held.insert(booking.id, (booking.calendar, booking.span));
+                let key = (booking.id, booking.calendar);
+                self.spans.entry(key).or_default().push(booking.span);
                 self.lay.entry(booking.id).or_default().push((*at, booking.calendar));
             }
             Event::Moved { at, booking, .. } | Event::Accepted { at, booking, .. } => {
                 self.lay.entry(booking.id).or_default().push((*at, booking.calendar));
-                let key = (booking.id, booking.calendar, booking.span.start);
-                self.moved.insert(key, booking.span);
+                let key = (booking.id, booking.calendar);
+                self.spans.entry(key).or_default().push(booking.span);
             }
             _ => {}
         }
@@ -178,13 +180,17 @@ impl<'a> Teller<'a> {
         Place { calendar, lane: None, start, until: start.plus_minutes(minutes) }
     }
 
-    /// Where an appointment lay when it was seen there.
-    fn seen(&self, hold: HoldId, calendar: CalendarId, start: Timestamp, lane: u16) -> Place {
-        let first =
-            self.held.get(&hold).filter(|(at, span)| (*at, span.start) == (calendar, start));
-        let span = self.moved.get(&(hold, calendar, start)).or(first.map(|(_, span)| span));
-        let until = span.map_or(start.plus_minutes(1), |span| span.occupied_until);
-        Place { calendar, lane: Some(lane), start, until }
+    /// Where an appointment lay when it was seen there. It may have come to the same start more
+    /// than once, with other lengths of its reason; of two that differ in what follows it alone,
+    /// the shorter.
+    fn seen(&self, seen: &Appointment) -> Place {
+        let calendar = seen.calendar;
+        let spans = self.spans.get(&(seen.id.into(), calendar)).map(Vec::as_slice);
+        let alike =
+            |span: &&Span| (span.lane, span.start, span.end) == (seen.lane, seen.start, seen.end);
+        let fitting = spans.unwrap_or_default().iter().filter(alike);
+        let until = fitting.map(|span| span.occupied_until).min().unwrap_or(seen.end);
+        Place { calendar, lane: Some(seen.lane), start: seen.start, until }
     }
 
     /// When a hold ends by itself: not before the first tick at which its deadline has passed, and
@@ -497,7 +503,7 @@ impl<'a> Teller<'a> {
             }
             Told::Appointment(outcome) => {
                 let seen = &outcome.value;
-                let place = self.seen(seen.id.into(), seen.calendar, seen.start, seen.lane);
+                let place = self.seen(seen);
                 let cancelled = seen.status == AppointmentStatus::Cancelled;
                 Outcome::Appointment { place, cancelled, fresh: outcome.fresh }
             }

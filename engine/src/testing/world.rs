@@ -111,6 +111,8 @@ pub(super) struct World {
     book: Arc<Mutex<Book>>,
     lives: Vec<Life>,
     last: Option<Timestamp>,
+    /// Whether what was read of a disk that had failed may be gone after a crash.
+    may_shrink: bool,
     model: Arc<Mutex<Arc<Model>>>,
 }
 
@@ -163,6 +165,7 @@ impl World {
             book: Arc::default(),
             lives: Vec::new(),
             last: None,
+            may_shrink: false,
             model: Arc::default(),
             plan,
             dice,
@@ -335,7 +338,7 @@ impl World {
         let tail = model.tail;
         self.lives.push(Life { from, until, tail, slack_ms, planted, starved, feed });
         let book = locked(&self.book);
-        if model.last < self.last {
+        if model.last < self.last && !self.may_shrink {
             return Err(format!("the journal ends at {:?}, not {:?}", model.last, self.last));
         }
         if model.tail < self.disk.marked() {
@@ -345,6 +348,7 @@ impl World {
         auditor::deadlines(&model, &self.lives, &book.unaware)?;
         self.lives.last().map_or(Ok(()), |life| auditor::feed(&model, life))?;
         self.last = model.last;
+        self.may_shrink = ended == End::ShutDown && self.disk.has_failed();
         if ended == End::ShutDown && self.disk.marked() != model.tail && !self.disk.has_failed() {
             return Err(format!("it ends at {}, but marked is {}", model.tail, self.disk.marked()));
         }
