@@ -36,6 +36,8 @@ pub struct Config {
     /// The person guards that each hold claims, at most 8. As standard one: one live hold per
     /// person and calendar.
     pub guards: Vec<Guard>,
+    /// How long an offer to somebody who waits lasts: 1 minute to 7 days, 30 minutes as standard.
+    pub answer: Duration,
     /// How often a hold can be renewed: 0 to 10, once as standard.
     pub renewals: u8,
     /// New holds that may be under way in one calendar: 1 to 1,024.
@@ -70,6 +72,7 @@ impl Config {
             place: Place::Memory,
             hold: Duration::from_secs(15 * 60),
             guards: vec![Guard::per_calendar()],
+            answer: Duration::from_secs(30 * 60),
             renewals: 1,
             calendar_holds_max: 512,
             calendar_requests_max: 1_024,
@@ -99,6 +102,7 @@ impl Config {
         let seconds = |from: u64, to: u64| Duration::from_secs(from)..=Duration::from_secs(to);
         let rules = [
             (seconds(1, 86_400).contains(&self.hold), "hold", "must be 1 second to 24 hours"),
+            (seconds(60, 604_800).contains(&self.answer), "answer", "must be 1 minute to 7 days"),
             (self.guards.len() <= 8, "guards", "must be at most 8"),
             (self.renewals <= RENEWALS_MAX, "renewals", "must be at most 10"),
             (

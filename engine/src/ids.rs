@@ -148,6 +148,11 @@ random_id!(
     LinkSecret,
     "feed_"
 );
+random_id!(
+    /// What somebody waits for, written `wish_` and 26 characters.
+    WishId,
+    "wish_"
+);
 
 impl From<HoldId> for AppointmentId {
     fn from(hold: HoldId) -> Self {

@@ -44,6 +44,24 @@ pub const OFFER_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Appointments of one stretch to which offers are made at once.
 pub const OFFERS_AT_ONCE_MAX: usize = 200;
 
+/// Wishes on the list of a calendar.
+pub const WISHES_MAX: usize = 200;
+
+/// Wishes of one person on the list of a calendar.
+pub const WISHES_PER_PERSON_MAX: usize = 3;
+
+/// Offers that are made for a wish: who lets as many go by waits no more.
+pub const WISH_OFFERS_MAX: usize = 3;
+
+/// Calendars on whose lists one wish can stand.
+pub const WISH_CALENDARS_MAX: usize = 50;
+
+/// Starts that are looked at when time comes free, the earliest first.
+pub const FREED_STEPS_MAX: usize = 2_000;
+
+/// Offers that one entry makes to those who wait.
+pub const OFFERS_PER_ENTRY_MAX: usize = 64;
+
 /// Bytes of a reason's instructions.
 pub const INSTRUCTIONS_BYTES_MAX: usize = 1_000;
 

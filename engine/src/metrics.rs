@@ -122,7 +122,7 @@ names! {
     CalendarCreated = "calendar_created", CalendarChanged = "calendar_changed", Held = "held",
     Confirmed = "confirmed", Released = "released", Expired = "expired",
     Cancelled = "cancelled", Moved = "moved", Renewed = "renewed", Marked = "marked",
-    Delayed = "delayed", Accepted = "accepted",
+    Delayed = "delayed", Accepted = "accepted", Wished = "wished", Withdrawn = "withdrawn",
     Registered = "registered",
 }
 
@@ -132,7 +132,7 @@ names! {
     Hold = "hold", Confirm = "confirm", Release = "release", Cancel = "cancel", Move = "move",
     Renew = "renew", Accept = "accept", Mark = "mark", Offer = "offer", Delay = "delay",
     CreateCalendar = "create_calendar", ChangeCalendar = "change_calendar",
-    Register = "register",
+    Register = "register", Wish = "wish", Withdraw = "withdraw",
 }
 
 names! {
@@ -154,6 +154,7 @@ names! {
     OffGrid = "off_grid", InThePast = "in_the_past",
     TooSoon = "too_soon", BeyondHorizon = "beyond_horizon", OutsideOpenings = "outside_openings",
     SlotTaken = "slot_taken", PersonHasHold = "person_has_hold", DayFull = "day_full",
+    UnknownWish = "unknown_wish", TooManyWishes = "too_many_wishes", ListFull = "list_full",
 }
 
 names! {
@@ -185,6 +186,8 @@ impl From<&Event> for Happening {
             Event::Marked { .. } => Self::Marked,
             Event::Delayed { .. } => Self::Delayed,
             Event::Accepted { .. } => Self::Accepted,
+            Event::Wished { .. } => Self::Wished,
+            Event::Withdrawn { .. } => Self::Withdrawn,
             Event::Registered { .. } => Self::Registered,
         }
     }
@@ -198,6 +201,7 @@ impl From<&Rejection> for Refusal {
             Rejection::UnknownCalendar => Self::UnknownCalendar,
             Rejection::UnknownHold => Self::UnknownHold,
             Rejection::UnknownAppointment => Self::UnknownAppointment,
+            Rejection::UnknownWish => Self::UnknownWish,
             Rejection::NotYours => Self::NotYours,
             Rejection::UnknownPractitioner => Self::UnknownPractitioner,
             Rejection::UnknownPlace => Self::UnknownPlace,
@@ -228,6 +232,8 @@ impl From<&Rejection> for Refusal {
             Rejection::SlotTaken { .. } => Self::SlotTaken,
             Rejection::PersonHasHold { .. } => Self::PersonHasHold,
             Rejection::DayFull { .. } => Self::DayFull,
+            Rejection::TooManyWishes => Self::TooManyWishes,
+            Rejection::ListFull => Self::ListFull,
         }
     }
 }

@@ -56,6 +56,9 @@ bugs! {
     BufferForgotten in "booking/decide.rs": "what is moved keeps no buffer";
     LimitPerAccount in "booking/decide.rs": "a limit counts who booked and not who comes";
     RenewedWithoutEnd in "booking/practice.rs": "a hold can be renewed again and again";
+    TwoOffers in "booking/wishes.rs": "one slot is offered to two who wait";
+    ListReversed in "booking/wishes.rs": "who came last is offered a slot first";
+    PresentLost in "booking/calendar.rs": "who lets an offer go by loses what they have";
     PartTwice in "booking/parts.rs": "a part is taken though it is not free";
     PartKept in "runtime/desk.rs": "a part that was claimed stays taken after a refused one";
     ChecksumSkipped in "journal/frame.rs": "a frame's checksum is not compared";

@@ -153,7 +153,7 @@ fn list_calendars(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
 
 fn list_register(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
     for_each_row(store, Table::Register, |key, value| {
-        if !register::is_repeated(key) {
+        if register::is_listed(key) {
             index.register().list(&register::decode(value)?);
         }
         Ok(())

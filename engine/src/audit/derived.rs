@@ -11,6 +11,7 @@ use crate::journal::Sequence;
 use crate::limits::PAST_REMEMBERED_MS;
 pub(super) use crate::runtime::command_hash;
 pub(super) use crate::runtime::register::rows_of as register_rows;
+pub(super) use crate::runtime::wishes::rows_of as wish_rows;
 use crate::runtime::{
     BookingRow, BookingState, PROGRESS_KEY, STORE_FORM, decode_booking, decode_definition,
     decode_hold, decode_snapshot, hold_key, hold_of_key,

@@ -10,7 +10,8 @@
 //! - Frames that are not as they were written, a chain of hashes that is broken, sequences with a
 //!   hole, entries that do not decode, a journal that ends before its mark.
 //! - A lane with two bookings at once; a confirm at or after its deadline, an expiry before it; a
-//!   hold that is settled without being live; a move from where the appointment did not lie; two
+//!   hold that is settled without being live; an offer to who did not wait for it, or before
+//!   another who did; a move from where the appointment did not lie; two
 //!   live holds of a person where a guard allows one; a command that had two outcomes.
 //! - Rows of the store that the journal does not explain, and rows that are not there, at the
 //!   sequence up to which the store says it has come. A store that lags is in order, and so is
@@ -56,6 +57,7 @@ mod lanes;
 mod model;
 mod report;
 mod walk;
+pub(crate) mod wishes;
 
 pub use report::{Compared, FAULTS_LISTED_MAX, Fault, FaultKind, Report};
 

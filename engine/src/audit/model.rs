@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 mod practice;
+mod waiting;
 
-use super::derived::{command_hash, register_rows};
+use super::derived::command_hash;
 use super::lanes::Lanes;
 use super::report::{FaultKind, Faults};
+use super::wishes::Lists;
 use crate::booking::{
     Booking, Definition, Details, Event, Guard, GuardScope, Late, Mark, Span, parts,
 };
@@ -149,6 +151,9 @@ pub(super) struct Model {
     /// Rows of the register: the last entry that changed them, and a hash of what they hold.
     pub(super) register: BTreeMap<Vec<u8>, (Sequence, Option<u64>)>,
     pub(super) lanes: Lanes,
+    lists: Lists,
+    /// Rows of wishes, as they are.
+    wish_rows: BTreeMap<Vec<u8>, Vec<u8>>,
     guards: BTreeMap<u64, HoldId>,
     ended: VecDeque<(Timestamp, Ended)>,
     pub(super) last: Timestamp,
@@ -222,6 +227,8 @@ impl Model {
             commands: BTreeMap::new(),
             register: BTreeMap::new(),
             lanes: Lanes::default(),
+            lists: Lists::default(),
+            wish_rows: BTreeMap::new(),
             guards: BTreeMap::new(),
             ended: VecDeque::new(),
             last: Timestamp::from_millis(i64::MIN),
@@ -266,7 +273,9 @@ impl Model {
         }
         for event in &entry.events {
             self.in_order(sequence, event, faults);
+            self.offered(sequence, event, faults);
             self.event(sequence, event, faults);
+            self.waiting(sequence, event);
         }
         if let (Some(command), Some(event)) = (&entry.command, entry.events.first()) {
             let name = command_hash(&command.key);
@@ -380,12 +389,8 @@ impl Model {
             Event::Accepted { at, booking, taken } => {
                 self.accepted(&seen(at, booking), taken, faults);
             }
-            Event::Registered { what, .. } => {
-                for (key, value) in register_rows(what) {
-                    let value = value.map(|value| hash(&[&value]));
-                    self.register.insert(key, (sequence, value));
-                }
-            }
+            Event::Registered { what, .. } => self.registered(sequence, what),
+            Event::Wished { .. } | Event::Withdrawn { .. } => {}
         }
     }
 
@@ -587,14 +592,6 @@ impl Model {
         if self.complete_to.is_some_and(|complete| complete < sequence) {
             let versions = self.versions.entry(id).or_insert_with(|| vec![before]);
             versions.push(known);
-        }
-    }
-
-    fn put_calendar(&mut self, id: CalendarId, known: KnownCalendar, sequence: Sequence) {
-        let before = self.calendars.insert(id, known);
-        if self.complete_to.is_some_and(|complete| complete < sequence) {
-            let versions = self.calendar_versions.entry(id).or_insert_with(|| vec![before]);
-            versions.push(Some(known));
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum FaultKind {
     NotLive,
     /// An appointment was moved from where it did not lie.
     Misplaced,
+    /// Something was offered to who did not wait for it, or before another who did.
+    OutOfTurn,
     /// An entry contradicts those before it in another way.
     Contradiction,
     /// A derived row is not what the journal says.
@@ -44,6 +46,7 @@ impl FaultKind {
             Self::Guard => "guard",
             Self::NotLive => "not_live",
             Self::Misplaced => "misplaced",
+            Self::OutOfTurn => "out_of_turn",
             Self::Contradiction => "contradiction",
             Self::Orphan => "orphan",
         }

@@ -6,7 +6,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::rules::{By, Standing};
 use super::seldom::Seldom;
-use crate::ids::{AppointmentId, CalendarId, HoldId, PersonId, Plain, ReasonId};
+use crate::ids::{AppointmentId, CalendarId, HoldId, PersonId, Plain, ReasonId, WishId};
 use crate::time::Timestamp;
 
 /// Where and when a booking lies.
@@ -110,6 +110,8 @@ pub struct Details {
     pub offer: Option<Offer>,
     /// That it lies on several calendars. In a box, since hardly any does.
     pub joined: Option<Box<Joined>>,
+    /// Of an offer to somebody who waited, what they wait for.
+    pub wish: Option<WishId>,
 }
 
 impl Details {

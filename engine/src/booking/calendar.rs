@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::booking::{Booking, Guard, Mark, Span};
+use super::booking::{Booking, Guard, Mark, Offer, Span};
 use super::definition::Definition;
 use super::event::{Event, Taken};
 use super::lapses::Lapses;
 use super::rejection::Rejection;
 use super::schedule::Schedule;
+use super::wishes::{Waiting, Wishes};
 use crate::ids::{AppointmentId, CalendarId, HoldId, PersonId};
 use crate::limits;
 use crate::planted::{self, Bug};
@@ -102,6 +103,7 @@ pub struct Calendar {
     ended_order: VecDeque<HoldId>,
     lapses: Lapses,
     late: Option<Late>,
+    wishes: Wishes,
 }
 
 /// A calendar's state as it is kept in a snapshot. Derived, so a new form needs no upcast: an old
@@ -116,6 +118,7 @@ pub struct CalendarSnapshot {
     ended: Vec<(HoldId, Ending)>,
     lapses: Vec<(PersonId, Timestamp, u8)>,
     late: Option<Late>,
+    wishes: Vec<Waiting>,
 }
 
 impl CalendarSnapshot {
@@ -172,6 +175,7 @@ impl Calendar {
             ended_order: VecDeque::new(),
             lapses: Lapses::default(),
             late: None,
+            wishes: Wishes::default(),
         })
     }
 
@@ -188,13 +192,14 @@ impl Calendar {
             ended: self.ended_order.iter().filter_map(ended).collect(),
             lapses: self.lapses.all(),
             late: self.late,
+            wishes: self.wishes.all().to_vec(),
         }
     }
 
     /// The calendar that was kept; none when its zone is not known.
     #[must_use]
     pub fn restored(snapshot: CalendarSnapshot) -> Option<Self> {
-        let CalendarSnapshot { id, definition, version, last, live, ended, lapses, late } =
+        let CalendarSnapshot { id, definition, version, last, live, ended, lapses, late, wishes } =
             snapshot;
         let mut calendar = Self::empty(id, definition, version, last)?;
         for Live { booking, status, mark } in live {
@@ -207,6 +212,7 @@ impl Calendar {
         }
         calendar.lapses = Lapses::restored(lapses);
         calendar.late = late;
+        calendar.wishes = Wishes::restored(wishes);
         Some(calendar)
     }
 
@@ -261,6 +267,12 @@ impl Calendar {
     #[must_use]
     pub fn late(&self) -> Option<Late> {
         self.late
+    }
+
+    /// Those who wait for it, in the order in which they came.
+    #[must_use]
+    pub fn wishes(&self) -> &[Waiting] {
+        self.wishes.all()
     }
 
     /// The first overflow lane that is free from `start` until `until`.
@@ -384,14 +396,21 @@ impl Calendar {
             Event::Confirmed { booking, .. } => {
                 self.free(booking.id);
                 self.occupy(booking.clone(), Status::Booked);
+                self.granted(booking);
             }
-            Event::Released { booking, .. } => self.end(booking.id, Ending::Released),
+            Event::Released { booking, .. } => {
+                self.end(booking.id, Ending::Released);
+                self.passed(booking);
+            }
+            Event::Wished { wish, .. } => self.wishes.add(wish),
+            Event::Withdrawn { wish, .. } => self.wishes.remove(*wish),
             Event::Expired { booking, .. } => {
                 self.end(booking.id, Ending::Expired);
                 let counts = self.schedule.definition().agenda.holds_again.is_some();
                 if counts && booking.details.offer.is_none() && !booking.is_part() {
                     self.lapses.add(&booking.person, booking.span.start, self.last);
                 }
+                self.passed(booking);
             }
             Event::Cancelled { booking, .. } => self.end(booking.id, Ending::Cancelled),
             Event::Moved { booking, from_calendar, .. } => self.shift(booking, *from_calendar),
@@ -399,11 +418,34 @@ impl Calendar {
                 let Taken { from_calendar, offer, .. } = &**taken;
                 if offer.calendar == self.id {
                     self.end(offer.id, Ending::Accepted(booking.id.into()));
+                    self.granted(offer);
                 }
                 self.shift(booking, *from_calendar);
             }
         }
         self.forget_past();
+        // Nobody waits for most calendars.
+        if !self.wishes.all().is_empty() {
+            self.wishes.forget_over(self.last);
+        }
+    }
+
+    /// Who was offered a slot has taken it.
+    fn granted(&mut self, offer: &Booking) {
+        if let Some(wish) = offer.details.wish {
+            self.wishes.remove(wish);
+        }
+    }
+
+    /// Who was offered a slot has not taken it.
+    fn passed(&mut self, offer: &Booking) {
+        let Some(wish) = offer.details.wish else { return };
+        self.wishes.pass(wish, offer.span.start);
+        if let Some(Offer::Appointment(id)) = offer.details.offer
+            && planted::is(Bug::PresentLost)
+        {
+            self.end(id.into(), Ending::Cancelled);
+        }
     }
 
     /// Has an appointment lie where it was moved to.
@@ -491,7 +533,10 @@ impl Calendar {
         let over = over.plus_ms(2 * early * limits::PAST_REMEMBERED_MS);
         for _ in 0..limits::FORGOTTEN_PER_EVENT_MAX {
             match self.by_end.first() {
-                Some(&(end, id)) if end < over => self.free(id),
+                Some(&(end, id)) if end < over => {
+                    self.free(id);
+                    self.wishes.forget_instead_of(id.into());
+                }
                 _ => break,
             }
         }

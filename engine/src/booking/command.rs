@@ -3,7 +3,8 @@
 use super::booking::{Details, Guard, Mark};
 use super::change::Change;
 use super::rules::By;
-use crate::ids::{HoldId, PersonId, ReasonId};
+use super::wishes::Wish;
+use crate::ids::{HoldId, PersonId, ReasonId, WishId};
 use crate::time::Timestamp;
 
 /// A command to one calendar. Creating a calendar and moving between two concern none or two:
@@ -81,6 +82,15 @@ pub enum Command {
     Cancel {
         /// The appointment, by the bits of its hold.
         hold: HoldId,
+        /// Who asks.
+        by: By,
+    },
+    /// Wait for something to come free.
+    Wish(Box<Wish>),
+    /// Wait no more.
+    Withdraw {
+        /// For what.
+        wish: WishId,
         /// Who asks.
         by: By,
     },

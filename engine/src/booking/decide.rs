@@ -74,6 +74,8 @@ impl Calendar {
             }
             Command::Mark { hold, mark } => self.decide_mark(*hold, *mark, now),
             Command::Delay { minutes } => self.decide_delay(*minutes, now),
+            Command::Wish(wish) => self.decide_wish(wish, now),
+            Command::Withdraw { wish, by } => self.decide_withdraw(*wish, by, now),
             Command::Expire => Ok(self.due(now).filter_map(|live| expired(live, now)).collect()),
         }
     }
@@ -117,7 +119,7 @@ impl Calendar {
         if let Some(other) = self.guarded_by(asked.person, asked.guards).or_else(account) {
             return Err(Rejection::PersonHasHold { hold: other });
         }
-        self.check_day(place.reason, asked.start, terms, None)?;
+        self.check_day(place.reason, asked.start, terms, (None, 0))?;
         self.check_lapses(asked.person, asked.start, terms)?;
         let booking = Booking {
             id: asked.hold,
@@ -136,13 +138,14 @@ impl Calendar {
         Ok(vec![Event::Held { at: now, booking, deadline, guards: asked.guards.to_vec() }])
     }
 
-    /// Whether the day of `start` has room for one more of a reason, `except` left aside.
-    fn check_day(
+    /// Whether the day of `start` has room for one more of a reason, `except` left aside and so
+    /// many more there.
+    pub(super) fn check_day(
         &self,
         reason: &Reason,
         start: Timestamp,
         terms: Terms,
-        except: Option<HoldId>,
+        (except, more): (Option<HoldId>, usize),
     ) -> Result<(), Rejection> {
         let Some(per_day) = reason.rules.per_day.filter(|_| !terms.practice) else {
             return Ok(());
@@ -155,7 +158,7 @@ impl Calendar {
                 && Some(live.booking.id) != except
                 && !(planted::is(Bug::HeldNotCounted) && live.deadline().is_some())
         };
-        let count = self.starting_in(day.0, day.1).filter(counts).count();
+        let count = more + self.starting_in(day.0, day.1).filter(counts).count();
         if count < per_day.into() { Ok(()) } else { Err(Rejection::DayFull { per_day }) }
     }
 
@@ -356,7 +359,7 @@ pub fn decide_move(
     if target.schedule().definition().lanes <= lane || !free {
         return Err(Rejection::SlotTaken { alternatives: Vec::new() });
     }
-    target.check_day(place.reason, start, terms, own)?;
+    target.check_day(place.reason, start, terms, (own, 0))?;
     let forgotten = planted::is(Bug::BufferForgotten);
     let occupied_until = if forgotten { place.end } else { place.occupied_until };
     let moved = Booking {

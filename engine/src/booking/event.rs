@@ -12,7 +12,8 @@ use rkyv::{Archive, Deserialize, Serialize};
 use super::booking::{Booking, Guard, Mark, Span};
 use super::definition::Definition;
 use super::register::Registration;
-use crate::ids::CalendarId;
+use super::wishes::Wish;
+use crate::ids::{CalendarId, WishId};
 use crate::time::Timestamp;
 
 /// Something that has happened to one calendar; a move or an accepted offer, to one or two.
@@ -154,6 +155,24 @@ pub enum Event {
         /// What.
         what: Box<Registration>,
     },
+    /// Somebody waits for something to come free.
+    Wished {
+        /// The calendar.
+        calendar: CalendarId,
+        /// When.
+        at: Timestamp,
+        /// For what.
+        wish: Box<Wish>,
+    },
+    /// Somebody waits no more, and has not been given what they waited for.
+    Withdrawn {
+        /// The calendar.
+        calendar: CalendarId,
+        /// When.
+        at: Timestamp,
+        /// For what they waited.
+        wish: WishId,
+    },
 }
 
 /// An offer that was accepted.
@@ -188,6 +207,8 @@ impl Event {
             | Self::Marked { at, .. }
             | Self::Delayed { at, .. }
             | Self::Accepted { at, .. }
+            | Self::Wished { at, .. }
+            | Self::Withdrawn { at, .. }
             | Self::Registered { at, .. } => *at,
         }
     }
@@ -198,7 +219,9 @@ impl Event {
         match self {
             Self::CalendarCreated { calendar, .. }
             | Self::CalendarChanged { calendar, .. }
-            | Self::Delayed { calendar, .. } => Some(*calendar),
+            | Self::Delayed { calendar, .. }
+            | Self::Wished { calendar, .. }
+            | Self::Withdrawn { calendar, .. } => Some(*calendar),
             Self::Held { booking, .. }
             | Self::Confirmed { booking, .. }
             | Self::Released { booking, .. }
@@ -230,6 +253,8 @@ impl Event {
             Self::CalendarCreated { .. }
             | Self::CalendarChanged { .. }
             | Self::Delayed { .. }
+            | Self::Wished { .. }
+            | Self::Withdrawn { .. }
             | Self::Registered { .. } => None,
             Self::Held { booking, .. }
             | Self::Confirmed { booking, .. }

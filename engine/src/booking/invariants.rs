@@ -1,6 +1,7 @@
 //! What holds of a calendar after every event: written once, asked by tests and by the simulation.
 
 use super::calendar::{Calendar, Status};
+use super::wishes::Waiting;
 use crate::limits;
 
 /// The first invariant that `calendar` breaks, in words.
@@ -47,8 +48,28 @@ pub fn check(calendar: &Calendar) -> Result<(), String> {
             }
         }
     }
+    wishes(calendar)?;
     if limits::ENDED_REMEMBERED_MAX < calendar.ended_len() {
         return Err("more ends are remembered than allowed".to_owned());
+    }
+    Ok(())
+}
+
+/// Nobody has two offers for what they wait for, or waits for more than one may.
+fn wishes(calendar: &Calendar) -> Result<(), String> {
+    let list = calendar.wishes();
+    if limits::WISHES_MAX < list.len() {
+        return Err("more wait than may".to_owned());
+    }
+    for Waiting { wish, passed } in list {
+        if limits::WISH_OFFERS_MAX <= passed.len() || wish.until <= calendar.last() {
+            return Err(format!("{} still waits for {}", wish.person, wish.id));
+        }
+        let holds = calendar.holds_of(&wish.person);
+        let offers = holds.filter(|live| live.booking.details.wish == Some(wish.id));
+        if 1 < offers.count() || list.iter().filter(|other| other.wish.id == wish.id).count() != 1 {
+            return Err(format!("{} has two offers, or two places", wish.id));
+        }
     }
     Ok(())
 }

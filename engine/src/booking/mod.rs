@@ -11,6 +11,8 @@
 //! - [`command`], [`event`], [`rejection`]: what is asked, what has happened, what is refused.
 //! - [`register`]: what is kept beside calendars, and concerns none.
 //! - [`calendar`]: the state, and how an event changes it. [`decide`] says which events.
+//! - [`parts`], [`practice`], [`wishes`]: bookings on several calendars, what a practice does
+//!   beside booking, and who waits for what.
 //! - [`invariants`]: what holds after every event.
 
 pub mod grid;
@@ -39,6 +41,7 @@ pub mod invariants;
 mod lapses;
 pub mod parts;
 pub mod practice;
+pub mod wishes;
 
 pub use absence::{Absence, Block, Edge};
 pub use agenda::Agenda;
@@ -58,6 +61,7 @@ pub use rejection::{Rejection, Slot};
 pub use rules::{By, Rules, Standing, Terms, Visit};
 pub use schedule::Schedule;
 pub use template::Template;
+pub use wishes::{Freed, Waiting, Wish};
 
 #[cfg(test)]
 mod tests;

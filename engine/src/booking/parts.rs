@@ -97,6 +97,8 @@ fn of_part(
         | Event::CalendarCreated { .. }
         | Event::CalendarChanged { .. }
         | Event::Delayed { .. }
+        | Event::Wished { .. }
+        | Event::Withdrawn { .. }
         | Event::Registered { .. } => return Ok(None),
     }))
 }

@@ -42,6 +42,9 @@ pub enum Rejection {
     /// No such appointment.
     #[error("there is no such appointment")]
     UnknownAppointment,
+    /// Nobody waits for that, or not any more.
+    #[error("there is no such wish")]
+    UnknownWish,
     /// Another person booked it.
     #[error("another person booked it")]
     NotYours,
@@ -162,6 +165,12 @@ pub enum Rejection {
     /// The person has let holds of this slot expire too often.
     #[error("the person has let holds of this slot expire")]
     HeldTooOften,
+    /// The person waits for as much of the calendar as one may.
+    #[error("the person waits for as much as one may")]
+    TooManyWishes,
+    /// As many wait for the calendar as may.
+    #[error("as many wait for the calendar as may")]
+    ListFull,
     /// A calendar that is needed too is not open for all of this time, or not yet, or its grid has
     /// no such start.
     #[error("{calendar} is not open for all of this time")]

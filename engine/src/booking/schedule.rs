@@ -88,6 +88,14 @@ impl Schedule {
         self.zone.to_datetime(instant.to_jiff()).date()
     }
 
+    /// The local date and the minute of its day at `instant`.
+    #[must_use]
+    pub fn clock_at(&self, instant: Timestamp) -> (Date, u16) {
+        let local = self.zone.to_datetime(instant.to_jiff());
+        let minute = i16::from(local.hour()) * 60 + i16::from(local.minute());
+        (local.date(), minute.unsigned_abs())
+    }
+
     /// The offset of the local clock from UTC at `instant`.
     #[must_use]
     pub fn offset_at(&self, instant: Timestamp) -> jiff::tz::Offset {

@@ -5,7 +5,7 @@ use rkyv::rancor::Error as RkyvError;
 use super::{Engine, answers, refused};
 use crate::booking::{By, Details, Rejection, Slot};
 use crate::error::{Answer, Error};
-use crate::ids::CalendarId;
+use crate::ids::{CalendarId, PlaceId};
 use crate::limits::{CLAIM_WAITS_MAX, FIRST_CALENDARS_MAX};
 use crate::metrics::Asked;
 use crate::planted::{self, Bug};
@@ -32,13 +32,14 @@ impl Engine {
 
     async fn try_hold_first(&self, asked: HoldFirst) -> Answer<Outcome<Hold>> {
         self.shared().check()?;
-        let calendars = match self.calendars_of(&asked) {
+        let found = self.calendars_of(&asked.calendars, asked.place, FIRST_CALENDARS_MAX);
+        let calendars = match found {
             Ok(calendars) => calendars,
             Err(rejection) => return refused(rejection),
         };
         let mut asked = asked;
         // Free here says nothing of other calendars.
-        asked.details = Details { joined: None, offer: None, ..asked.details };
+        asked.details = Details { joined: None, offer: None, wish: None, ..asked.details };
         asked.details.booked_by = asked.details.booked_by.filter(|it| *it != asked.person);
         let print = print_of(&asked)?;
         // The name comes last here, and this turn first; nothing else waits for such a turn.
@@ -66,25 +67,30 @@ impl Engine {
         Err(self.contended())
     }
 
-    /// The calendars that are asked for, each once.
-    fn calendars_of(&self, asked: &HoldFirst) -> Result<Vec<CalendarId>, Rejection> {
+    /// The calendars that are named and those of a place, each once, at most `most`.
+    pub(super) fn calendars_of(
+        &self,
+        named: &[CalendarId],
+        place: Option<PlaceId>,
+        most: usize,
+    ) -> Result<Vec<CalendarId>, Rejection> {
         let index = &self.shared().index;
-        let mut calendars = asked.calendars.clone();
+        let mut calendars = named.to_vec();
         if calendars.iter().any(|id| !index.knows(*id)) {
             return Err(Rejection::UnknownCalendar);
         }
-        if let Some(place) = asked.place {
+        if let Some(place) = place {
             if !index.register().knows_place(place) {
                 return Err(Rejection::UnknownPlace);
             }
             let all = CalendarId::from_bits(0);
             let there = |_, brief: &crate::runtime::Brief| brief.place == Some(place);
-            calendars.extend(index.calendars(all, FIRST_CALENDARS_MAX + 1, there));
+            calendars.extend(index.calendars(all, most + 1, there));
         }
         calendars.sort_unstable();
         calendars.dedup();
-        if calendars.is_empty() || FIRST_CALENDARS_MAX < calendars.len() {
-            let rule = format!("must be 1 to {FIRST_CALENDARS_MAX} together with the place's");
+        if calendars.is_empty() || most < calendars.len() {
+            let rule = format!("must be 1 to {most} together with the place's");
             return Err(Rejection::Invalid { field: "calendar_ids".to_owned(), rule });
         }
         Ok(calendars)

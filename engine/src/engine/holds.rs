@@ -103,7 +103,7 @@ impl Engine {
         }
         let mut slot = asked;
         // Only the practice makes offers, and by a request of their own.
-        slot.details.offer = None;
+        (slot.details.offer, slot.details.wish) = (None, None);
         // Who books for themselves need not say so.
         slot.details.booked_by = slot.details.booked_by.filter(|it| *it != slot.person);
         // Apart, so that those who are told at once have no large future to move.
@@ -480,6 +480,7 @@ impl Engine {
             match self.settle_whole(booking, command, named).await? {
                 Verdict::Decided { events } => {
                     let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
+                    self.granted(booking).await;
                     return Ok(Ok(Outcome { value, fresh: true }));
                 }
                 Verdict::Refused(Rejection::UnknownHold)

@@ -25,6 +25,7 @@ mod joint;
 mod offers;
 mod open;
 mod register;
+mod wishes;
 
 pub use open::Environment;
 #[cfg(feature = "rocksdb")]

@@ -58,8 +58,8 @@ impl Engine {
                     _ => return refused(Rejection::UnknownAppointment),
                 };
                 // With parts of its own, on the same calendars as those of the appointment.
-                let details =
-                    Details { offer: Some(Offer::Appointment(id)), ..booking.details.clone() };
+                let offer = Some(Offer::Appointment(id));
+                let details = Details { offer, wish: None, ..booking.details.clone() };
                 (booking.person, booking.reason.id, details)
             }
         };
@@ -109,7 +109,11 @@ impl Engine {
             _ => {}
         }
         let accept = Asked::Accept { hold, to: row.booking.calendar };
-        self.change_appointment(appointment.into(), (accept, by), named).await
+        let accepted = self.change_appointment(appointment.into(), (accept, by), named).await;
+        if matches!(accepted, Ok(Ok(_))) {
+            self.granted(&row.booking).await;
+        }
+        accepted
     }
 
     /// Offers another slot to every appointment that starts in a stretch, at most 200: the first

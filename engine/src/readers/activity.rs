@@ -197,6 +197,8 @@ pub(super) fn take_in(rows: &mut Rows, event: &Event) -> Result<(), StoreError> 
         | Event::Released { .. }
         | Event::Expired { .. }
         | Event::Delayed { .. }
+        | Event::Wished { .. }
+        | Event::Withdrawn { .. }
         | Event::Registered { .. } => Ok(()),
     }
 }

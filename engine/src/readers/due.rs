@@ -234,6 +234,8 @@ pub(super) fn take_in(
         | Event::Renewed { .. }
         | Event::Released { .. }
         | Event::Expired { .. }
+        | Event::Wished { .. }
+        | Event::Withdrawn { .. }
         | Event::Registered { .. } => Ok(()),
     }
 }

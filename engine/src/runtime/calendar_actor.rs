@@ -4,6 +4,7 @@
 use super::admission::Permit;
 use super::desk::{Desk, Order, Verdict};
 use super::sync::oneshot;
+use crate::booking::Waiting;
 use crate::booking::calendar::Live;
 use crate::time::Timestamp;
 
@@ -19,6 +20,8 @@ pub(crate) enum Message {
     Outside(Permit, oneshot::Sender<Vec<Live>>),
     /// Tell what starts in a stretch.
     StartingIn((Timestamp, Timestamp), Permit, oneshot::Sender<Vec<Live>>),
+    /// Tell who waits.
+    Waiting(Permit, oneshot::Sender<Vec<Waiting>>),
     /// Keep the state.
     Checkpoint,
     /// Keep the state, and tell how often something was about to be written by then.
@@ -67,6 +70,7 @@ pub(super) async fn serve(
         Message::Refresh(permit, done) => desk.refresh(permit, done),
         Message::Outside(permit, reply) => desk.outside(permit, reply),
         Message::StartingIn(stretch, permit, reply) => desk.starting_in(stretch, permit, reply),
+        Message::Waiting(permit, reply) => desk.waiting(permit, reply),
         Message::Checkpoint => desk.checkpoint(),
         Message::Keep(kept) => desk.keep_and_tell(kept),
         Message::Park(parked) => {

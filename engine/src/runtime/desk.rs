@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+mod freed;
 mod joint;
 
 pub(crate) use joint::{Joint, JointAsked, order_joint};
@@ -26,9 +27,11 @@ use crate::booking::calendar::Live;
 use crate::booking::decide::decide_move;
 use crate::booking::parts::join;
 use crate::booking::practice::decide_accept;
-use crate::booking::{Booking, By, Calendar, Command, Event, Guard, Rejection, Span, Taken, Terms};
+use crate::booking::{
+    Booking, By, Calendar, Command, Event, Guard, Rejection, Span, Taken, Terms, Waiting,
+};
 use crate::error::Error;
-use crate::ids::{AppointmentId, HoldId, ReasonId};
+use crate::ids::{AppointmentId, CalendarId, HoldId, ReasonId};
 use crate::journal::{self, Remembered, Sequence};
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
@@ -112,6 +115,8 @@ pub(crate) struct Desk {
     calendar: Calendar,
     view: Arc<View>,
     last_sequence: Sequence,
+    /// What the entry frees that is being written, where somebody waits for it.
+    freed: Option<Box<freed::FreedHere>>,
 }
 
 impl Desk {
@@ -122,7 +127,7 @@ impl Desk {
         view: Arc<View>,
         last_sequence: Sequence,
     ) -> Self {
-        Self { shared, entry, calendar, view, last_sequence }
+        Self { shared, entry, calendar, view, last_sequence, freed: None }
     }
 
     /// Serves a request. The answer goes its own way.
@@ -237,6 +242,7 @@ impl Desk {
             };
             let Ok(sequence) = submitted else { break };
             self.record(sequence, &events, None);
+            self.offer_freed();
         }
         now
     }
@@ -300,6 +306,18 @@ impl Desk {
         }));
     }
 
+    /// Tells who waits, in order, once that is durable.
+    pub(crate) fn waiting(&self, permit: Permit, reply: oneshot::Sender<Vec<Waiting>>) {
+        let now = self.shared.now().max(self.calendar.last());
+        let all = self.calendar.waiting_at(now).cloned().collect();
+        self.shared.queue.barrier(Box::new(move |outcome| {
+            if outcome.is_ok() {
+                let _ = reply.send(all);
+            }
+            drop(permit);
+        }));
+    }
+
     /// Decides a move to this calendar, from that of `from` or from itself.
     fn decide_move_here(
         &self,
@@ -350,25 +368,35 @@ impl Desk {
 
     /// Says that an entry is about to be enqueued, so that no checkpoint passes it by, and gives
     /// back what it frees. It gets a sequence above the watermark.
-    fn will_write(&self, events: &[Event]) {
+    fn will_write(&mut self, events: &[Event]) {
         self.entry.note_dirty(self.shared.queue.progress().durable + 1);
-        events.iter().filter(|event| self.is_about(event)).for_each(|event| self.give_back(event));
+        self.note_freed(events);
+        let id = self.entry.id;
+        for event in events.iter().filter(|event| event_is_of(event, id)) {
+            self.give_back(event);
+        }
     }
 
     /// Whether an event changes this calendar. An entry may hold those of others too.
     fn is_about(&self, event: &Event) -> bool {
-        event.calendars().any(|calendar| calendar == self.entry.id)
+        event_is_of(event, self.entry.id)
     }
 
     /// Gives back the bits and guards that an event frees. Before it is enqueued: once its caller
     /// has heard of it, nothing of it is in anybody's way. Whoever takes them now asks this
     /// calendar, and so comes after the event.
-    fn give_back(&self, event: &Event) {
-        let free = |lane: u16, bits: Option<Bits>| {
-            if let Some(bits) = bits {
-                self.view.table().free(lane, bits);
+    fn give_back(&mut self, event: &Event) {
+        if let Some((lane, bits)) = self.given_back(event) {
+            match &mut self.freed {
+                None => self.view.table().free(lane, bits),
+                Some(here) => here.keep(lane, bits),
             }
-        };
+        }
+    }
+
+    /// Gives back the guards that an event frees, and tells the bits.
+    fn given_back(&self, event: &Event) -> Option<(u16, Bits)> {
+        let free = |lane: u16, bits: Option<Bits>| bits.map(|bits| (lane, bits));
         match event {
             Event::CalendarCreated { .. }
             | Event::CalendarChanged { .. }
@@ -376,36 +404,40 @@ impl Desk {
             | Event::Renewed { .. }
             | Event::Marked { .. }
             | Event::Registered { .. }
-            | Event::Delayed { .. } => {}
+            | Event::Wished { .. }
+            | Event::Withdrawn { .. }
+            | Event::Delayed { .. } => None,
             Event::Accepted { taken, .. } => {
                 let Taken { from_calendar, from, offer, guards, .. } = &**taken;
                 if offer.calendar == self.entry.id {
                     self.release_guards(offer, guards);
                 }
                 // The held slot stays taken: it is the appointment's now.
-                if *from_calendar == self.entry.id && !planted::is(Bug::AcceptKeepsBits) {
-                    free(from.lane, self.view.bits_of(from));
-                }
+                let left = *from_calendar == self.entry.id && !planted::is(Bug::AcceptKeepsBits);
+                left.then(|| free(from.lane, self.view.bits_of(from))).flatten()
             }
-            Event::Confirmed { booking, guards, .. } => self.release_guards(booking, guards),
+            Event::Confirmed { booking, guards, .. } => {
+                self.release_guards(booking, guards);
+                None
+            }
             Event::Released { booking, guards, .. } | Event::Expired { booking, guards, .. } => {
                 self.release_guards(booking, guards);
-                free(booking.span.lane, self.view.bits_of(&booking.span));
+                free(booking.span.lane, self.view.bits_of(&booking.span))
             }
-            Event::Cancelled { .. } if planted::is(Bug::CancelKeepsBits) => {}
+            Event::Cancelled { .. } if planted::is(Bug::CancelKeepsBits) => None,
             Event::Cancelled { booking, .. } => {
-                free(booking.span.lane, self.view.bits_of(&booking.span));
+                free(booking.span.lane, self.view.bits_of(&booking.span))
             }
             Event::Moved { booking, from_calendar, from, .. } => {
                 let from = if planted::is(Bug::MoveFreesNewSpan) { &booking.span } else { from };
-                if *from_calendar == self.entry.id
-                    && let Some(old) = self.view.bits_of(from)
-                {
-                    let stays = booking.calendar == self.entry.id && booking.span.lane == from.lane;
-                    let stays = stays && !planted::is(Bug::OverlapFreed);
-                    let new = self.view.bits_of(&booking.span).filter(|_| stays);
-                    free(from.lane, Some(new.map_or(old, |new| old.without(new))));
+                if *from_calendar != self.entry.id {
+                    return None;
                 }
+                let old = self.view.bits_of(from)?;
+                let stays = booking.calendar == self.entry.id && booking.span.lane == from.lane;
+                let stays = stays && !planted::is(Bug::OverlapFreed);
+                let new = self.view.bits_of(&booking.span).filter(|_| stays);
+                free(from.lane, Some(new.map_or(old, |new| old.without(new))))
             }
         }
     }
@@ -486,7 +518,7 @@ fn settle(
         Err(fault) => return asker.decided(Arc::default())(Err(fault)),
     };
     let events = entry.events.clone();
-    desks.iter().for_each(|desk| desk.will_write(&events));
+    desks.iter_mut().for_each(|desk| desk.will_write(&events));
     let done = asker.decided(events.clone());
     // A failure drops the claims, and so undoes them.
     if let Ok(sequence) = shared.queue.submit(entry, done) {
@@ -497,7 +529,12 @@ fn settle(
                 desk.record(sequence, &events, claimed.take());
             }
         }
+        desks.iter_mut().for_each(|desk| desk.offer_freed());
     }
+}
+
+fn event_is_of(event: &Event, id: CalendarId) -> bool {
+    event.calendars().any(|calendar| calendar == id)
 }
 
 /// Gives back what was claimed for nothing.

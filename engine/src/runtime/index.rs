@@ -15,7 +15,8 @@ use super::register::{self, Register};
 use super::rows::{self, BookingRow, BookingState, CommandRow, Content, DefinitionRow, HoldRow};
 use super::rows::{Key, SnapshotRow, damaged, decode_definition, encode_definition};
 use super::sync::RwLock;
-use crate::booking::{Booking, Definition, Event, Late, Span, Taken};
+use super::wishes;
+use crate::booking::{Booking, Definition, Event, Late, Registration, Span, Taken};
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId, PlaceId, PractitionerId};
 use crate::journal::{Remembered, Sequence};
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
@@ -272,6 +273,7 @@ impl Index {
 
     /// Takes in one event of entry `sequence`.
     pub(crate) fn take_in_event(&self, sequence: Sequence, event: &Event) {
+        self.take_in_wish(event);
         match event {
             Event::CalendarCreated { calendar, definition, .. } => {
                 self.put_first_snapshot(sequence, event);
@@ -283,12 +285,8 @@ impl Index {
                 self.put_definition(*calendar, *version, definition, late);
                 self.list(*calendar, definition);
             }
-            Event::Registered { what, .. } => {
-                for (key, value) in register::rows_of(what) {
-                    self.rows.put(Table::Register, key.into(), value.map(Content::Bytes));
-                }
-                self.register.list(what);
-            }
+            Event::Wished { .. } | Event::Withdrawn { .. } => {}
+            Event::Registered { what, .. } => self.registered(what),
             Event::Held { at, booking, deadline, guards } => {
                 let row = HoldRow {
                     calendar: booking.calendar,
@@ -340,6 +338,21 @@ impl Index {
                 self.moved(*at, booking, from);
             }
         }
+    }
+
+    /// What it says of a wish, which may be an event of a hold too.
+    fn take_in_wish(&self, event: &Event) {
+        let until_now = |key: &[u8]| self.rows.get_bytes(Table::Register, key).ok().flatten();
+        for (key, value) in wishes::rows_of(event, until_now) {
+            self.rows.put(Table::Register, key.into(), Some(Content::Bytes(value)));
+        }
+    }
+
+    fn registered(&self, what: &Registration) {
+        for (key, value) in register::rows_of(what) {
+            self.rows.put(Table::Register, key.into(), value.map(Content::Bytes));
+        }
+        self.register.list(what);
     }
 
     fn renewed(&self, event: &Event) {

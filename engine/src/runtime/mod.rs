@@ -42,6 +42,7 @@ mod slot_word;
 pub(crate) mod sync;
 mod upkeep;
 mod view;
+pub(crate) mod wishes;
 
 pub(crate) use admission::{Admission, Permit, Share};
 pub(crate) use behind::Behind;

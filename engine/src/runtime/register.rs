@@ -14,12 +14,16 @@ use crate::storage::{StoreError, Table};
 
 /// What a key begins with.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Practitioner = 1,
     Place = 2,
     Link = 3,
     /// Links once more, by their secret.
     Secret = 4,
+    /// Wishes, which are nothing of the register's.
+    Wish = 5,
+    /// Wishes once more, by their person.
+    Wisher = 6,
 }
 
 fn key(kind: Kind, bits: u128) -> Vec<u8> {
@@ -190,7 +194,8 @@ fn linked(row: Option<Vec<u8>>) -> Result<Option<(LinkSecret, LinkOf)>, StoreErr
     })
 }
 
-/// Whether a row is that of a link by its secret, which stands for one that is told already.
-pub(crate) fn is_repeated(key: &[u8]) -> bool {
-    key.first() == Some(&(Kind::Secret as u8))
+/// Whether a row says what is kept in memory: not that of a link by its secret, which stands for
+/// one that is told already, and not a wish.
+pub(crate) fn is_listed(key: &[u8]) -> bool {
+    key.first().is_some_and(|kind| *kind < Kind::Secret as u8)
 }

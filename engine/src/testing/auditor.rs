@@ -9,7 +9,7 @@ use crate::error::Answer;
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::Sequence;
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS, QUEUE_WAIT_MS};
-use crate::request::{Appointment, AppointmentStatus, Hold, OfferTo};
+use crate::request::{Appointment, AppointmentStatus, Hold, OfferTo, WishInfo, WishOnList};
 use crate::time::Timestamp;
 
 /// What a life was like, for those who judge it afterwards.
@@ -205,6 +205,14 @@ fn of_practice(model: &Model, ask: &Ask, told: &Told) -> Result<bool, String> {
         (Ask::Delay(asked), Told::Delayed(delay)) => {
             (asked.calendar, asked.minutes) == (delay.calendar, delay.minutes)
         }
+        (Ask::Wish(asked), Told::Wish(outcome)) => {
+            let WishInfo { id, person, lists, .. } = &outcome.value;
+            let there = |list: &WishOnList| model.wishes.contains(&(*id, list.calendar));
+            *person == asked.person && !lists.is_empty() && lists.iter().all(there)
+        }
+        (Ask::Withdraw(asked), Told::Withdrawn) => {
+            model.wishes.iter().any(|(wish, _)| *wish == asked.wish)
+        }
         _ => false,
     })
 }
@@ -314,7 +322,7 @@ fn refused(
         (Rejection::CommandReused, _) => {
             record.ask.command().is_some_and(|name| model.commands.contains_key(name))
         }
-        (Rejection::UnknownCalendar, _) => false,
+        (Rejection::UnknownCalendar | Rejection::UnknownWish, _) => false,
         (Rejection::UnknownHold, Some(about)) => {
             let forgotten = about.settled_at.map(|at| at.plus_ms(ENDED_HOLD_REMEMBERED_MS));
             ended(about) && forgotten.is_some_and(|at| at <= record.told_at)
@@ -387,7 +395,8 @@ fn by(ask: &Ask) -> Option<&By> {
         Ask::Hold(asked) => Some(&asked.by),
         Ask::Offer(_) | Ask::Mark(_) => Some(&By::Practice),
         Ask::First(asked) => Some(&asked.by),
-        Ask::Create(..) | Ask::Change(_) | Ask::Delay(_) => None,
+        Ask::Withdraw(asked) => Some(&asked.by),
+        Ask::Create(..) | Ask::Change(_) | Ask::Delay(_) | Ask::Wish(_) => None,
     }
 }
 

@@ -52,6 +52,8 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
         calls.extend(teller.of_parts(record, &call));
         calls.push(call);
     }
+    calls.extend(teller.turns());
+    calls.extend(records.iter().filter_map(|record| teller.lost_turn(record)));
     History { calls, lanes: teller.lanes }
 }
 
@@ -220,9 +222,13 @@ impl<'a> Teller<'a> {
             person.and_then(|person| self.persons.get(person)).copied().unwrap_or(NEVER)
         };
         let (person, what) = match &record.ask {
-            Ask::Create(..) | Ask::Change(_) | Ask::Renew(_) | Ask::Mark(_) | Ask::Delay(_) => {
-                return None;
-            }
+            Ask::Create(..)
+            | Ask::Change(_)
+            | Ask::Renew(_)
+            | Ask::Mark(_)
+            | Ask::Delay(_)
+            | Ask::Wish(_)
+            | Ask::Withdraw(_) => return None,
             Ask::Offer(asked) => self.offered(record, asked)?,
             Ask::Accept(asked) => self.accepted(record, asked.hold)?,
             Ask::Hold(asked) => {
@@ -495,7 +501,9 @@ impl<'a> Teller<'a> {
 
     fn told(&self, told: &Told) -> Outcome {
         match told {
-            Told::Calendar(_) | Told::Delayed(_) => Outcome::NotDone,
+            Told::Calendar(_) | Told::Delayed(_) | Told::Wish(_) | Told::Withdrawn => {
+                Outcome::NotDone
+            }
             Told::Hold(outcome) => {
                 let hold = outcome.value.id;
                 let ends = self.ends(hold);
@@ -515,3 +523,4 @@ impl<'a> Teller<'a> {
 mod parts;
 #[cfg(test)]
 mod tests;
+mod turns;

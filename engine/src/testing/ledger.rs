@@ -5,8 +5,9 @@ use crate::engine::Engine;
 use crate::error::{Answer, Error};
 use crate::ids::CommandKey;
 use crate::request::{
-    Appointment, CalendarInfo, ChangeCalendar, Delay, DelayCalendar, Hold, HoldFirst, HoldSlot,
-    MarkAppointment, MoveAppointment, OfAppointment, OfHold, OfferSlot, Outcome,
+    Appointment, AskWish, CalendarInfo, ChangeCalendar, Delay, DelayCalendar, Hold, HoldFirst,
+    HoldSlot, MarkAppointment, MoveAppointment, OfAppointment, OfHold, OfWish, OfferSlot, Outcome,
+    WishInfo,
 };
 use crate::time::Timestamp;
 
@@ -39,6 +40,10 @@ pub enum Ask {
     Mark(MarkAppointment),
     /// How late a practice is.
     Delay(DelayCalendar),
+    /// Somebody waits.
+    Wish(AskWish),
+    /// Somebody waits no more.
+    Withdraw(OfWish),
 }
 
 /// What a request brought about.
@@ -55,6 +60,10 @@ pub enum Told {
     Released,
     /// A practice is late.
     Delayed(Delay),
+    /// Somebody waits.
+    Wish(Outcome<WishInfo>),
+    /// Somebody waits no more.
+    Withdrawn,
 }
 
 impl Ask {
@@ -63,6 +72,8 @@ impl Ask {
     pub fn command(&self) -> Option<&CommandKey> {
         match self {
             Self::Create(_, command) => command.as_ref(),
+            // The same is there once, however often it is asked for.
+            Self::Wish(_) | Self::Withdraw(_) => None,
             Self::Change(asked) => asked.command.as_ref(),
             Self::Hold(asked) => asked.command.as_ref(),
             Self::Confirm(asked)
@@ -83,6 +94,7 @@ impl Ask {
     pub fn named(mut self, name: Option<CommandKey>) -> Self {
         match &mut self {
             Self::Create(_, command) => *command = name,
+            Self::Wish(_) | Self::Withdraw(_) => {}
             Self::Change(asked) => asked.command = name,
             Self::Hold(asked) => asked.command = name,
             Self::Confirm(asked)
@@ -128,6 +140,10 @@ impl Ask {
             Self::Accept(asked) => Ok(Box::pin(engine.accept(asked)).await?.map(Told::Appointment)),
             Self::Mark(asked) => Ok(Box::pin(engine.mark(asked)).await?.map(Told::Appointment)),
             Self::Delay(asked) => Ok(Box::pin(engine.delay(asked)).await?.map(Told::Delayed)),
+            Self::Wish(asked) => Ok(Box::pin(engine.wish(asked)).await?.map(Told::Wish)),
+            Self::Withdraw(asked) => {
+                Ok(Box::pin(engine.withdraw(asked)).await?.map(|()| Told::Withdrawn))
+            }
             Self::Move(asked) => {
                 Ok(Box::pin(engine.move_appointment(asked)).await?.map(Told::Appointment))
             }
@@ -142,6 +158,7 @@ impl Told {
         match self {
             Self::Hold(outcome) if !outcome.fresh => None,
             Self::Appointment(outcome) if !outcome.fresh => None,
+            Self::Wish(outcome) if !outcome.fresh => None,
             told => Some(told),
         }
     }
@@ -238,6 +255,8 @@ super::counted::counted! {
         pub renewals,
         /// Offers held.
         pub offers,
+        /// Offers to those who wait.
+        pub turns,
         /// Offers accepted.
         pub accepted,
         /// Events of parts of bookings.
@@ -246,6 +265,8 @@ super::counted::counted! {
         pub marks,
         /// Delayed events.
         pub delays,
+        /// Wished and withdrawn events.
+        pub wishes,
         /// Changes of calendars.
         pub changes,
         /// Entries of the journal.

@@ -6,10 +6,12 @@ use super::disk::{self, SimDisk};
 use super::hours;
 use super::ledger::Counts;
 use super::rules;
+use crate::audit::wishes::{Known, Lists};
 use crate::booking::{
-    Booking, Calendar, Event, Guard, GuardScope, Mark, Registration, Span, Taken, invariants, parts,
+    Booking, Calendar, Event, Guard, GuardScope, Mark, Offer, Registration, Span, Taken,
+    invariants, parts,
 };
-use crate::ids::{CalendarId, CommandKey, HoldId, PersonId};
+use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId, PersonId, WishId};
 use crate::journal::{Entry, Frame, FrameHash, Remembered, Sequence};
 use crate::limits::OFFER_MS_MAX;
 use crate::time::Timestamp;
@@ -102,6 +104,9 @@ pub struct Model {
     pub calendars: BTreeMap<CalendarId, Calendar>,
     /// Named commands, by name.
     pub commands: BTreeMap<CommandKey, Vec<Named>>,
+    /// Wishes, and the calendars on whose lists they were put.
+    pub wishes: BTreeSet<(WishId, CalendarId)>,
+    lists: Lists,
     live: BTreeSet<(CalendarId, u16, Timestamp, Timestamp, HoldId)>,
     /// The hash of the last frame that was read, and where that frame begins in the log.
     last_frame: Option<(usize, FrameHash)>,
@@ -169,6 +174,10 @@ impl Model {
         }
         parts::whole(&entry.events)?;
         for event in &entry.events {
+            if let Event::Held { at, booking, deadline, .. } = event {
+                self.lists.judge((*at, booking, *deadline), self)?;
+            }
+            self.lists.take(event);
             if self.last.is_some_and(|last| event.at() < last) {
                 return Err(format!("{} comes after {:?}", event.at(), self.last));
             }
@@ -203,7 +212,12 @@ impl Model {
         match event {
             Event::CalendarCreated { .. }
             | Event::CalendarChanged { .. }
+            | Event::Withdrawn { .. }
             | Event::Delayed { .. } => Ok(()),
+            Event::Wished { calendar, wish, .. } => {
+                self.wishes.insert((wish.id, *calendar));
+                Ok(())
+            }
             Event::Renewed { at, booking, before, deadline, guards, renewals } => {
                 self.renewed(*at, booking, (*before, *deadline), guards, *renewals)
             }
@@ -427,9 +441,16 @@ impl Model {
         let from = (booking.calendar, 0, Timestamp::default(), Timestamp::default(), booking.id);
         let here = self.live.range(from..).take_while(|(at, ..)| *at == booking.calendar);
         let known = here.filter_map(|(.., id)| self.bookings.get(id));
+        let details = &booking.details;
+        let own = |other: &Booking| {
+            details.wish.is_some() && details.offer == Some(Offer::Appointment(other.id.into()))
+        };
         let same = |told: &&Told| {
             let other = &told.booking;
-            !other.is_part() && other.reason.id == booking.reason.id && day(other) == day(booking)
+            !own(other)
+                && !other.is_part()
+                && other.reason.id == booking.reason.id
+                && day(other) == day(booking)
         };
         rules::judge(reason, booking, at, known.filter(same).count())
     }
@@ -463,6 +484,7 @@ impl Model {
                 continue;
             }
             let count = match event {
+                Event::Held { booking, .. } if booking.details.wish.is_some() => &mut counts.turns,
                 Event::Held { booking, .. } if booking.details.offer.is_some() => {
                     &mut counts.offers
                 }
@@ -477,6 +499,7 @@ impl Model {
                 Event::Renewed { .. } => &mut counts.renewals,
                 Event::Marked { .. } => &mut counts.marks,
                 Event::Delayed { .. } => &mut counts.delays,
+                Event::Wished { .. } | Event::Withdrawn { .. } => &mut counts.wishes,
                 Event::Accepted { .. } => &mut counts.accepted,
                 Event::Moved { booking, from_calendar, .. } => {
                     if booking.calendar == *from_calendar {
@@ -488,6 +511,34 @@ impl Model {
             };
             *count += 1;
         }
+    }
+}
+
+impl Known for Model {
+    fn is_busy(
+        &self,
+        calendar: CalendarId,
+        person: &PersonId,
+        (start, until): (Timestamp, Timestamp),
+        except: Option<AppointmentId>,
+    ) -> bool {
+        let first = Timestamp::from_millis(i64::MIN);
+        let from = (calendar, 0, first, first, HoldId::from_bits(0));
+        let here = self.live.range(from..).take_while(|(at, ..)| *at == calendar);
+        let mut known = here.filter_map(|(.., id)| self.bookings.get(id));
+        known.any(|told| {
+            let span = told.booking.span;
+            let there = span.start < until && start < span.occupied_until;
+            let held = matches!(told.state, State::Held(..));
+            told.booking.person == *person
+                && (held || there && Some(told.booking.id.into()) != except)
+        })
+    }
+
+    fn starts(&self, calendar: CalendarId, id: AppointmentId) -> Option<Timestamp> {
+        let told = self.bookings.get(&id.into())?;
+        let here = told.booking.calendar == calendar && told.state == State::Booked;
+        here.then_some(told.booking.span.start)
     }
 }
 

@@ -91,6 +91,7 @@ fn config(dice: &mut Dice) -> Config {
     let standard = Config::in_memory();
     Config {
         hold: Duration::from_secs(seconds),
+        answer: Duration::from_secs(seconds.max(60)),
         guards,
         calendar_holds_max: if narrow { 2 } else { standard.calendar_holds_max },
         calendar_requests_max: if narrow { 4 } else { standard.calendar_requests_max },

@@ -15,7 +15,9 @@ use crate::booking::{By, Calendar, Channel, Definition, Details, Rejection};
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId, PersonId};
 use crate::limits::PANICS_MAX;
-use crate::request::{FindSlots, HoldFirst, HoldSlot, HoldStatus, ListAppointments, OfHold};
+use crate::request::{
+    FindSlots, HoldFirst, HoldSlot, HoldStatus, ListAppointments, OfHold, OfWish,
+};
 use crate::time::Timestamp;
 
 /// Seconds after which nothing can be under way any more.
@@ -243,6 +245,19 @@ fn is_quarantined(scene: &Scene, id: CalendarId) -> bool {
     locked(&scene.harm).planted.get(&id).is_some_and(|times| PANICS_MAX <= *times)
 }
 
+/// Takes all wishes back, so that what comes free is free for all.
+async fn nobody_waits(scene: &Scene) {
+    let calendars = locked(&scene.book).calendars.clone();
+    for (id, _) in calendars {
+        let Ok(Ok(list)) = scene.engine.waiting(id).await else { continue };
+        for waiting in list {
+            let (wish, by) = (waiting.wish.id, By::Practice);
+            // One of a calendar that is set apart stays, and harms nobody.
+            let _ = Box::pin(scene.engine.withdraw(OfWish { wish, by })).await;
+        }
+    }
+}
+
 /// Once all holds have ended, every free slot can be held and everyone may hold one: no claim has
 /// leaked.
 ///
@@ -250,7 +265,9 @@ fn is_quarantined(scene: &Scene, id: CalendarId) -> bool {
 ///
 /// The first that could not be held.
 pub async fn nothing_leaks(scene: &Scene, dice: &mut Dice) -> Result<(), String> {
-    tokio::time::sleep(scene.plan.config.hold + Duration::from_secs(2)).await;
+    nobody_waits(scene).await;
+    let config = &scene.plan.config;
+    tokio::time::sleep(config.hold.max(config.answer) + Duration::from_secs(2)).await;
     reach(scene).await?;
     let calendars = locked(&scene.book).calendars.clone();
     first_of_all(scene, &calendars).await?;

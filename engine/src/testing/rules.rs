@@ -19,14 +19,15 @@ pub(super) fn judge(
     before: usize,
 ) -> Result<(), String> {
     let Rules { patients, visit, notice_minutes, per_day, practice_only, .. } = &reason.rules;
-    let Details { standing, by_video, channel, offer, .. } = booking.details;
+    let Details { standing, by_video, channel, offer, wish, .. } = booking.details;
     let broken = |rule: &str| Err(format!("{} is not {rule}: {reason:?}", booking.id));
     match (visit, by_video) {
         (Visit::InPerson, true) => return broken("by video"),
         (Visit::Video, false) => return broken("in person"),
         _ => {}
     }
-    if channel != Channel::Online || offer.is_some() {
+    // What a practice offers is not bound; what those who wait are offered is.
+    if channel != Channel::Online || offer.is_some() && wish.is_none() {
         return Ok(());
     }
     let stated = match patients {

@@ -12,7 +12,7 @@ use super::plan::Plan;
 use crate::booking::Definition;
 use crate::engine::Engine;
 use crate::error::{Answer, Error};
-use crate::ids::{AppointmentId, CalendarId, CallerId, CommandId, CommandKey, HoldId};
+use crate::ids::{AppointmentId, CalendarId, CallerId, CommandId, CommandKey, HoldId, WishId};
 use crate::limits::PANICS_MAX;
 use crate::request::FindSlots;
 use crate::time::Timestamp;
@@ -40,6 +40,8 @@ pub struct Book {
     pub holds: Vec<HoldId>,
     /// Appointments that were acknowledged.
     pub appointments: Vec<AppointmentId>,
+    /// Wishes that were acknowledged.
+    pub wishes: Vec<WishId>,
     /// Stretches of engine time in which nothing could run.
     pub unaware: Vec<(Timestamp, Timestamp)>,
     trace: blake3::Hasher,
@@ -56,6 +58,7 @@ impl Default for Book {
             calendars: Vec::new(),
             holds: Vec::new(),
             appointments: Vec::new(),
+            wishes: Vec::new(),
             unaware: Vec::new(),
             trace: blake3::Hasher::new(),
             commands: 0,
@@ -295,6 +298,14 @@ fn remember(book: &mut Book, told: &Told) {
         Told::Appointment(outcome) if !book.appointments.contains(&outcome.value.id) => {
             book.appointments.push(outcome.value.id);
         }
-        Told::Hold(_) | Told::Appointment(_) | Told::Released | Told::Delayed(_) => {}
+        Told::Wish(outcome) if !book.wishes.contains(&outcome.value.id) => {
+            book.wishes.push(outcome.value.id);
+        }
+        Told::Hold(_)
+        | Told::Appointment(_)
+        | Told::Wish(_)
+        | Told::Withdrawn
+        | Told::Released
+        | Told::Delayed(_) => {}
     }
 }

@@ -11,10 +11,10 @@ use crate::booking::{
     Block, By, Change, Channel, Definition, Details, Joined, Mark, Part, Reason, Terms,
 };
 use crate::error::Error;
-use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId};
+use crate::ids::{AppointmentId, CalendarId, CommandKey, HoldId, WishId};
 use crate::request::{
-    ChangeCalendar, DelayCalendar, HoldFirst, HoldSlot, ListAppointments, ListCalendars,
-    MarkAppointment, MoveAppointment, OfAppointment, OfHold, OfferSlot, OfferTo,
+    AskWish, ChangeCalendar, DelayCalendar, HoldFirst, HoldSlot, ListAppointments, ListCalendars,
+    MarkAppointment, MoveAppointment, OfAppointment, OfHold, OfWish, OfferSlot, OfferTo,
 };
 use crate::time::Timestamp;
 
@@ -30,7 +30,7 @@ pub struct Client {
 }
 
 /// How often a client does what.
-const WEIGHTS: [u64; 16] = [34, 20, 7, 6, 14, 8, 4, 6, 3, 1, 4, 5, 6, 6, 4, 1];
+const WEIGHTS: [u64; 19] = [34, 20, 7, 6, 14, 8, 4, 6, 3, 1, 4, 5, 6, 6, 4, 1, 6, 5, 1];
 
 impl Client {
     /// Acts for a while.
@@ -69,7 +69,10 @@ impl Client {
             12 => self.offer().await,
             13 => self.of_offer().map(Ask::Accept),
             14 => self.mark(),
-            _ => self.delay(),
+            15 => self.delay(),
+            16 => self.wish(),
+            17 => self.answer().await,
+            _ => self.withdraw(),
         };
         if let Some(ask) = ask {
             let name = self.name();
@@ -164,6 +167,80 @@ impl Client {
         let (calendar, _) = self.calendar()?;
         let minutes = *self.dice.pick(&[0, 5, 20, 721]).unwrap_or(&5);
         Some(Ask::Delay(DelayCalendar { calendar, minutes, command: None }))
+    }
+
+    /// Waits for a reason, mostly before an appointment or for anything at all.
+    fn wish(&mut self) -> Option<Ask> {
+        let (calendar, definition) = self.calendar()?;
+        let appointment = if self.dice.chance(500) { self.known_appointment() } else { None };
+        let mut reason = definition.reasons.get(self.dice.weighted(&[6, 3, 1]))?;
+        let mut person = self.scene.plan.person(&mut self.dice)?;
+        let mut calendars = vec![calendar];
+        {
+            let book = locked(&self.scene.book);
+            if self.dice.chance(300) {
+                calendars.extend(book.calendars.iter().map(|(id, _)| *id));
+            }
+            let told = book.records.iter().rev().filter_map(|record| match record.told() {
+                Some(Told::Appointment(outcome)) => Some(&outcome.value),
+                _ => None,
+            });
+            // Mostly whose it is.
+            if let Some(id) = appointment
+                && let Some(known) = told.take(60).find(|known| known.id == id)
+            {
+                person = known.person.clone();
+                reason = definition.reason(&known.reason).unwrap_or(reason);
+            }
+        }
+        let fitting = plan::fitting(reason);
+        let hours = self.dice.chance(300).then(|| {
+            let mut weekdays = Definition::weekdays("", "");
+            plan::hours(&mut self.dice, &mut weekdays);
+            weekdays.weekly_hours
+        });
+        Some(Ask::Wish(AskWish {
+            calendars,
+            place: None,
+            reason: reason.id.clone(),
+            person,
+            booked_by: None,
+            standing: fitting.standing,
+            by_video: fitting.by_video,
+            when: hours,
+            from: None,
+            until: None,
+            instead_of: appointment,
+        }))
+    }
+
+    fn known_wish(&mut self) -> Option<WishId> {
+        let book = locked(&self.scene.book);
+        let recent = book.wishes.len().saturating_sub(16);
+        self.dice.pick(book.wishes.get(recent..)?).copied()
+    }
+
+    fn withdraw(&mut self) -> Option<Ask> {
+        let by = self.who();
+        self.known_wish().map(|wish| Ask::Withdraw(OfWish { wish, by }))
+    }
+
+    /// Takes what was offered to somebody who waits, or declines it.
+    async fn answer(&mut self) -> Option<Ask> {
+        for _ in 0..4 {
+            let wish = self.known_wish()?;
+            let failed = self.scene.engine.status().ready == Err(Error::Failed);
+            let seen = Box::pin(self.scene.engine.wish_info(wish)).await;
+            self.scene.judge(failed, &"wish_info", seen.as_ref().map(|_| ()));
+            let offers = seen.ok()?.ok()?.lists.into_iter().filter_map(|list| list.offer);
+            let offers: Vec<HoldId> = offers.map(|offer| offer.id).collect();
+            let Some(hold) = self.dice.pick(&offers).copied() else { continue };
+            let by = self.who();
+            let asked = OfHold { hold, by, command: None };
+            let takes = self.dice.chance(650);
+            return Some(if takes { Ask::Accept(asked) } else { Ask::Release(asked) });
+        }
+        None
     }
 
     fn known_appointment(&mut self) -> Option<AppointmentId> {

@@ -203,6 +203,8 @@ fn file_of(event: &Event) -> &'static str {
         Event::Renewed { .. } => "renewed",
         Event::Marked { .. } => "marked",
         Event::Delayed { .. } => "delayed",
+        Event::Wished { .. } => "wished",
+        Event::Withdrawn { .. } => "withdrawn",
         Event::Accepted { .. } => "accepted",
         Event::Registered { what, .. } => match **what {
             Registration::Practitioner { .. } => "registered-practitioner",
@@ -232,12 +234,32 @@ fn details() -> Details {
         channel: Channel::OnSite,
         offer: Some(Offer::Appointment(AppointmentId::from_bits(0xA11))),
         joined: Joined::part_of(HoldId::from_bits(0xB1)),
+        wish: Some(WishId::from_bits(0xB4)),
     }
 }
 
 fn with_parts() -> Details {
     let part = |bits| Part { calendar: CalendarId::from_bits(bits), id: HoldId::from_bits(bits) };
     Details { joined: Joined::whole(vec![part(0xB2), part(0xB3)]), ..details() }
+}
+
+/// All that somebody can wait for.
+fn wish() -> Wish {
+    let mut days = std::array::from_fn(|_| vec![]);
+    days[3] = hours("08:00-12:00 17:00-19:30");
+    Wish {
+        id: WishId::from_bits(0xB4),
+        person: "patient-4711".parse().unwrap(),
+        booked_by: Some("patient-4712".parse().unwrap()),
+        reason: "check-up".parse().unwrap(),
+        standing: Some(Standing::Known),
+        by_video: true,
+        when: Some(WeeklyHours { days }),
+        from: at(-1),
+        until: at(86_400_000),
+        instead_of: Some(AppointmentId::from_bits(0xA11)),
+        answer_ms: 1_800_000,
+    }
 }
 
 /// The entries of bookings that form 1 did not know.
@@ -267,7 +289,11 @@ fn of_form_2() -> Vec<(&'static str, Option<Remembered>, Event)> {
             guards: guards(),
         }),
     };
+    let withdrawn = Event::Withdrawn { calendar: calendar(1), at: at(12), wish: wish().id };
+    let wished = Event::Wished { calendar: calendar(1), at: at(11), wish: Box::new(wish()) };
     vec![
+        ("wished", None, wished),
+        ("withdrawn", None, withdrawn),
         ("held-for-a-relative", None, held),
         ("renewed", named("renew-1"), renewed),
         ("marked", None, marked),
@@ -385,5 +411,5 @@ fn frames_are_read_and_built_as_ever() {
 /// BLAKE3 of the frame of each form.
 const HASHES: [&str; 2] = [
     "ee623042675756d6e5aff7bdca0c34266fd6d83d75c564ba54163a390de2f42c",
-    "ebcaa4591bce0a0b82e8c20282e5a823df45381afbd5571f34387f071b41b436",
+    "afa741164ce0081a8c62e42d740a5c83e5144976c277cc3311d947fa1517c095",
 ];

@@ -25,3 +25,5 @@ mod parts;
 mod practice;
 #[cfg(feature = "rocksdb")]
 mod storage;
+#[cfg(test)]
+mod waiting;

@@ -326,6 +326,8 @@ fn name(decided: &Decided) -> &'static str {
             Event::Marked { .. } => "Marked",
             Event::Delayed { .. } => "Delayed",
             Event::Accepted { .. } => "Accepted",
+            Event::Wished { .. } => "Wished",
+            Event::Withdrawn { .. } => "Withdrawn",
             Event::Registered { .. } => "Registered",
         }),
         Err(rejection) => match rejection {
@@ -344,6 +346,9 @@ fn name(decided: &Decided) -> &'static str {
             | Rejection::NotYet
             | Rejection::NotFree
             | Rejection::HeldTooOften
+            | Rejection::UnknownWish
+            | Rejection::TooManyWishes
+            | Rejection::ListFull
             | Rejection::PartClosed { .. }
             | Rejection::PartTaken { .. }
             | Rejection::DayFull { .. } => "of a practice",

@@ -318,6 +318,8 @@ impl Model {
             | Event::Marked { .. }
             | Event::Delayed { .. }
             | Event::Accepted { .. }
+            | Event::Wished { .. }
+            | Event::Withdrawn { .. }
             | Event::Registered { .. } => {}
             Event::Held { booking, deadline, guards, .. } => {
                 let state = State::Held { deadline: *deadline, guards: guards.clone() };

@@ -9,10 +9,10 @@ use creneau::booking::{
     Absence, Agenda, Booking, Channel, DayException, Definition, Details, Edge, Event, Guard,
     GuardScope, Holiday, HolidayCalendar, Interval, Joined, Location, Mark, Offer, Part,
     Practitioner, PublicHolidays, Reason, ReasonRef, Rules, Span, Standing, Taken, Template, Visit,
-    WeeklyHours,
+    WeeklyHours, Wish,
 };
 use creneau::journal::{Entry, Remembered};
-use creneau::{AppointmentId, CalendarId, CommandKey, HoldId, Timestamp};
+use creneau::{AppointmentId, CalendarId, CommandKey, HoldId, Timestamp, WishId};
 
 use crate::tape::Tape;
 
@@ -67,7 +67,7 @@ fn slip(tape: &mut Tape<'_>) -> u32 {
 }
 
 fn event(tape: &mut Tape<'_>) -> Event {
-    let (kind, at) = (tape.below(12), instant(tape));
+    let (kind, at) = (tape.below(14), instant(tape));
     if kind < 2 {
         let (calendar, definition) = (CalendarId::from_bits(tape.u128()), definition(tape));
         return match kind {
@@ -78,6 +78,14 @@ fn event(tape: &mut Tape<'_>) -> Event {
     if kind == 8 {
         let calendar = CalendarId::from_bits(tape.u128());
         return Event::Delayed { calendar, at, minutes: tape.u16(), until: instant(tape) };
+    }
+    if kind == 12 {
+        let (calendar, wish) = (CalendarId::from_bits(tape.u128()), Box::new(wish(tape)));
+        return Event::Wished { calendar, at, wish };
+    }
+    if kind == 13 {
+        let calendar = CalendarId::from_bits(tape.u128());
+        return Event::Withdrawn { calendar, at, wish: WishId::from_bits(tape.u128()) };
     }
     let booking = booking(tape);
     if kind == 9 {
@@ -111,6 +119,22 @@ fn event(tape: &mut Tape<'_>) -> Event {
     }
 }
 
+fn wish(tape: &mut Tape<'_>) -> Wish {
+    Wish {
+        id: WishId::from_bits(tape.u128()),
+        person: token(tape),
+        booked_by: some(tape, token),
+        reason: token(tape),
+        standing: some(tape, standing),
+        by_video: tape.pick([false, true]),
+        when: some(tape, |tape| WeeklyHours { days: std::array::from_fn(|_| hours(tape)) }),
+        from: instant(tape),
+        until: instant(tape),
+        instead_of: some(tape, |tape| AppointmentId::from_bits(tape.u128())),
+        answer_ms: i64::from(tape.u16()),
+    }
+}
+
 fn booking(tape: &mut Tape<'_>) -> Booking {
     Booking {
         id: HoldId::from_bits(tape.u128()),
@@ -125,6 +149,7 @@ fn booking(tape: &mut Tape<'_>) -> Booking {
             channel: tape.pick([Channel::Online, Channel::Phone, Channel::OnSite]),
             offer: some(tape, |tape| Offer::Appointment(AppointmentId::from_bits(tape.u128()))),
             joined: some(tape, joined),
+            wish: some(tape, |tape| WishId::from_bits(tape.u128())),
         },
     }
 }

@@ -81,6 +81,8 @@ impl Model {
             | Event::CalendarChanged { .. }
             | Event::Renewed { .. }
             | Event::Marked { .. }
+            | Event::Wished { .. }
+            | Event::Withdrawn { .. }
             | Event::Delayed { .. } => {}
             Event::Accepted { at, booking, taken } => {
                 let Taken { from_calendar, from, offer, .. } = &**taken;

@@ -21,7 +21,7 @@ use super::router::{Found, Operation};
 use super::watch::Watch;
 use super::{
     appointments, backup, calendars, docs, events, followed, health, holds, register, running,
-    slots,
+    slots, wishes,
 };
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
@@ -162,6 +162,11 @@ async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Respon
         Operation::EndLink => Box::pin(register::end_link(app, &asked)).await,
         Operation::ReadLinkedFile => Box::pin(register::file(app, &asked)).await,
         Operation::HoldFirst => Box::pin(holds::first(app, &asked)).await,
+        Operation::AddWish => Box::pin(wishes::add(app, &asked)).await,
+        Operation::ReadWish => Box::pin(wishes::read(app, &asked)).await,
+        Operation::WithdrawWish => Box::pin(wishes::withdraw(app, &asked)).await,
+        Operation::SearchWishes => Box::pin(wishes::search(app, &asked)).await,
+        Operation::ListWaiting => Box::pin(wishes::list(app, &asked)).await,
         Operation::FollowEvents => events::follow(app, &asked),
         Operation::BackUp => backup::take(app, &asked).await,
     }

@@ -7,7 +7,7 @@ use creneau::booking::{Booking, Guard, GuardScope, Part, Span, Taken};
 use creneau::{
     AppointmentId, CalendarId, Definition, Event, HoldId, LinkId, LinkOf, Location, Offer,
     PersonId, PlaceId, Practitioner, PractitionerId, Reason, ReasonId, Registration, Sequence,
-    Timestamp,
+    Timestamp, WishId,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,6 +19,7 @@ use super::dto::Text;
 use super::openapi::texts;
 use super::practice_dto::MarkJson;
 use super::register_dto::{PlaceBody, PractitionerBody};
+use super::wish_event_dto::{WishSeen, WithdrawSeen};
 
 /// One event.
 #[derive(Serialize, ToSchema)]
@@ -49,6 +50,8 @@ enum EventBody {
     Marked(MarkSeen),
     Delayed(DelaySeen),
     Accepted(AcceptSeen),
+    Wished(WishSeen),
+    Withdrawn(WithdrawSeen),
     Registered(RegisterSeen),
 }
 
@@ -172,6 +175,10 @@ struct BookingSeen {
     /// Whether the practice has offered it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     offered: bool,
+    /// The wish of the patient for which it was offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::WishId>, nullable = false)]
+    wish_id: Option<Text<WishId>>,
     /// The appointment that it was offered for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<texts::AppointmentId>, nullable = false)]
@@ -385,6 +392,14 @@ fn body(event: &Event) -> EventBody {
             let offer_id = Text(offer.id);
             EventBody::Accepted(AcceptSeen { booking, from, offer_id, expires_at, guards })
         }
+        Event::Wished { calendar, at, wish } => {
+            EventBody::Wished(WishSeen::new(*calendar, *at, wish))
+        }
+        Event::Withdrawn { calendar, at, wish } => EventBody::Withdrawn(WithdrawSeen {
+            at: Text(*at),
+            calendar_id: Text(*calendar),
+            wish_id: Text(*wish),
+        }),
         Event::Registered { at, what } => {
             EventBody::Registered(RegisterSeen { at: Text(*at), what: registered(what) })
         }
@@ -425,6 +440,7 @@ fn seen(at: Timestamp, booking: &Booking, is_appointment: bool) -> BookingSeen {
         visit: by_dto::visit_of(&booking.details),
         channel: by_dto::channel_of(&booking.details),
         offered: booking.details.offer.is_some(),
+        wish_id: booking.details.wish.map(Text),
         offer_for: match booking.details.offer {
             Some(Offer::Appointment(appointment)) => Some(Text(appointment)),
             Some(Offer::Person) | None => None,

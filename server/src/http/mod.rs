@@ -53,6 +53,8 @@ mod followed_dto;
 mod ics;
 mod local;
 mod register_dto;
+mod wish_dto;
+mod wish_event_dto;
 
 mod metrics;
 mod readiness;
@@ -69,6 +71,7 @@ mod health;
 mod holds;
 mod register;
 mod slots;
+mod wishes;
 
 mod openapi;
 

@@ -23,6 +23,7 @@ pub(super) enum Code {
     UnknownCalendar,
     UnknownHold,
     UnknownAppointment,
+    UnknownWish,
     NotYours,
     PracticeOnly,
     UnknownPractitioner,
@@ -39,6 +40,8 @@ pub(super) enum Code {
     NotYet,
     NotFree,
     HeldTooOften,
+    TooManyWishes,
+    ListFull,
     PartClosed,
     PartTaken,
     TooLate,
@@ -132,6 +135,7 @@ impl Code {
             Self::NotYours | Self::PracticeOnly | Self::IsOffer | Self::NoRenewalLeft
             | Self::NotYet | Self::NotFree | Self::HeldTooOften | Self::TooLate | Self::DayFull
             | Self::PartClosed | Self::PartTaken
+            | Self::UnknownWish | Self::TooManyWishes | Self::ListFull
             | Self::PatientsOnly | Self::VisitNotOffered | Self::TooSoon => self.of_rule(),
         }
     }
@@ -151,6 +155,10 @@ impl Code {
             Self::NotFree => (S::CONFLICT, "not_free", "Something is held or booked within it"),
             Self::HeldTooOften =>
                 (S::CONFLICT, "held_too_often", "The patient let holds of this slot expire"),
+            Self::UnknownWish => (S::NOT_FOUND, "unknown_wish", "There is no such wish"),
+            Self::TooManyWishes =>
+                (S::CONFLICT, "too_many_wishes", "The patient waits for as much as one may"),
+            Self::ListFull => (S::CONFLICT, "list_full", "As many wait as may"),
             Self::PartClosed =>
                 (S::CONFLICT, "part_closed", "A calendar that is needed too is not open"),
             Self::PartTaken =>

@@ -48,6 +48,10 @@ fn not_registered(code: Code) -> Problem {
     Problem::new(code, "nothing of this kind has this id")
 }
 
+fn ended(code: Code, what: &str) -> Problem {
+    Problem::new(code, format!("{what}: hold the slot again"))
+}
+
 fn problem_of(rejection: Rejection) -> Problem {
     match rejection {
         Rejection::Invalid { field, rule } => Problem::invalid(field, rule),
@@ -78,12 +82,8 @@ fn problem_of(rejection: Rejection) -> Problem {
             Problem::new(Code::ExternalIdTaken, "a calendar with this external_id exists")
                 .with(more)
         }
-        Rejection::HoldReleased => {
-            Problem::new(Code::HoldReleased, "the hold was released: hold the slot again")
-        }
-        Rejection::HoldExpired => {
-            Problem::new(Code::HoldExpired, "the hold's time ran out: hold the slot again")
-        }
+        Rejection::HoldReleased => ended(Code::HoldReleased, "the hold was released"),
+        Rejection::HoldExpired => ended(Code::HoldExpired, "the hold's time ran out"),
         Rejection::NotChangeable => Problem::new(
             Code::NotChangeable,
             "the appointment has begun, is cancelled, or has been marked",
@@ -114,6 +114,9 @@ fn problem_of(rejection: Rejection) -> Problem {
         | Rejection::NotYet
         | Rejection::NotFree
         | Rejection::HeldTooOften => by_rule(rejection),
+        Rejection::UnknownWish => Problem::new(Code::UnknownWish, "no wish has this id"),
+        Rejection::TooManyWishes => Problem::new(Code::TooManyWishes, "withdraw another one first"),
+        Rejection::ListFull => Problem::new(Code::ListFull, "try another calendar, or later"),
         Rejection::PartClosed { calendar } => no_room(Code::PartClosed, calendar),
         Rejection::PartTaken { calendar } => no_room(Code::PartTaken, calendar),
     }

@@ -48,6 +48,11 @@ pub(super) enum Operation {
     LinkPatient,
     EndLink,
     HoldFirst,
+    AddWish,
+    ReadWish,
+    WithdrawWish,
+    SearchWishes,
+    ListWaiting,
     ReadPractitioner,
     ListPractitioners,
     ReadPlace,
@@ -83,6 +88,8 @@ impl Operation {
             | Self::LinkPatient
             | Self::EndLink
             | Self::HoldFirst
+            | Self::AddWish
+            | Self::WithdrawWish
             | Self::BackUp => true,
             Self::Home
             | Self::ShowDocs
@@ -106,6 +113,9 @@ impl Operation {
             | Self::ReadPlace
             | Self::ListPlaces
             | Self::ReadLinkedFile
+            | Self::ReadWish
+            | Self::SearchWishes
+            | Self::ListWaiting
             | Self::FollowEvents => false,
         }
     }
@@ -141,6 +151,10 @@ impl Operation {
             | Self::SearchAppointments
             | Self::ReadAppointmentFile
             | Self::HoldFirst
+            | Self::AddWish
+            | Self::ReadWish
+            | Self::WithdrawWish
+            | Self::SearchWishes
             | Self::LinkPatient => Need::Scope(Scope::Book),
             Self::Metrics
             | Self::CreateCalendar
@@ -157,6 +171,7 @@ impl Operation {
             | Self::AddPlace
             | Self::ChangePlace
             | Self::LinkCalendar
+            | Self::ListWaiting
             | Self::FollowEvents
             | Self::BackUp => Need::Scope(Scope::Operate),
         }
@@ -223,6 +238,19 @@ pub(super) const PATHS: &[Path] = &[
     Path {
         template: "/v1/calendars/{calendar_id}/offers",
         operations: &[(Method::POST, Operation::OfferStretch)],
+    },
+    Path {
+        template: "/v1/calendars/{calendar_id}/wishes",
+        operations: &[(Method::GET, Operation::ListWaiting)],
+    },
+    Path { template: "/v1/wishes", operations: &[(Method::POST, Operation::AddWish)] },
+    Path { template: "/v1/wishes/search", operations: &[(Method::POST, Operation::SearchWishes)] },
+    Path {
+        template: "/v1/wishes/{wish_id}",
+        operations: &[
+            (Method::GET, Operation::ReadWish),
+            (Method::DELETE, Operation::WithdrawWish),
+        ],
     },
     Path { template: "/v1/offers", operations: &[(Method::POST, Operation::OfferSlot)] },
     Path {

@@ -243,6 +243,7 @@ impl Given {
         };
         let config = Config {
             hold: self.seconds(&table::HOLD_SECONDS),
+            answer: self.seconds(&table::ANSWER_SECONDS),
             guards,
             calendar_holds_max: self.count(&table::CALENDAR_HOLDS_MAX),
             calendar_requests_max: self.count(&table::CALENDAR_REQUESTS_MAX),

@@ -78,6 +78,8 @@ settings! {
     HOLD_SECONDS = "hold_seconds", whole(1, DAY, 900), "how long a hold lasts, in seconds";
     HOLD_LIMIT = "hold_limit", Kind::OneOf(&["calendar", "engine", "none"]),
         "where a patient may have one live hold: in each calendar, in all, or without a limit";
+    ANSWER_SECONDS = "answer_seconds", whole(60, 604_800, 1_800),
+        "how long an offer to who is on a waiting list lasts, in seconds";
     LOG = "log", text("info"), "what is logged, such as debug or warn,creneau=info";
     LOG_FORMAT = "log_format", Kind::OneOf(&["text", "json"]), "a text for people, or JSON lines";
     TLS_CERTIFICATE = "tls.certificate", NOTHING, "the certificates, PEM, the server's own first";

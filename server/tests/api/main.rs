@@ -47,6 +47,8 @@ mod story;
 #[cfg(test)]
 mod surge;
 #[cfg(test)]
+mod waiting;
+#[cfg(test)]
 mod walk;
 #[cfg(test)]
 mod watching;

@@ -1,5 +1,6 @@
 //! The story of two days: a practice with three practitioners at two places opens, forty patients
-//! book, one practitioner is late, another falls ill, and in the evening the figures add up.
+//! book, two more wait until something comes free, one practitioner is late, another falls ill, and
+//! in the evening the figures add up.
 //!
 //! All of it goes through HTTP, over pipes instead of sockets, on simulated time.
 
@@ -162,7 +163,9 @@ impl Practice {
             let cursor = self.resume.as_ref().map_or(String::new(), |it| format!("&cursor={it}"));
             let page = self.get(&format!("/v1/due?limit=7{cursor}")).await;
             for due in page["due"].as_array().unwrap() {
-                let appointment = text(&due["appointment"], "appointment_id").to_owned();
+                // What is offered to a patient is about no appointment.
+                let about = due.get("appointment").map(|it| text(it, "appointment_id"));
+                let appointment = about.unwrap_or_default().to_owned();
                 let (who, kind) = (text(due, "patient_id"), text(due, "kind"));
                 self.told.push((who.to_owned(), kind.to_owned(), appointment));
                 assert!(self.told_ids.insert(text(due, "due_id").to_owned()), "told twice: {due}");
@@ -266,11 +269,35 @@ async fn one_forgets(practice: &Practice, bob: &str, booked: &mut Booked) {
     practice.send("POST", &path, None).await.problem(410, "hold_expired");
 }
 
-/// On Monday evening two cancel, and one moves to Wednesday.
-async fn some_think_again(practice: &mut Practice, booked: &mut Booked) {
+/// Two come too late for what they want, and wait: one in the North, one in the South.
+async fn two_wait(practice: &Practice, calendars: &Calendars) -> [String; 2] {
+    let mut wishes = [String::new(), String::new()];
+    for (number, wish) in wishes.iter_mut().enumerate() {
+        let asked = json!({
+            "place_id": calendars.places[number], "reason": "check-up",
+            "patient_id": format!("wait-{number}"), "hours": {"tuesday": ["08:00-12:00"]},
+            "until": "2027-03-23",
+        });
+        let made = practice.post("/v1/wishes", &asked).await.ok(201);
+        *wish = format!("/v1/wishes/{}", text(&made, "wish_id"));
+    }
+    wishes
+}
+
+/// On Monday evening two cancel, and one moves to Wednesday. Who waits is told, and takes it.
+async fn some_think_again(practice: &mut Practice, booked: &mut Booked, wishes: &[String; 2]) {
     practice.wait_until("2027-03-22T19:00:00+01:00").await;
-    for patient in ["slot-0", "first-3"] {
+    for (number, patient) in ["slot-0", "first-3"].into_iter().enumerate() {
         practice.send("DELETE", &at(&booked[patient]), None).await.ok(200);
+        practice.notify().await;
+        let waiter = format!("wait-{number}");
+        assert_eq!(practice.told(&waiter, "offer"), 1, "{waiter} is told of it once");
+        let lists = practice.get(&wishes[number]).await["lists"].clone();
+        let offer = lists.as_array().unwrap().iter().find_map(|list| list.get("offer")).unwrap();
+        assert_eq!(offer["start"], booked[patient]["start"]);
+        let accept = format!("/v1/holds/{}/accept", text(offer, "hold_id"));
+        let taken = practice.post(&accept, &json!({"by": waiter})).await.ok(200);
+        booked.insert(waiter, taken);
     }
     let wednesday = json!({"start": "2027-03-24T09:00:00+01:00"});
     let moved = practice.post(&format!("{}/move", at(&booked["slot-5"])), &wednesday).await.ok(200);
@@ -382,9 +409,11 @@ async fn everyone_knows(practice: &Practice, booked: &Booked) {
         assert_eq!(practice.told(patient, "cancelled") == 0, stands, "{patient}");
         // A day and two hours before, once each.
         let reminders = practice.told(patient, "reminder");
-        let wednesday = text(&found[0], "start").starts_with("2027-03-24");
-        let expected = match (stands, wednesday) {
+        // A day before is over for who comes by the waiting list.
+        let waited = patient.starts_with("wait-");
+        let expected = match (stands, waited) {
             (true, true) => 1..=1,
+            // Who moved to Wednesday was reminded a day before Tuesday, and before that.
             (true, false) => 2..=2,
             // A day before at most, if it was called off after that.
             (false, _) => 0..=1,
@@ -399,7 +428,8 @@ async fn two_days_of_a_practice() {
     let calendars = open_books(&practice).await;
     let mut booked = forty_book(&mut practice, &calendars).await;
     one_forgets(&practice, &calendars.bob, &mut booked).await;
-    some_think_again(&mut practice, &mut booked).await;
+    let wishes = two_wait(&practice, &calendars).await;
+    some_think_again(&mut practice, &mut booked, &wishes).await;
     ada_is_late(&mut practice, &calendars, &booked).await;
     let seen = the_morning_is_over(&mut practice, &booked).await;
     let (rebooked, called_off) = bob_falls_ill(&mut practice, &calendars, &booked).await;

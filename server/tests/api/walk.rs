@@ -25,6 +25,7 @@ struct Ids {
     place: String,
     link: String,
     secret: String,
+    wish: String,
 }
 
 impl Ids {
@@ -37,6 +38,7 @@ impl Ids {
             .replace("{place_id}", &self.place)
             .replace("{link_id}", &self.link)
             .replace("{secret}", &self.secret)
+            .replace("{wish_id}", &self.wish)
             .replace("{file}", "docs.js")
     }
 }
@@ -134,7 +136,27 @@ async fn work(client: &mut Client) -> Ids {
     let held = client.post("/v1/holds", &other).await.ok(201);
     let released = client.delete(&format!("/v1/holds/{}", text(&held, "hold_id"))).await;
     assert_eq!(released.status, 204);
-    Ids { calendar, hold, appointment, practitioner, place, link, secret }
+    let wish = wait(client, &calendar).await;
+    Ids { calendar, hold, appointment, practitioner, place, link, secret, wish }
+}
+
+/// Somebody waits, and then no more.
+async fn wait(client: &mut Client, calendar: &str) -> String {
+    let mut wanted = document().example("addWish");
+    wanted["calendar_ids"] = json!([calendar]);
+    let wish = client.post("/v1/wishes", &wanted).await.ok(201);
+    assert_eq!(client.post("/v1/wishes", &wanted).await.ok(200), wish);
+    let at = format!("/v1/wishes/{}", text(&wish, "wish_id"));
+    assert_eq!(client.get(&at).await.ok(200), wish);
+    let list = client.get(&format!("/v1/calendars/{calendar}/wishes")).await.ok(200);
+    assert_eq!(list["waiting"][0]["wish_id"], wish["wish_id"]);
+    for _ in 0..2 {
+        assert_eq!(client.delete(&at).await.status, 204);
+    }
+    let search = document().example("searchWishes");
+    let found = client.post("/v1/wishes/search", &search).await.ok(200);
+    assert_eq!(found["wishes"][0]["lists"][0]["status"], json!("withdrawn"));
+    text(&wish, "wish_id").to_owned()
 }
 
 /// What a practice does.

@@ -70,6 +70,8 @@ impl Lanes {
             | Event::CalendarChanged { .. }
             | Event::Renewed { .. }
             | Event::Marked { .. }
+            | Event::Wished { .. }
+            | Event::Withdrawn { .. }
             | Event::Delayed { .. } => {}
             Event::Accepted { booking, taken, .. } => {
                 let Taken { from_calendar, from, offer, .. } = &**taken;

@@ -1,13 +1,34 @@
-//! What the model makes of renewals, marks, delays and accepted offers.
+//! What the model makes of renewals, marks, delays, accepted offers and the register.
 
-use super::{Known, KnownCalendar, Model, Seen, State, hash_guards};
+use super::{Known, KnownCalendar, Model, Seen, State, hash, hash_guards};
+use crate::audit::derived::register_rows;
 use crate::audit::report::{FaultKind, Faults};
-use crate::booking::{Guard, Late, Mark, Taken};
+use crate::booking::{Guard, Late, Mark, Registration, Taken};
 use crate::ids::{AppointmentId, CalendarId};
 use crate::journal::Sequence;
 use crate::time::Timestamp;
 
 impl Model {
+    pub(super) fn put_calendar(
+        &mut self,
+        id: CalendarId,
+        known: KnownCalendar,
+        sequence: Sequence,
+    ) {
+        let before = self.calendars.insert(id, known);
+        if self.complete_to.is_some_and(|complete| complete < sequence) {
+            let versions = self.calendar_versions.entry(id).or_insert_with(|| vec![before]);
+            versions.push(Some(known));
+        }
+    }
+
+    pub(super) fn registered(&mut self, sequence: Sequence, what: &Registration) {
+        for (key, value) in register_rows(what) {
+            let value = value.map(|value| hash(&[&value]));
+            self.register.insert(key, (sequence, value));
+        }
+    }
+
     pub(super) fn delayed(&mut self, sequence: Sequence, calendar: CalendarId, late: Late) {
         let late = (late.minutes != 0).then_some(late);
         if let Some(known) = self.calendars.get(&calendar).copied() {

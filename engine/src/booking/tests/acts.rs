@@ -57,6 +57,10 @@ pub(super) enum Act {
     Offer(Pick, usize, i64, u16),
     /// One of the bookings for another of them, mostly an offer for what it was made for.
     Accept(Pick, Pick, bool, Who),
+    /// Somebody waits: who and why, in which hours, for how many days, instead of what.
+    Wish(usize, Asked, Option<(u16, u16)>, i64, Option<Pick>),
+    /// One of those who wait, of a calendar or the other.
+    Withdraw(Index, bool, Who),
     Set(usize, Part, Option<bool>),
     /// Both calendars go on as what their snapshots restore.
     Restart,
@@ -322,6 +326,11 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(pick, to, start, lane)| Act::Offer(pick, to, start, lane)),
         5 => (pick(), pick(), prop::bool::weighted(0.8), who())
             .prop_map(|(hold, of, fitting, who)| Act::Accept(hold, of, fitting, who)),
+        4 => (calendar(), asked(), prop::option::weighted(0.3, Just((500, 600))), 0..4_i64,
+            prop::option::of(pick()))
+            .prop_map(|(at, asked, hours, days, of)| Act::Wish(at, asked, hours, days, of)),
+        1 => (any::<Index>(), any::<bool>(), who())
+            .prop_map(|(which, other, who)| Act::Withdraw(which, other, who)),
         5 => (calendar(), part(), any::<Option<bool>>())
             .prop_map(|(at, part, version)| Act::Set(at, part, version)),
         1 => Just(Act::Restart),

@@ -11,13 +11,15 @@ use proptest::test_runner::{TestCaseError, TestRunner};
 use super::super::decide::decide_move;
 use super::super::practice::decide_accept;
 use super::super::{
-    Calendar, Command, Details, Event, Guard, GuardScope, Offer, Rejection, invariants,
+    Booking, Calendar, Command, Details, Event, Freed, Guard, GuardScope, Interval, Offer,
+    Rejection, Span, WeeklyHours, Wish, invariants,
 };
 use super::acts::{Act, FRIDAY, HOURS, Part, Pick, REASONS, act, minutes, reasons};
 use super::naive::{Asked, DAY, How, MINUTE, Naive, Rules, Who};
+use super::naive_waiting::Wisher;
 use super::world::HOLD_MS;
 use super::{daily, definition, said};
-use crate::ids::{CalendarId, HoldId, PersonId, ReasonId};
+use crate::ids::{CalendarId, HoldId, PersonId, ReasonId, WishId};
 use crate::time::Timestamp;
 
 /// The calendars under test, the rules as they are told simply, and the journal of it all.
@@ -70,6 +72,7 @@ impl Twins {
             lines: Vec::new(),
             lapsed: Vec::new(),
             late: [None; 2],
+            wishers: Vec::new(),
             now: now.millis(),
         };
         Self { calendars, naive, journal: journal.to_vec(), issued: 0, met: BTreeMap::new() }
@@ -109,9 +112,7 @@ impl Twins {
     }
 
     fn hold(&mut self, place: usize, asked: &Asked) -> Result<(Decided, String), TestCaseError> {
-        self.issued += 1;
-        // Identifiers are random: their order is not that of time.
-        let hold = HoldId::from_bits(self.issued * 7_919 % 10_007);
+        let hold = self.next_hold();
         let guard = |kind: &&str| Guard { kind: (*kind).into(), scope: GuardScope::Calendar };
         let command = Command::Hold {
             hold,
@@ -130,7 +131,7 @@ impl Twins {
     }
 
     /// Offers a slot for a booking, as the engine does: to its person, for its reason.
-    fn offer(
+    fn offer_for(
         &mut self,
         pick: &Pick,
         to: usize,
@@ -198,6 +199,7 @@ impl Twins {
     }
 
     fn step(&mut self, act: &Act) -> Result<(), TestCaseError> {
+        let before = self.naive.clone();
         let (decided, told) = match act {
             Act::Wait(ms) => {
                 self.naive.now += ms;
@@ -257,7 +259,9 @@ impl Twins {
         };
         prop_assert_eq!(said(&decided), told.as_str(), "{:?}", decided);
         *self.met.entry(told).or_default() += 1;
-        self.happened(decided.unwrap_or_default())
+        self.naive.answered(&before);
+        let freed = self.happened(decided.unwrap_or_default())?;
+        freed.iter().enumerate().try_for_each(|(place, freed)| self.offer(&before, place, freed))
     }
 
     /// What a practice does beside booking.
@@ -279,27 +283,124 @@ impl Twins {
                 let decided = self.decide(*place, &Command::Delay { minutes: *minutes })?;
                 (decided, word(self.naive.delay(*place, *minutes)))
             }
-            Act::Offer(pick, to, start, lane) => self.offer(pick, *to, (*start, *lane))?,
+            Act::Wish(place, asked, hours, days, of) => {
+                self.wish(*place, asked, (*hours, *days), of.as_ref())?
+            }
+            Act::Withdraw(which, other, who) => {
+                let wishers = &self.naive.wishers;
+                let known = (!wishers.is_empty()).then(|| which.get(wishers));
+                let (at, wish) = known.map_or((0, WishId::from_bits(7)), |it| (it.calendar, it.id));
+                let place = if *other { 1 - at } else { at };
+                let decided = self.decide(place, &Command::Withdraw { wish, by: who.by() })?;
+                (decided, word(self.naive.withdraw(place, wish, *who)))
+            }
+            Act::Offer(pick, to, start, lane) => self.offer_for(pick, *to, (*start, *lane))?,
             Act::Accept(offer, of, fitting, who) => self.accept((offer, of), *fitting, *who),
             act => unreachable!("{act:?} is booking"),
         })
     }
 
-    fn happened(&mut self, events: Vec<Event>) -> Result<(), TestCaseError> {
+    /// Tells what has come free.
+    fn happened(&mut self, events: Vec<Event>) -> Result<[Vec<Freed>; 2], TestCaseError> {
+        let mut freed = [Vec::new(), Vec::new()];
         for event in events {
-            for calendar in &mut self.calendars {
+            for (calendar, freed) in self.calendars.iter_mut().zip(&mut freed) {
+                freed.extend(calendar.freed_by(&event));
                 calendar.apply(&event);
                 prop_assert_eq!(invariants::check(calendar), Ok(()), "{:?}", event);
             }
             self.journal.push(event);
         }
-        Ok(())
+        Ok(freed)
+    }
+
+    fn next_hold(&mut self) -> HoldId {
+        self.issued += 1;
+        // Identifiers are random: their order is not that of time.
+        HoldId::from_bits(self.issued * 7_919 % 10_007)
+    }
+
+    fn wish(
+        &mut self,
+        place: usize,
+        Asked { person, reason, how, .. }: &Asked,
+        (hours, days): (Option<(u16, u16)>, i64),
+        of: Option<&Pick>,
+    ) -> Result<(Decided, String), TestCaseError> {
+        self.issued += 1;
+        let instead_of = of.map(|pick| self.picked(pick).1);
+        let when = hours.and_then(|(from, until)| Interval::new(from, until));
+        let wish = Wish {
+            id: WishId::from_bits(self.issued),
+            person: person.parse().unwrap(),
+            booked_by: how.details().booked_by,
+            reason: reason.parse().unwrap(),
+            standing: how.standing,
+            by_video: how.by_video,
+            when: when.map(|it| WeeklyHours { days: std::array::from_fn(|_| vec![it]) }),
+            from: self.now(),
+            until: self.now().plus_ms(days * DAY),
+            instead_of: instead_of.map(Into::into),
+            answer_ms: HOLD_MS,
+        };
+        let wisher = Wisher {
+            id: wish.id,
+            calendar: place,
+            person,
+            reason,
+            how: *how,
+            from: self.naive.now,
+            until: self.naive.now + days * DAY,
+            hours: hours.map(|(from, until)| (from.into(), until.into())),
+            instead_of,
+            answer: HOLD_MS,
+            passed: Vec::new(),
+        };
+        let decided = self.decide(place, &Command::Wish(Box::new(wish)))?;
+        Ok((decided, word(self.naive.wish(wisher))))
+    }
+
+    /// What has come free is offered to the same people by both.
+    fn offer(
+        &mut self,
+        before: &Naive,
+        place: usize,
+        freed: &[Freed],
+    ) -> Result<(), TestCaseError> {
+        let (now, calendar, mut ids) = (self.now(), self.calendars[place].clone(), Vec::new());
+        let mut claim = |_: &Span| {
+            ids.push(self.next_hold());
+            ids.last().copied()
+        };
+        let offers = calendar.offers(freed, now, &mut claim);
+        let restored = Calendar::restored(calendar.snapshot()).unwrap();
+        let mut again = ids.clone().into_iter();
+        prop_assert_eq!(&restored.offers(freed, now, &mut |_| again.next()), &offers);
+        let told = |booking: &Booking| {
+            let span = booking.span;
+            (booking.person.to_string(), span.lane, span.start.millis())
+        };
+        let told: Vec<_> = offers.iter().filter_map(Event::booking).map(told).collect();
+        let mut ids = ids.into_iter();
+        let missing = HoldId::from_bits(u128::MAX);
+        let naive = self.naive.offer_freed(before, place, || ids.next().unwrap_or(missing));
+        let naive: Vec<_> =
+            naive.into_iter().map(|(who, lane, start)| (who.to_owned(), lane, start)).collect();
+        prop_assert_eq!(&told, &naive, "{:?}", freed);
+        *self.met.entry("offered".to_owned()).or_default() += u32::try_from(told.len()).unwrap();
+        self.happened(offers).map(|_| ())
     }
 
     /// What can be asked of the state has one answer, also at a time that was just asked for.
     fn agree(&self, probe: i64) -> Result<(), TestCaseError> {
         for (place, calendar) in self.calendars.iter().enumerate() {
             prop_assert!(self.naive.agrees_with(place, calendar), "{:?}", calendar.snapshot());
+            let waiting = calendar.waiting_at(self.now());
+            let waiting: Vec<_> = waiting.map(|it| (it.wish.id, it.passed.clone())).collect();
+            let millis =
+                |passed: &[i64]| passed.iter().map(|it| Timestamp::from_millis(*it)).collect();
+            let naive = self.naive.waiting(place).map(|it| (it.id, millis(&it.passed)));
+            prop_assert_eq!(waiting, naive.collect::<Vec<_>>());
             let deadline = calendar.next_deadline().map(Timestamp::millis);
             prop_assert_eq!(deadline, self.naive.next_deadline(place));
             let outside = calendar.outside(self.now());
@@ -369,10 +470,10 @@ fn random_runs_meet_every_outcome() {
         HoldConfirmed NotChangeable UnknownReason OffGrid InThePast BeyondHorizon \
         OutsideOpenings SlotTaken PersonHasHold NotYours TooLate PracticeOnly PatientsOnly \
         VisitNotOffered TooSoon DayFull Renewed Marked Delayed Accepted IsOffer RenewalsSpent \
-        NotYet HeldTooOften";
+        NotYet HeldTooOften Wished Withdrawn UnknownWish offered";
     let mut runner = TestRunner::deterministic();
     let mut met = BTreeMap::new();
-    for _ in 0..600 {
+    for _ in 0..1_200 {
         let acts = runs().new_tree(&mut runner).unwrap().current();
         for (outcome, times) in run(&acts).unwrap().met {
             *met.entry(outcome).or_insert(0) += times;

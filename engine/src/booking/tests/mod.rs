@@ -6,7 +6,8 @@
 //! - [`changes`]: what is set again under bookings that stay.
 //! - [`clocks`]: hours as instants, over the nights on which clocks change and overseas.
 //! - [`laws`]: random [`acts`] against a [`naive`] telling of the same rules, and of what a
-//!   practice does beside ([`naive_practice`]).
+//!   practice does beside ([`naive_practice`]), and of waiting lists ([`naive_waiting`]).
+//! - [`waiting`]: who waits for what, and what is offered to them.
 //! - [`parts`]: bookings that occupy several calendars.
 
 mod acts;
@@ -15,10 +16,12 @@ mod clocks;
 mod laws;
 mod naive;
 mod naive_practice;
+mod naive_waiting;
 mod parts;
 mod practice;
 mod running;
 mod stories;
+mod waiting;
 mod world;
 
 use super::{Agenda, Definition, Event, Interval, Location, Reason, Rejection, Rules, WeeklyHours};

@@ -3,8 +3,9 @@
 
 use super::super::Calendar;
 use super::super::calendar::Live;
+use super::naive_waiting::Wisher;
 use crate::booking::{By, Channel, Details, Mark, Offer, Standing, Visit};
-use crate::ids::HoldId;
+use crate::ids::{HoldId, WishId};
 
 pub(super) const MINUTE: i64 = 60_000;
 pub(super) const DAY: i64 = 24 * 60 * MINUTE;
@@ -95,12 +96,14 @@ pub(super) struct Line {
     pub(super) how: How,
     /// Whether it was offered, and for which appointment.
     pub(super) offer: Option<Offer>,
+    /// For what its person waited who was offered it.
+    pub(super) wish: Option<WishId>,
     /// The calendars that it has left.
     pub(super) left: Vec<usize>,
 }
 
 impl Line {
-    fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         !matches!(self.state, State::Ended(_))
     }
 
@@ -128,7 +131,8 @@ impl Line {
             && (self.lane, self.start) == (span.lane, span.start.millis())
             && self.until == span.occupied_until.millis()
             && self.deadline() == live.deadline().map(crate::Timestamp::millis)
-            && Details { offer: self.offer, ..self.how.details() } == booking.details
+            && Details { offer: self.offer, wish: self.wish, ..self.how.details() }
+                == booking.details
             && self.mark() == live.mark
     }
 }
@@ -189,6 +193,7 @@ pub(super) struct Asked {
 pub(super) type Told = Result<&'static str, &'static str>;
 
 /// Two calendars and everything that was ever booked in them.
+#[derive(Clone)]
 pub(super) struct Naive {
     pub(super) rules: [Rules; 2],
     pub(super) lines: Vec<Line>,
@@ -196,6 +201,8 @@ pub(super) struct Naive {
     pub(super) lapsed: Vec<(usize, &'static str, i64)>,
     /// The local day on which each is late, and by how many minutes.
     pub(super) late: [Option<(i64, u16)>; 2],
+    /// Who waits, in order.
+    pub(super) wishers: Vec<Wisher>,
     pub(super) now: i64,
 }
 
@@ -230,7 +237,7 @@ impl Rules {
     }
 
     /// Whether every minute of every step that it touches is open.
-    fn is_open(&self, start: i64, until: i64) -> bool {
+    pub(super) fn is_open(&self, start: i64, until: i64) -> bool {
         let step = self.grid * MINUTE;
         let (mut minute, end) = (start.div_euclid(step) * step, until + (-until).rem_euclid(step));
         while minute < end {
@@ -242,12 +249,12 @@ impl Rules {
         true
     }
 
-    fn limits(&self, reason: &str) -> Limits {
+    pub(super) fn limits(&self, reason: &str) -> Limits {
         let found = self.reasons.iter().find(|(name, ..)| *name == reason);
         found.map_or(FREE, |(.., limits)| *limits)
     }
 
-    fn times(&self, reason: &str) -> Option<i64> {
+    pub(super) fn times(&self, reason: &str) -> Option<i64> {
         let (_, duration, buffer, _) = self.reasons.iter().find(|(name, ..)| *name == reason)?;
         Some((duration + buffer) * MINUTE)
     }
@@ -301,7 +308,7 @@ impl Naive {
     }
 
     /// When it would end, if it may start then.
-    fn place(
+    pub(super) fn place(
         &self,
         calendar: usize,
         reason: &str,
@@ -340,7 +347,7 @@ impl Naive {
     }
 
     /// Whether the day has room for another one.
-    fn day(
+    pub(super) fn day(
         &self,
         calendar: usize,
         (reason, start): (&str, i64),
@@ -414,6 +421,7 @@ impl Naive {
             state,
             how,
             offer,
+            wish: None,
             left,
         });
         Ok("Held")

@@ -91,6 +91,9 @@ impl Naive {
             Err("TooLate") => self.find(from, id).0.ok_or("UnknownAppointment")?,
             place => place?,
         };
+        if self.lines[place].person != line.person {
+            return Err("UnknownHold");
+        }
         self.lines[offer].state = State::Ended("accepted");
         let moved = &mut self.lines[place];
         if from != to {

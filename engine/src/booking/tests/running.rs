@@ -47,6 +47,10 @@ impl World {
 
     fn accept(&mut self, name: &str, of: &str, to: usize) -> Told {
         let hold = HoldId::from_bits(500 + u128::from(name.len() as u64));
+        self.accept_hold(hold, of, to)
+    }
+
+    pub(super) fn accept_hold(&mut self, hold: HoldId, of: &str, to: usize) -> Told {
         let target = (to != 0).then_some(&self.calendars[to]);
         let asked = (hold, self.id(of).into());
         let decided = decide_accept(&self.calendars[0], target, asked, &self.by, self.now);

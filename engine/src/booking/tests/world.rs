@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::decide::decide_move;
 use super::super::{
-    By, Calendar, Change, Command, Definition, Details, Event, Guard, Rejection, Span, invariants,
+    By, Calendar, Change, Command, Definition, Details, Event, Freed, Guard, Rejection, Span,
+    invariants,
 };
 use super::{definition, said};
 use crate::ids::{CalendarId, HoldId, PersonId, ReasonId};
@@ -23,7 +24,11 @@ pub(super) struct World {
     pub(super) details: Details,
     /// Who asks.
     pub(super) by: By,
-    ids: BTreeMap<String, HoldId>,
+    pub(super) ids: BTreeMap<String, HoldId>,
+    /// Milliseconds that an offer to somebody who waits lasts.
+    pub(super) answer_ms: i64,
+    /// The number of the last offer to somebody who waits.
+    made: u128,
 }
 
 /// What came of a command.
@@ -63,6 +68,8 @@ impl World {
             details: Details::default(),
             by: By::Unsaid,
             ids: BTreeMap::new(),
+            answer_ms: HOLD_MS,
+            made: 1_000_000,
         }
     }
 
@@ -154,8 +161,10 @@ impl World {
 
     /// Events go to all calendars: those that they do not concern must not mind.
     pub(super) fn happened(&mut self, decided: Result<Vec<Event>, Rejection>) -> Told {
+        let mut freed = [Vec::new(), Vec::new()];
         for event in decided.iter().flatten() {
-            for calendar in &mut self.calendars {
+            for (calendar, freed) in self.calendars.iter_mut().zip(&mut freed) {
+                freed.extend(calendar.freed_by(event));
                 let before = calendar.snapshot();
                 calendar.apply(event);
                 assert_eq!(invariants::check(calendar), Ok(()));
@@ -163,6 +172,25 @@ impl World {
                 assert_eq!(before != calendar.snapshot(), concerned, "{event:?}");
             }
         }
+        for (place, freed) in freed.into_iter().enumerate() {
+            self.offer_freed(place, &freed);
+        }
         Told(decided)
+    }
+
+    /// What has come free is offered to those who wait: each offer has the name of its person and
+    /// an exclamation mark.
+    fn offer_freed(&mut self, place: usize, freed: &[Freed]) {
+        let made = &mut self.made;
+        let mut claim = |_: &Span| {
+            *made += 1;
+            Some(HoldId::from_bits(*made))
+        };
+        for event in self.calendars[place].offers(freed, self.now, &mut claim) {
+            let offer = event.booking().unwrap();
+            self.ids.insert(format!("{}!", offer.person), offer.id);
+            self.calendars[place].apply(&event);
+            assert_eq!(invariants::check(&self.calendars[place]), Ok(()));
+        }
     }
 }

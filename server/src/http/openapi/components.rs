@@ -24,6 +24,7 @@ use crate::http::practice_dto::{
 use crate::http::problem::{Alternative, FieldError};
 use crate::http::readiness::Check;
 use crate::http::register_dto::{LinkAsked, LinkBody, PlacesPage, PractitionersPage, ProfileJson};
+use crate::http::wish_dto::{WaitingPage, WishAsked, WishBody, WishSearchAsked, WishesPage};
 
 /// What the operations of the document share.
 #[derive(Default)]
@@ -63,6 +64,11 @@ impl Components {
         all.add::<LinkAsked>()?;
         all.add::<LinkBody>()?;
         all.add::<FirstAsked>()?;
+        all.add::<WishAsked>()?;
+        all.add::<WishBody>()?;
+        all.add::<WishSearchAsked>()?;
+        all.add::<WishesPage>()?;
+        all.add::<WaitingPage>()?;
         all.add::<DuePage>()?;
         all.add::<ActivityPage>()?;
         all.add::<EventLine>()?;
@@ -79,6 +85,7 @@ impl Components {
         all.add::<texts::CalendarId>()?;
         all.add::<texts::PractitionerId>()?;
         all.add::<texts::PlaceId>()?;
+        all.add::<texts::WishId>()?;
         all.add::<texts::LinkId>()?;
         all.add::<texts::LinkSecret>()?;
         all.add::<texts::Cursor>()?;

@@ -131,6 +131,7 @@ fn in_path(template: &str) -> Vec<Value> {
         "appointment_id" => (name, schema("AppointmentId")),
         "practitioner_id" => (name, schema("PractitionerId")),
         "place_id" => (name, schema("PlaceId")),
+        "wish_id" => (name, schema("WishId")),
         "link_id" => (name, schema("LinkId")),
         "secret" => (name, schema("LinkSecret")),
         name => (name, json!({"type": "string", "enum": FILES})),

@@ -17,6 +17,7 @@ mod problems;
 mod register;
 mod running;
 mod service;
+mod wishes;
 
 use std::sync::LazyLock;
 
@@ -95,6 +96,11 @@ fn describe(operation: Operation) -> Described {
         Operation::EndLink => register::end_link(),
         Operation::ReadLinkedFile => register::file(),
         Operation::HoldFirst => bookings::first(),
+        Operation::AddWish => wishes::add(),
+        Operation::ReadWish => wishes::read(),
+        Operation::WithdrawWish => wishes::withdraw(),
+        Operation::SearchWishes => wishes::search(),
+        Operation::ListWaiting => wishes::list(),
     }
 }
 

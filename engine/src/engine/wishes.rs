@@ -1,0 +1,312 @@
+//! Waiting lists: who waits for what, and what they are offered.
+
+use super::{Engine, answers, refused};
+use crate::booking::hours::normalised;
+use crate::booking::{Booking, By, Command, Rejection, Waiting, WeeklyHours, Wish, schedule};
+use crate::error::{Answer, Error};
+use crate::ids::{CalendarId, HoldId, WishId};
+use crate::limits::{HORIZON_DAYS_MAX, INTERVALS_PER_DAY_MAX, WISH_CALENDARS_MAX};
+use crate::metrics::Asked;
+use crate::request::{AskWish, OfWish, Outcome, WishInfo, WishOnList, WishStatus};
+use crate::runtime::sync::oneshot;
+use crate::runtime::wishes::{self, WishRow, WishState};
+use crate::runtime::{BookingState, Message, Share, Verdict, Work};
+use crate::time::Timestamp;
+
+impl Engine {
+    /// Puts what somebody would take if it came free on the waiting lists of calendars. Who waits
+    /// for the same already is told of that, not fresh; it is put on those lists on which it is not
+    /// yet.
+    ///
+    /// Refused as [`Rejection::Invalid`], [`Rejection::UnknownCalendar`],
+    /// [`Rejection::UnknownPlace`], [`Rejection::UnknownAppointment`] or
+    /// [`Rejection::NotChangeable`]. Where no calendar takes it, as the first of them says:
+    /// [`Rejection::UnknownReason`], [`Rejection::PracticeOnly`], [`Rejection::PatientsOnly`],
+    /// [`Rejection::VisitNotOffered`], [`Rejection::TooManyWishes`] or [`Rejection::ListFull`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; some lists may have it then.
+    pub async fn wish(&self, asked: AskWish) -> Answer<Outcome<WishInfo>> {
+        self.counted(Asked::Wish, Box::pin(self.try_wish(asked)).await)
+    }
+
+    async fn try_wish(&self, asked: AskWish) -> Answer<Outcome<WishInfo>> {
+        let shared = self.shared();
+        shared.check()?;
+        let calendars = self.calendars_of(&asked.calendars, asked.place, WISH_CALENDARS_MAX);
+        let calendars = match calendars {
+            Ok(calendars) => calendars,
+            Err(rejection) => return refused(rejection),
+        };
+        let (mut wish, until) = match self.wish_of(&asked)? {
+            Ok(made) => made,
+            Err(rejection) => return refused(rejection),
+        };
+        let known = self.like(&wish)?;
+        wish.id = known.unwrap_or_else(|| WishId::from_bits(shared.random.bits()));
+        let (mut fresh, mut first) = (false, None);
+        for calendar in calendars {
+            let dated = self.dated(wish.clone(), calendar, &asked, until).await?;
+            let (entry, permit) = self.directory().admit(calendar, Share::Hold)?;
+            let work = Work::Command(Command::Wish(Box::new(dated)));
+            match self.ask(&entry, permit, work, None).await? {
+                Verdict::Decided { .. } => fresh = true,
+                Verdict::Refused(rejection) => first = first.or(Some(rejection)),
+                Verdict::Already | Verdict::Own(_) | Verdict::Failed(_) => {}
+            }
+        }
+        let mut rows = wishes::find(shared.index.rows(), wish.id)?;
+        if rows.is_empty() {
+            // Somebody asked the same meanwhile, and has it under another identifier.
+            if let Some(other) = self.like(&wish)? {
+                rows = wishes::find(shared.index.rows(), other)?;
+            }
+        }
+        match (rows.is_empty(), first) {
+            (true, Some(rejection)) => refused(rejection),
+            _ => {
+                let value = self.told_of_wish(rows)?;
+                Ok(value.map(|value| Outcome { value, fresh }))
+            }
+        }
+    }
+
+    /// What is wished for, without dates; and before when it must start at the latest.
+    fn wish_of(&self, asked: &AskWish) -> Answer<(Wish, Timestamp)> {
+        let when = match asked.when.clone().map(checked_hours).transpose() {
+            Ok(when) => when,
+            Err(rejection) => return refused(rejection),
+        };
+        let now = self.now();
+        let mut until = now.plus_minutes(i64::from(HORIZON_DAYS_MAX) * 24 * 60);
+        if let Some(appointment) = asked.instead_of {
+            let row = self.shared().index.booking(appointment.into(), now)?;
+            let Some(row) = row.filter(|row| row.booking.person == asked.person) else {
+                return refused(Rejection::UnknownAppointment);
+            };
+            match row.state {
+                BookingState::Booked if now < row.booking.span.start => {}
+                BookingState::Booked | BookingState::Marked(_) | BookingState::Cancelled => {
+                    return refused(Rejection::NotChangeable);
+                }
+                _ => return refused(Rejection::UnknownAppointment),
+            }
+            if row.booking.reason.id != asked.reason {
+                let (field, rule) =
+                    ("reason".to_owned(), "must be that of the appointment".to_owned());
+                return refused(Rejection::Invalid { field, rule });
+            }
+            if !row.booking.details.parts().is_empty() {
+                let field = "instead_of".to_owned();
+                let rule = "must lie on one calendar alone".to_owned();
+                return refused(Rejection::Invalid { field, rule });
+            }
+            until = row.booking.span.start;
+        }
+        let answer_ms = self.shared().config.answer.as_millis();
+        let wish = Wish {
+            id: WishId::from_bits(0),
+            person: asked.person.clone(),
+            booked_by: asked.booked_by.clone().filter(|it| *it != asked.person),
+            reason: asked.reason.clone(),
+            standing: asked.standing,
+            by_video: asked.by_video,
+            when,
+            from: now,
+            until,
+            instead_of: asked.instead_of,
+            answer_ms: i64::try_from(answer_ms).unwrap_or(i64::MAX),
+        };
+        Ok(Ok((wish, until)))
+    }
+
+    /// With its dates as instants, by the clock of a calendar.
+    async fn dated(
+        &self,
+        wish: Wish,
+        calendar: CalendarId,
+        asked: &AskWish,
+        latest: Timestamp,
+    ) -> Result<Wish, Error> {
+        let entry = self.directory().entry(calendar);
+        let view = self.directory().view(&entry).await?;
+        let now = self.now();
+        let from = asked.from.map_or(now, |date| view.schedule.midnight(date.to_jiff()));
+        let until = asked.until.map_or_else(
+            || view.horizon(now),
+            |date| view.schedule.midnight(schedule::later(date.to_jiff(), 1)),
+        );
+        Ok(Wish { from: from.max(now), until: until.min(latest), ..wish })
+    }
+
+    /// A wish of the person that asks the same, for which they wait.
+    fn like(&self, wish: &Wish) -> Result<Option<WishId>, Error> {
+        let (rows, now) = (self.shared().index.rows(), self.now());
+        for id in wishes::of_person(rows, &wish.person)? {
+            for (_, row) in wishes::find(rows, id)? {
+                let waits = self.status_of(&row, now)? == WishStatus::Waiting;
+                if waits && row.waiting.wish.is_like(wish) {
+                    return Ok(Some(id));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A wish, and how it stands on each list.
+    ///
+    /// Refused as [`Rejection::UnknownWish`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn wish_info(&self, id: WishId) -> Answer<WishInfo> {
+        self.shared().check()?;
+        self.told_of_wish(wishes::find(self.shared().index.rows(), id)?)
+    }
+
+    /// The wishes of a person, those that are over too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn wishes_of(&self, person: &crate::PersonId) -> Answer<Vec<WishInfo>> {
+        self.shared().check()?;
+        let rows = self.shared().index.rows();
+        let mut all = Vec::new();
+        for id in wishes::of_person(rows, person)? {
+            all.extend(self.told_of_wish(wishes::find(rows, id)?)?);
+        }
+        Ok(Ok(all))
+    }
+
+    /// Those who wait for a calendar, in the order in which they are offered what comes free.
+    ///
+    /// Refused as [`Rejection::UnknownCalendar`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn waiting(&self, calendar: CalendarId) -> Answer<Vec<Waiting>> {
+        self.shared().check()?;
+        if !self.shared().index.knows(calendar) {
+            return refused(Rejection::UnknownCalendar);
+        }
+        let (entry, permit) = self.directory().admit(calendar, Share::Settle)?;
+        let (reply, found) = oneshot::channel();
+        self.directory().send(&entry, Message::Waiting(permit, reply)).await?;
+        found.await.map(Ok).map_err(|_| Error::OutcomeUnknown)
+    }
+
+    /// Takes a wish from all lists. What was offered can still be had. Again, the answer is the
+    /// same.
+    ///
+    /// Refused as [`Rejection::UnknownWish`] or [`Rejection::NotYours`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; it may be on some lists then.
+    pub async fn withdraw(&self, asked: OfWish) -> Answer<()> {
+        self.counted(Asked::Withdraw, Box::pin(self.try_withdraw(asked)).await)
+    }
+
+    async fn try_withdraw(&self, OfWish { wish, by }: OfWish) -> Answer<()> {
+        self.shared().check()?;
+        let rows = wishes::find(self.shared().index.rows(), wish)?;
+        let Some((_, first)) = rows.first() else { return refused(Rejection::UnknownWish) };
+        if !first.waiting.wish.is_for(&by) {
+            return refused(Rejection::NotYours);
+        }
+        let mut failed = None;
+        for (calendar, row) in rows {
+            if self.status_of(&row, self.now())? == WishStatus::Waiting {
+                let work = Work::Command(Command::Withdraw { wish, by: by.clone() });
+                // It may have been granted meanwhile, or be over. One calendar that fails keeps
+                // nobody on the lists of the others.
+                failed = failed.or(self.settle(calendar, work, None).await.err());
+            }
+        }
+        failed.map_or(Ok(Ok(())), Err)
+    }
+
+    /// Somebody was given what they waited for: they wait on no other list any more. Should that
+    /// fail, they are offered more than they need.
+    pub(super) async fn granted(&self, offer: &Booking) {
+        if let Some(wish) = offer.details.wish {
+            let _ = Box::pin(self.try_withdraw(OfWish { wish, by: By::Unsaid })).await;
+        }
+    }
+
+    fn told_of_wish(&self, rows: Vec<(CalendarId, WishRow)>) -> Answer<WishInfo> {
+        let now = self.now();
+        let Some((_, first)) = rows.first() else { return refused(Rejection::UnknownWish) };
+        let Wish { id, person, booked_by, reason, standing, by_video, when, instead_of, .. } =
+            first.waiting.wish.clone();
+        let mut lists = Vec::with_capacity(rows.len());
+        for (calendar, row) in rows {
+            let offer = row.offer.map(|hold| self.live_offer(hold, now)).transpose()?.flatten();
+            let status = self.status_of(&row, now)?;
+            let Wish { from, until, .. } = row.waiting.wish;
+            lists.push(WishOnList { calendar, from, until, status, offer });
+        }
+        Ok(Ok(WishInfo {
+            id,
+            person,
+            booked_by,
+            reason,
+            standing,
+            by_video,
+            when,
+            instead_of,
+            lists,
+        }))
+    }
+
+    fn status_of(&self, row: &WishRow, now: Timestamp) -> Result<WishStatus, Error> {
+        Ok(match row.state {
+            WishState::Waiting if self.is_over(&row.waiting.wish, now)? => WishStatus::Over,
+            WishState::Waiting => WishStatus::Waiting,
+            WishState::Withdrawn => WishStatus::Withdrawn,
+            WishState::Granted(appointment) => WishStatus::Granted(appointment),
+            WishState::PassedBy => WishStatus::PassedBy,
+        })
+    }
+
+    /// Its time is over, or that of the appointment that it would take the place of.
+    fn is_over(&self, wish: &Wish, now: Timestamp) -> Result<bool, Error> {
+        let Some(appointment) = wish.instead_of.filter(|_| now < wish.until) else {
+            return Ok(wish.until <= now);
+        };
+        let row = self.shared().index.booking(appointment.into(), now)?;
+        let coming = row
+            .is_some_and(|row| row.state == BookingState::Booked && now < row.booking.span.start);
+        Ok(!coming)
+    }
+
+    fn live_offer(
+        &self,
+        hold: HoldId,
+        now: Timestamp,
+    ) -> Result<Option<crate::request::Hold>, Error> {
+        let row = self.shared().index.booking(hold, now)?;
+        let lives = row.filter(
+            |row| matches!(row.state, BookingState::Held { deadline, .. } if now < deadline),
+        );
+        Ok(lives.map(|row| answers::hold_of(&row, self.shared().config.renewals)))
+    }
+}
+
+/// Hours in which a wish can be met: some, and few on each day.
+fn checked_hours(mut when: WeeklyHours) -> Result<WeeklyHours, Rejection> {
+    for day in &mut when.days {
+        *day = normalised(std::mem::take(day));
+    }
+    let many = when.days.iter().any(|day| INTERVALS_PER_DAY_MAX < day.len());
+    if many || when.days.iter().all(Vec::is_empty) {
+        let rule =
+            format!("must be hours of some day, and at most {INTERVALS_PER_DAY_MAX} of each");
+        return Err(Rejection::Invalid { field: "hours".to_owned(), rule });
+    }
+    Ok(when)
+}

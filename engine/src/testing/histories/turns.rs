@@ -1,0 +1,63 @@
+//! What is offered to those who wait: nobody asks for it, so the journal alone tells of it.
+
+use super::Teller;
+use crate::audit::history::{Call, NEVER, Outcome, Place, What};
+use crate::booking::Rejection;
+use crate::testing::auditor::Life;
+use crate::testing::ledger::{Ask, Record};
+use crate::testing::model::Told;
+
+impl Teller<'_> {
+    /// Holds that were offered, each as if its person had asked for it in time.
+    pub(super) fn turns(&self) -> Vec<Call> {
+        let offers = self.model.bookings.values().filter(|it| it.booking.details.wish.is_some());
+        offers.filter_map(|offer| self.turn(offer)).collect()
+    }
+
+    fn turn(&self, offer: &Told) -> Option<Call> {
+        let id = offer.booking.id;
+        let (calendar, span) = self.held.get(&id)?;
+        let (lane, start, until) = (Some(span.lane), span.start, span.occupied_until);
+        let what = What::Hold(Place { calendar: *calendar, lane, start, until });
+        let life = self.lives.partition_point(|life| life.tail < offer.held_in);
+        let before = |(_, in_life, at): &&(u64, usize, _)| {
+            *in_life < life || *in_life == life && *at < offer.held_at
+        };
+        let asked = self.ticks.iter().rev().find(before).map_or(0, |(tick, ..)| *tick);
+        let after = |(_, in_life, at): &&(u64, usize, _)| {
+            life < *in_life || *in_life == life && offer.held_at < *at
+        };
+        let told = self.ticks.iter().find(after).map_or(NEVER, |(tick, ..)| *tick);
+        let person = self.persons.get(&offer.booking.person).copied().unwrap_or(NEVER);
+        let outcome = Outcome::Held { hold: id, fresh: true, ends: self.ends(id) };
+        Some(Call { person, asked, told: told.max(asked), what, outcome })
+    }
+
+    /// What may have been in the way of a request in a calendar for which somebody waits, and was
+    /// lost with its life: an offer that nobody wrote down.
+    pub(super) fn lost_turn(&self, record: &Record) -> Option<Call> {
+        let Some(Ok(Err(Rejection::SlotTaken { .. }))) = &record.answer else { return None };
+        let (calendar, start, reason) = match &record.ask {
+            Ask::Hold(asked) => (asked.calendar, asked.start, asked.reason.clone()),
+            Ask::Move(asked) => {
+                let booking = &self.model.bookings.get(&asked.appointment.into())?.booking;
+                (asked.calendar.unwrap_or(booking.calendar), asked.start, booking.reason.id.clone())
+            }
+            Ask::Offer(_) => return None,
+            _ => return None,
+        };
+        let Life { tail, .. } = self.lives.get(record.life)?;
+        let entry = self.model.entries.iter().rev().find(|(sequence, _)| sequence <= tail);
+        let last = entry.and_then(|(_, events)| events.last()).map(crate::booking::Event::at)?;
+        let waited = self.model.wishes.iter().any(|(_, on)| *on == calendar);
+        let what = What::Hold(self.wanted(calendar, start, &reason));
+        let (asked, told) = (record.ticks.0, self.last.get(record.life).copied().unwrap_or(NEVER));
+        (waited && last <= record.told_at).then_some(Call {
+            person: NEVER,
+            asked,
+            told: told.max(asked),
+            what,
+            outcome: Outcome::Unknown,
+        })
+    }
+}

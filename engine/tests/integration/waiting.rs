@@ -1,0 +1,169 @@
+//! Waiting lists through the whole engine, and through a restart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use creneau::storage::memory::{self, MemoryJournal, MemoryStore};
+use creneau::*;
+
+struct Monday;
+
+impl WallClock for Monday {
+    fn now(&self) -> Timestamp {
+        at("07:00")
+    }
+}
+
+#[derive(Clone, Default)]
+struct Disk {
+    journal: MemoryJournal,
+    store: MemoryStore,
+}
+
+impl Disk {
+    async fn open(&self) -> Engine {
+        let storage = memory::reopened(&self.journal, &self.store);
+        let random = Arc::new(SystemRandom::default());
+        let environment = Environment { wall: Arc::new(Monday), random };
+        Engine::open_with(Config::in_memory(), storage, environment).await.unwrap()
+    }
+}
+
+fn at(time: &str) -> Timestamp {
+    format!("2027-01-04T{time}:00+01:00").parse().unwrap()
+}
+
+async fn practice(engine: &Engine) -> CalendarId {
+    let mut definition = Definition::weekdays("Practice", "Europe/Paris");
+    definition.reasons = vec![Reason::new("visit".parse().unwrap(), "Visit", 15)];
+    engine.create_calendar(definition, None).await.unwrap().unwrap().value.id
+}
+
+async fn held(
+    engine: &Engine,
+    calendar: CalendarId,
+    start: &str,
+    who: &str,
+) -> Result<Hold, Rejection> {
+    let (reason, person) = ("visit".parse().unwrap(), who.parse().unwrap());
+    let (details, by, start) = (Details::default(), By::Unsaid, at(start));
+    let command = None;
+    let asked = HoldSlot { calendar, start, reason, person, details, by, overflow: false, command };
+    engine.hold(asked).await.unwrap().map(|held| held.value)
+}
+
+fn of(hold: HoldId) -> OfHold {
+    OfHold { hold, by: By::Unsaid, command: None }
+}
+
+async fn booked(engine: &Engine, calendar: CalendarId, start: &str, who: &str) -> AppointmentId {
+    let hold = held(engine, calendar, start, who).await.unwrap();
+    engine.confirm(of(hold.id)).await.unwrap().unwrap().value.id
+}
+
+async fn cancelled(engine: &Engine, appointment: AppointmentId) {
+    let asked = OfAppointment { appointment, by: By::Unsaid, command: None };
+    engine.cancel(asked).await.unwrap().unwrap();
+}
+
+fn wish(calendars: &[CalendarId], who: &str, instead_of: Option<AppointmentId>) -> AskWish {
+    AskWish {
+        calendars: calendars.to_vec(),
+        place: None,
+        reason: "visit".parse().unwrap(),
+        person: who.parse().unwrap(),
+        booked_by: None,
+        standing: None,
+        by_video: false,
+        when: None,
+        from: None,
+        until: None,
+        instead_of,
+    }
+}
+
+async fn waits(engine: &Engine, asked: AskWish) -> Outcome<WishInfo> {
+    engine.wish(asked).await.unwrap().unwrap()
+}
+
+/// How a wish stands on each list, and when what is offered there starts.
+async fn stands(engine: &Engine, wish: WishId) -> Vec<(WishStatus, Option<Timestamp>)> {
+    let info = engine.wish_info(wish).await.unwrap().unwrap();
+    info.lists.iter().map(|on| (on.status, on.offer.as_ref().map(|it| it.start))).collect()
+}
+
+async fn offer(engine: &Engine, wish: WishId) -> HoldId {
+    let info = engine.wish_info(wish).await.unwrap().unwrap();
+    info.lists.into_iter().find_map(|on| on.offer).unwrap().id
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_freed_slot_goes_down_the_list_and_then_to_all() {
+    let disk = Disk::default();
+    let engine = disk.open().await;
+    let calendar = practice(&engine).await;
+    let eve = booked(&engine, calendar, "10:00", "eve").await;
+    let later = booked(&engine, calendar, "16:00", "ana").await;
+    let ana = waits(&engine, wish(&[calendar], "ana", Some(later))).await;
+    let bob = waits(&engine, wish(&[calendar], "bob", None)).await;
+    assert!(ana.fresh && bob.fresh);
+    let again = waits(&engine, wish(&[calendar], "ana", Some(later))).await;
+    assert_eq!((again.fresh, again.value), (false, ana.value.clone()));
+    let (ana, bob) = (ana.value.id, bob.value.id);
+    assert_eq!(engine.waiting(calendar).await.unwrap().unwrap().len(), 2);
+
+    cancelled(&engine, eve).await;
+    let ten = Some(at("10:00"));
+    assert_eq!(stands(&engine, ana).await, [(WishStatus::Waiting, ten)]);
+    let taken = held(&engine, calendar, "10:00", "kim").await;
+    assert!(matches!(taken, Err(Rejection::SlotTaken { .. })), "{taken:?}");
+    engine.shutdown().await.unwrap();
+
+    let engine = disk.open().await;
+    tokio::time::sleep(Duration::from_secs(30 * 60 + 1)).await;
+    assert_eq!(stands(&engine, ana).await, [(WishStatus::Waiting, None)]);
+    assert_eq!(stands(&engine, bob).await, [(WishStatus::Waiting, ten)]);
+    assert_eq!(engine.appointment(later).await.unwrap().unwrap().start, at("16:00"));
+    engine.release(of(offer(&engine, bob).await)).await.unwrap().unwrap();
+    // Both have let it go by.
+    let kim = held(&engine, calendar, "10:00", "kim").await.unwrap();
+    engine.release(of(kim.id)).await.unwrap().unwrap();
+
+    let eve = booked(&engine, calendar, "11:00", "eve").await;
+    cancelled(&engine, eve).await;
+    let moved = engine.accept(of(offer(&engine, ana).await)).await.unwrap().unwrap().value;
+    assert_eq!((moved.id, moved.start), (later, at("11:00")));
+    assert_eq!(stands(&engine, ana).await, [(WishStatus::Granted(later), None)]);
+    // What she has left is his.
+    assert_eq!(stands(&engine, bob).await, [(WishStatus::Waiting, Some(at("16:00")))]);
+    let his = engine.confirm(of(offer(&engine, bob).await)).await.unwrap().unwrap().value;
+    assert_eq!(stands(&engine, bob).await, [(WishStatus::Granted(his.id), None)]);
+    assert!(engine.waiting(calendar).await.unwrap().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_on_two_lists_is_granted_once() {
+    let engine = Disk::default().open().await;
+    let (here, there) = (practice(&engine).await, practice(&engine).await);
+    let eve = booked(&engine, here, "10:00", "eve").await;
+    let kim = booked(&engine, there, "11:00", "kim").await;
+    let ana = waits(&engine, wish(&[here, there], "ana", None)).await.value.id;
+    cancelled(&engine, kim).await;
+    let bob = waits(&engine, wish(&[here], "bob", None)).await.value.id;
+    engine.accept(of(offer(&engine, ana).await)).await.unwrap().unwrap();
+    let statuses: Vec<_> =
+        stands(&engine, ana).await.into_iter().map(|(status, _)| status).collect();
+    assert!(statuses.contains(&WishStatus::Withdrawn), "{statuses:?}");
+    cancelled(&engine, eve).await;
+    assert_eq!(stands(&engine, bob).await, [(WishStatus::Waiting, Some(at("10:00")))]);
+    let (wish, by) = (bob, By::Person("eve".parse().unwrap()));
+    let theirs = engine.withdraw(OfWish { wish, by }).await.unwrap();
+    assert_eq!(theirs, Err(Rejection::NotYours));
+    for _ in 0..2 {
+        engine.withdraw(OfWish { wish, by: By::Unsaid }).await.unwrap().unwrap();
+    }
+    // What was offered can still be had.
+    engine.confirm(of(offer(&engine, bob).await)).await.unwrap().unwrap();
+    let all = engine.wishes_of(&"bob".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(all.len(), 1);
+}
