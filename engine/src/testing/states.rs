@@ -6,7 +6,7 @@ use super::ledger::Counts;
 
 /// How often each interesting state was met.
 #[must_use]
-pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64); 40] {
+pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64); 42] {
     [
         ("requests whose answer nobody waited for", counts.hung_up),
         ("requests that were repeated", counts.repeated),
@@ -34,6 +34,8 @@ pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64);
         ("renewals of holds", counts.renewals),
         ("offers", counts.offers),
         ("offers that were accepted", counts.accepted),
+        ("wishes that were put on lists and taken off", counts.wishes),
+        ("offers to those who wait", counts.turns),
         ("events of parts of bookings", counts.parts),
         ("marks of appointments", counts.marks),
         ("practices that were late", counts.delays),
