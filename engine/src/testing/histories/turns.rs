@@ -8,7 +8,7 @@ use crate::testing::ledger::{Ask, Record};
 use crate::testing::model::Told;
 
 impl Teller<'_> {
-    /// Holds that were offered, each as if its person had asked for it in time.
+    /// Holds that were offered, each as if its person had asked for it and not heard.
     pub(super) fn turns(&self) -> Vec<Call> {
         let offers = self.model.bookings.values().filter(|it| it.booking.details.wish.is_some());
         offers.filter_map(|offer| self.turn(offer)).collect()
@@ -24,10 +24,8 @@ impl Teller<'_> {
             *in_life < life || *in_life == life && *at < offer.held_at
         };
         let asked = self.ticks.iter().rev().find(before).map_or(0, |(tick, ..)| *tick);
-        let after = |(_, in_life, at): &&(u64, usize, _)| {
-            life < *in_life || *in_life == life && offer.held_at < *at
-        };
-        let told = self.ticks.iter().find(after).map_or(NEVER, |(tick, ..)| *tick);
+        // Nobody sees it before it is durable, which its life alone bounds.
+        let told = self.last.get(life).copied().unwrap_or(NEVER);
         let person = self.persons.get(&offer.booking.person).copied().unwrap_or(NEVER);
         let outcome = Outcome::Held { hold: id, fresh: true, ends: self.ends(id) };
         Some(Call { person, asked, told: told.max(asked), what, outcome })
