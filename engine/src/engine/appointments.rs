@@ -112,7 +112,8 @@ impl Engine {
         self.change_appointment(appointment.into(), asked, named).await
     }
 
-    /// Cancels an appointment; its slot is free at once. Again, the answer is the same, not fresh.
+    /// Cancels an appointment; its slot is free at once, and nobody waits for something in its
+    /// place any more. Again, the answer is the same, not fresh.
     ///
     /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownAppointment`],
     /// [`Rejection::NotYours`], when it has begun [`Rejection::NotChangeable`], or
@@ -122,7 +123,11 @@ impl Engine {
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
     pub async fn cancel(&self, asked: OfAppointment) -> Answer<Outcome<Appointment>> {
-        self.counted(metrics::Asked::Cancel, self.try_cancel(asked).await)
+        let told = self.try_cancel(asked).await;
+        if let Ok(Ok(Outcome { value, .. })) = &told {
+            self.none_instead_of(value).await;
+        }
+        self.counted(metrics::Asked::Cancel, told)
     }
 
     async fn try_cancel(&self, asked: OfAppointment) -> Answer<Outcome<Appointment>> {

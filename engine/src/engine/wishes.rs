@@ -7,7 +7,7 @@ use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, HoldId, WishId};
 use crate::limits::{HORIZON_DAYS_MAX, INTERVALS_PER_DAY_MAX, WISH_CALENDARS_MAX};
 use crate::metrics::Asked;
-use crate::request::{AskWish, OfWish, Outcome, WishInfo, WishOnList, WishStatus};
+use crate::request::{Appointment, AskWish, OfWish, Outcome, WishInfo, WishOnList, WishStatus};
 use crate::runtime::sync::oneshot;
 use crate::runtime::wishes::{self, WishRow, WishState};
 use crate::runtime::{BookingState, Message, Share, Verdict, Work};
@@ -55,6 +55,10 @@ impl Engine {
                 Verdict::Refused(rejection) => first = first.or(Some(rejection)),
                 Verdict::Already | Verdict::Own(_) | Verdict::Failed(_) => {}
             }
+        }
+        if wish.instead_of.is_some() && self.is_over(&wish, self.now())? {
+            // It was cancelled before these lists had it, which whoever did so cannot have seen.
+            let _ = self.try_withdraw(OfWish { wish: wish.id, by: By::Unsaid }).await;
         }
         let mut rows = wishes::find(shared.index.rows(), wish.id)?;
         if rows.is_empty() {
@@ -220,10 +224,11 @@ impl Engine {
         }
         let mut failed = None;
         for (calendar, row) in rows {
-            if self.status_of(&row, self.now())? == WishStatus::Waiting {
+            // Not only where it waits by its status: no calendar knows of an appointment on another
+            // that it is cancelled. Where it is over or was granted meanwhile, that is said.
+            if row.state == WishState::Waiting {
                 let work = Work::Command(Command::Withdraw { wish, by: by.clone() });
-                // It may have been granted meanwhile, or be over. One calendar that fails keeps
-                // nobody on the lists of the others.
+                // One calendar that fails keeps nobody on the lists of the others.
                 failed = failed.or(self.settle(calendar, work, None).await.err());
             }
         }
@@ -235,6 +240,21 @@ impl Engine {
     pub(super) async fn granted(&self, offer: &Booking) {
         if let Some(wish) = offer.details.wish {
             let _ = Box::pin(self.try_withdraw(OfWish { wish, by: By::Unsaid })).await;
+        }
+    }
+
+    /// An appointment is cancelled: nothing takes its place any more, and only its own calendar
+    /// knows that by itself. Should it fail, others offer what cannot be accepted, until it is
+    /// cancelled again or who waits withdraws.
+    pub(super) async fn none_instead_of(&self, cancelled: &Appointment) {
+        let rows = self.shared().index.rows();
+        let waits = |(_, row): &(CalendarId, WishRow)| {
+            row.state == WishState::Waiting && row.waiting.wish.instead_of == Some(cancelled.id)
+        };
+        for wish in wishes::of_person(rows, &cancelled.person).unwrap_or_default() {
+            if wishes::find(rows, wish).is_ok_and(|lists| lists.iter().any(waits)) {
+                let _ = Box::pin(self.try_withdraw(OfWish { wish, by: By::Unsaid })).await;
+            }
         }
     }
 

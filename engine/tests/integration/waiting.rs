@@ -167,3 +167,50 @@ async fn a_wish_on_two_lists_is_granted_once() {
     let all = engine.wishes_of(&"bob".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(all.len(), 1);
 }
+
+/// Two calendars, and ana, who waits on both for something before what she has in the second; after
+/// her in the first bob. And what eve has there.
+async fn ana_waits(engine: &Engine) -> (AppointmentId, AppointmentId, WishId, WishId) {
+    let (here, there) = (practice(engine).await, practice(engine).await);
+    let eve = booked(engine, here, "10:00", "eve").await;
+    let hers = booked(engine, there, "16:00", "ana").await;
+    let ana = waits(engine, wish(&[here, there], "ana", Some(hers))).await.value.id;
+    let bob = waits(engine, wish(&[here], "bob", None)).await.value.id;
+    (eve, hers, ana, bob)
+}
+
+async fn statuses(engine: &Engine, wish: WishId) -> Vec<WishStatus> {
+    stands(engine, wish).await.into_iter().map(|(status, _)| status).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_cancelled_is_waited_with_on_no_list() {
+    let engine = Disk::default().open().await;
+    let (eve, hers, ana, bob) = ana_waits(&engine).await;
+    cancelled(&engine, hers).await;
+    let all = statuses(&engine, ana).await;
+    assert!(all.contains(&WishStatus::Over) && all.contains(&WishStatus::Withdrawn), "{all:?}");
+    cancelled(&engine, eve).await;
+    assert_eq!(stands(&engine, bob).await, [(WishStatus::Waiting, Some(at("10:00")))]);
+}
+
+/// Who cancels hangs up before the lists of other calendars are told.
+#[tokio::test(start_paused = true)]
+async fn who_is_on_a_list_for_nothing_can_withdraw() {
+    let engine = Disk::default().open().await;
+    let (eve, hers, ana, bob) = ana_waits(&engine).await;
+    let asked = OfAppointment { appointment: hers, by: By::Unsaid, command: None };
+    let mut cancel = Box::pin(engine.cancel(asked));
+    while engine.appointment(hers).await.unwrap().unwrap().status == AppointmentStatus::Booked {
+        tokio::select! {
+            biased;
+            told = &mut cancel => panic!("{told:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    drop(cancel);
+    assert_eq!(statuses(&engine, ana).await, [WishStatus::Over, WishStatus::Over]);
+    engine.withdraw(OfWish { wish: ana, by: By::Unsaid }).await.unwrap().unwrap();
+    cancelled(&engine, eve).await;
+    assert_eq!(stands(&engine, bob).await, [(WishStatus::Waiting, Some(at("10:00")))]);
+}
