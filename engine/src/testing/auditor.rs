@@ -279,7 +279,8 @@ fn under_its_name(
     let says = |named: &Named| brought_about(named, &record.ask, told);
     // A release of what had ended, and a change that changed nothing, leave no trace; the name
     // may have been another command's that was forgotten by then, or have become one's later: also
-    // before the answer, which waited for what it rests on, and in a later life by an earlier clock.
+    // before the answer, which waited for what it rests on, and in a later life by an earlier
+    // clock.
     let traceless = matches!(record.ask, Ask::Release(_) | Ask::Change(_) | Ask::Delay(_));
     let end = lives.get(record.life).map_or(model.tail, |life| life.tail);
     let is_another = |named: &Named| {
