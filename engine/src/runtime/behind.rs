@@ -4,6 +4,7 @@
 //! loses at most what the journal brings back.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::hash::Hasher;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
@@ -143,13 +144,22 @@ impl Behind {
         self.wait(table, key, Waiting { value: Some(value), new });
     }
 
-    fn wait(&self, table: Table, key: Key, row: Waiting) {
+    fn wait(&self, table: Table, key: Key, mut row: Waiting) {
         let Some(mut shard) = self.shard(table, &key) else { return };
-        if row.value.is_none() && shard.fresh.get(&key).is_some_and(|before| before.new) {
-            shard.fresh.remove(&key);
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-        } else if shard.fresh.insert(key, row).is_none() {
-            self.waiting.fetch_add(1, Ordering::Relaxed);
+        match shard.fresh.entry(key) {
+            Entry::Occupied(before) if row.value.is_none() && before.get().new => {
+                before.remove();
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+            }
+            Entry::Occupied(mut before) => {
+                // What is removed and put again at once is one that the store may have.
+                row.new &= before.get().new;
+                before.insert(row);
+            }
+            Entry::Vacant(vacant) => {
+                vacant.insert(row);
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -279,6 +289,7 @@ mod tests {
         behind.flush(Vec::new).unwrap();
         assert_eq!(put(None), 1, "the store has it");
         assert_eq!(behind.get_bytes(Table::Holds, &[1]).unwrap(), None);
+        assert_eq!((put(Some(2)), put(None)), (1, 1), "and still has it");
         // It is on its way to the store when it is removed.
         behind
             .flush(|| {
