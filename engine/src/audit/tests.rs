@@ -32,7 +32,7 @@ fn booking(id: u128, person: &str, start: i64) -> Booking {
             end: at(start + 15),
             occupied_until: at(start + 20),
         },
-        details: Details::default(),
+        details: Details::default().into(),
     }
 }
 
@@ -42,7 +42,7 @@ fn guards() -> Vec<Guard> {
 
 pub(super) fn created() -> Event {
     let definition = Definition::weekdays("N", "Europe/Paris");
-    Event::CalendarCreated { calendar: CALENDAR, at: at(0), definition }
+    Event::CalendarCreated { calendar: CALENDAR, at: at(0), definition: Box::new(definition) }
 }
 
 pub(super) fn held(id: u128, person: &str, start: i64) -> Event {
@@ -138,7 +138,7 @@ fn each_broken_promise_is_found_and_located() {
     let half = |joined| {
         let mut event = held(1, "p", 60);
         if let Event::Held { booking, .. } = &mut event {
-            booking.details.joined = joined;
+            booking.details = Details { joined, ..Details::default() }.into();
         }
         vec![event]
     };

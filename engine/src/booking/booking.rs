@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::rules::{By, Standing};
-use super::seldom::Seldom;
+use super::seldom::{Seldom, Sparse, Unset};
 use crate::ids::{AppointmentId, CalendarId, HoldId, PersonId, Plain, ReasonId, WishId};
 use crate::time::Timestamp;
 
@@ -114,6 +114,18 @@ pub struct Details {
     pub wish: Option<WishId>,
 }
 
+impl Unset for Details {
+    const UNSET: &'static Self = &Self {
+        booked_by: None,
+        standing: None,
+        by_video: false,
+        channel: Channel::Online,
+        offer: None,
+        joined: None,
+        wish: None,
+    };
+}
+
 impl Details {
     /// What it occupies in other calendars.
     #[must_use]
@@ -149,7 +161,7 @@ pub struct Booking {
     pub span: Span,
     /// The rest.
     #[rkyv(with = Seldom)]
-    pub details: Details,
+    pub details: Sparse<Details>,
 }
 
 impl Part {

@@ -144,14 +144,14 @@ impl Calendar {
             reason.version = 1;
         }
         let definition = definition.checked()?;
-        Ok(Event::CalendarCreated { calendar, at: now, definition })
+        Ok(Event::CalendarCreated { calendar, at: now, definition: Box::new(definition) })
     }
 
     /// The calendar that an event creates; none for any other event.
     #[must_use]
     pub fn created(event: &Event) -> Option<Self> {
         let Event::CalendarCreated { calendar, at, definition } = event else { return None };
-        Self::empty(*calendar, definition.clone(), 1, *at)
+        Self::empty(*calendar, (**definition).clone(), 1, *at)
     }
 
     /// None when the zone is no longer known, which a zone database that grows only cannot cause.
@@ -374,7 +374,7 @@ impl Calendar {
                 if definition.agenda.holds_again.is_none() {
                     self.lapses = Lapses::default();
                 }
-                if let Ok(schedule) = Schedule::new(definition.clone()) {
+                if let Ok(schedule) = Schedule::new((**definition).clone()) {
                     self.schedule = schedule;
                 }
                 self.version = *version;
@@ -394,8 +394,7 @@ impl Calendar {
                 self.late = (minutes != 0).then_some(Late { minutes, from, until });
             }
             Event::Confirmed { booking, .. } => {
-                self.free(booking.id);
-                self.occupy(booking.clone(), Status::Booked);
+                self.book(booking);
                 self.granted(booking);
             }
             Event::Released { booking, .. } => {
@@ -483,21 +482,35 @@ impl Calendar {
         self.live.insert(id, Live { booking, status, mark: None });
     }
 
+    /// What was held stays where it is and is an appointment from now on.
+    fn book(&mut self, booking: &Booking) {
+        let id = booking.id;
+        let Some(live) = self.live.get_mut(&id) else {
+            debug_assert!(false, "a hold is confirmed while it lives");
+            return self.occupy(booking.clone(), Status::Booked);
+        };
+        debug_assert_eq!(live.booking, *booking, "a hold is confirmed as it stands");
+        let held = std::mem::replace(&mut live.status, Status::Booked);
+        self.by_end.insert((booking.span.occupied_until, id));
+        self.forget_hold(booking, &held);
+    }
+
     fn free(&mut self, id: HoldId) {
         let Some(Live { booking, status, .. }) = self.live.remove(&id) else { return };
         self.lanes.remove(&(booking.span.lane, booking.span.start));
-        match status {
-            Status::Held { deadline, .. } => {
-                self.deadlines.remove(&(deadline, id));
-                if let Some(holds) = self.holds_of.get_mut(&booking.person) {
-                    holds.remove(&id);
-                    if holds.is_empty() {
-                        self.holds_of.remove(&booking.person);
-                    }
-                }
-            }
-            Status::Booked => {
-                self.by_end.remove(&(booking.span.occupied_until, id));
+        if status == Status::Booked {
+            self.by_end.remove(&(booking.span.occupied_until, id));
+        }
+        self.forget_hold(&booking, &status);
+    }
+
+    fn forget_hold(&mut self, booking: &Booking, status: &Status) {
+        let Status::Held { deadline, .. } = status else { return };
+        self.deadlines.remove(&(*deadline, booking.id));
+        if let Some(holds) = self.holds_of.get_mut(&booking.person) {
+            holds.remove(&booking.id);
+            if holds.is_empty() {
+                self.holds_of.remove(&booking.person);
             }
         }
     }

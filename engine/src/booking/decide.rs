@@ -99,7 +99,12 @@ impl Calendar {
             self.check_free(&block.absence)?;
         }
         let calendar = self.id();
-        Ok(vec![Event::CalendarChanged { calendar, at: now, version: next, definition }])
+        Ok(vec![Event::CalendarChanged {
+            calendar,
+            at: now,
+            version: next,
+            definition: Box::new(definition),
+        }])
     }
 
     fn decide_hold(&self, asked: &HoldAsked<'_>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
@@ -132,7 +137,7 @@ impl Calendar {
                 end: place.end,
                 occupied_until: place.occupied_until,
             },
-            details: asked.details.clone(),
+            details: asked.details.clone().into(),
         };
         let deadline = now.plus_ms(asked.hold_ms);
         Ok(vec![Event::Held { at: now, booking, deadline, guards: asked.guards.to_vec() }])

@@ -25,8 +25,8 @@ pub enum Event {
         calendar: CalendarId,
         /// When.
         at: Timestamp,
-        /// All that was set.
-        definition: Definition,
+        /// All that was set: apart, so that no other event is larger for it.
+        definition: Box<Definition>,
     },
     /// A calendar's hours, lanes, reasons or horizon were changed.
     CalendarChanged {
@@ -37,7 +37,7 @@ pub enum Event {
         /// The version from now on.
         version: u32,
         /// All that is set now.
-        definition: Definition,
+        definition: Box<Definition>,
     },
     /// A slot was held.
     Held {

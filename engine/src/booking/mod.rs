@@ -60,6 +60,7 @@ pub use register::{Fee, LinkOf, Profile, Registration, Sector};
 pub use rejection::{Rejection, Slot};
 pub use rules::{By, Rules, Standing, Terms, Visit};
 pub use schedule::Schedule;
+pub use seldom::{Sparse, Unset};
 pub use template::Template;
 pub use wishes::{Freed, Waiting, Wish};
 

@@ -171,7 +171,7 @@ impl Calendar {
             person: whole.person.clone(),
             reason: whole.reason.clone(),
             span,
-            details,
+            details: details.into(),
         })
     }
 }

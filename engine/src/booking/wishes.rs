@@ -246,7 +246,7 @@ impl Calendar {
             Event::Moved { from_calendar, from, .. } if *from_calendar == self.id() => span(from),
             Event::Accepted { taken, .. } if taken.from_calendar == self.id() => span(&taken.from),
             Event::CalendarChanged { calendar, at, definition, .. } if *calendar == self.id() => {
-                return match Schedule::new(definition.clone()) {
+                return match Schedule::new((**definition).clone()) {
                     Ok(schedule) => opened(self.schedule(), &schedule, *at),
                     Err(_) => Vec::new(),
                 };
@@ -336,7 +336,7 @@ impl Calendar {
             if let Some((id, span)) = claimed {
                 let reason = ReasonRef { id: reason.id.clone(), version: reason.version };
                 let (calendar, person) = (self.id(), wish.person.clone());
-                let details = wish.details();
+                let details = wish.details().into();
                 let booking = Booking { id, calendar, person, reason, span, details };
                 return Some(Event::Held { at: now, booking, deadline, guards: Vec::new() });
             }

@@ -1,7 +1,7 @@
 //! From rows and events to what a host is told.
 
 use crate::booking::calendar::Live;
-use crate::booking::{Booking, Event, Mark, Registration, Status};
+use crate::booking::{Booking, Details, Event, Mark, Registration, Status};
 use crate::ids::AppointmentId;
 use crate::request::{Appointment, AppointmentStatus, CalendarInfo, Delay, Hold, HoldStatus};
 use crate::runtime::{BookingRow, BookingState};
@@ -21,7 +21,7 @@ fn hold(
         reason: reason.id.clone(),
         start: span.start,
         end: span.end,
-        details: details.clone(),
+        details: Details::clone(details),
         expires_at,
         renewals_left,
         appointment,
@@ -79,7 +79,7 @@ pub(super) fn appointment(booking: &Booking, status: AppointmentStatus) -> Appoi
         lane: span.lane,
         start: span.start,
         end: span.end,
-        details: details.clone(),
+        details: Details::clone(details),
         status,
         late_minutes: None,
     }
@@ -156,11 +156,13 @@ pub(super) fn registered(events: &[Event]) -> Option<Registration> {
 pub(super) fn calendar(events: &[Event]) -> Option<CalendarInfo> {
     events.iter().find_map(|event| match event {
         Event::CalendarCreated { calendar, definition, .. } => {
-            Some(CalendarInfo { id: *calendar, version: 1, definition: definition.clone() })
+            Some(CalendarInfo { id: *calendar, version: 1, definition: (**definition).clone() })
         }
-        Event::CalendarChanged { calendar, version, definition, .. } => {
-            Some(CalendarInfo { id: *calendar, version: *version, definition: definition.clone() })
-        }
+        Event::CalendarChanged { calendar, version, definition, .. } => Some(CalendarInfo {
+            id: *calendar,
+            version: *version,
+            definition: (**definition).clone(),
+        }),
         _ => None,
     })
 }

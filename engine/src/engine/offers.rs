@@ -59,7 +59,7 @@ impl Engine {
                 };
                 // With parts of its own, on the same calendars as those of the appointment.
                 let offer = Some(Offer::Appointment(id));
-                let details = Details { offer, wish: None, ..booking.details.clone() };
+                let details = Details { offer, wish: None, ..Details::clone(&booking.details) };
                 (booking.person, booking.reason.id, details)
             }
         };

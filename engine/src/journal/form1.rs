@@ -9,8 +9,8 @@ use rkyv::{Archive, Deserialize};
 use super::entry::{Entry, Remembered};
 use crate::booking::hours::{DayException, WeeklyHours};
 use crate::booking::{
-    Agenda, Booking, Definition, Details, Event, Guard, Location, Practitioner, Reason, ReasonRef,
-    Rules, Span,
+    Agenda, Booking, Definition, Event, Guard, Location, Practitioner, Reason, ReasonRef, Rules,
+    Span, Sparse,
 };
 use crate::ids::{CalendarId, HoldId, PersonId, ReasonId};
 use crate::time::Timestamp;
@@ -100,7 +100,7 @@ impl From<ReasonV1> for Reason {
 
 impl From<BookingV1> for Booking {
     fn from(BookingV1 { id, calendar, person, reason, span }: BookingV1) -> Self {
-        Self { id, calendar, person, reason, span, details: Details::default() }
+        Self { id, calendar, person, reason, span, details: Sparse::default() }
     }
 }
 
@@ -108,10 +108,11 @@ impl From<EventV1> for Event {
     fn from(old: EventV1) -> Self {
         match old {
             EventV1::CalendarCreated { calendar, at, definition } => {
-                Self::CalendarCreated { calendar, at, definition: definition.into() }
+                Self::CalendarCreated { calendar, at, definition: Box::new(definition.into()) }
             }
             EventV1::CalendarChanged { calendar, at, version, definition } => {
-                Self::CalendarChanged { calendar, at, version, definition: definition.into() }
+                let definition = Box::new(definition.into());
+                Self::CalendarChanged { calendar, at, version, definition }
             }
             EventV1::Held { at, booking, deadline, guards } => {
                 Self::Held { at, booking: booking.into(), deadline, guards }

@@ -45,7 +45,7 @@ fn booking(id: u8, place: u8, start: Timestamp) -> Booking {
             end: start.plus_minutes(15),
             occupied_until: start.plus_minutes(20),
         },
-        details: Details::default(),
+        details: Details::default().into(),
     }
 }
 
@@ -65,7 +65,7 @@ fn history(acts: &[Act], reminders: &[u32]) -> (Vec<Event>, Standing, BTreeSet<u
     let create = |place| Event::CalendarCreated {
         calendar: calendar(place),
         at: at(0),
-        definition: definition(if place == 0 { reminders } else { &[] }),
+        definition: Box::new(definition(if place == 0 { reminders } else { &[] })),
     };
     let mut events = vec![create(0), create(1)];
     let (mut standing, mut gone, mut minute) = (Standing::new(), BTreeSet::new(), 0);
@@ -236,12 +236,16 @@ fn other_reminders_count_for_what_stands() {
         calendar: calendar(0),
         at: at(minute),
         version,
-        definition: definition(reminders),
+        definition: Box::new(definition(reminders)),
     };
     let booking = booking(1, 0, start);
     let (day, two_hours) = (24 * 60, 120);
     let events = [
-        Event::CalendarCreated { calendar: calendar(0), at: at(0), definition: definition(&[day]) },
+        Event::CalendarCreated {
+            calendar: calendar(0),
+            at: at(0),
+            definition: Box::new(definition(&[day])),
+        },
         Event::Confirmed { at: at(0), booking, deadline: at(0), guards: Vec::new() },
         change(DAY, 2, &[two_hours]),
     ];

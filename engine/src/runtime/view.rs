@@ -230,7 +230,12 @@ mod tests {
         definition.horizon_days = 2;
         definition.reasons = vec![Reason::new("visit".parse().unwrap(), "Visit", 30)];
         let calendar = CalendarId::from_bits(1);
-        Calendar::created(&Event::CalendarCreated { calendar, at, definition }).unwrap()
+        Calendar::created(&Event::CalendarCreated {
+            calendar,
+            at,
+            definition: Box::new(definition),
+        })
+        .unwrap()
     }
 
     /// What a view keeps of the hours and of the horizon is what the schedule says, over midnights

@@ -118,12 +118,12 @@ fn acknowledged(model: &Model, ask: &Ask, told: &Told) -> Result<(), String> {
         (_, Told::Calendar(info)) => {
             model.entries.iter().flat_map(|(_, events)| events).any(|event| match event {
                 Event::CalendarCreated { calendar, definition, .. } => {
-                    *calendar == info.id && info.version == 1 && *definition == info.definition
+                    *calendar == info.id && info.version == 1 && **definition == info.definition
                 }
                 Event::CalendarChanged { calendar, version, definition, .. } => {
                     *calendar == info.id
                         && *version == info.version
-                        && *definition == info.definition
+                        && **definition == info.definition
                 }
                 _ => false,
             })

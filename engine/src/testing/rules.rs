@@ -19,7 +19,7 @@ pub(super) fn judge(
     before: usize,
 ) -> Result<(), String> {
     let Rules { patients, visit, notice_minutes, per_day, practice_only, .. } = &reason.rules;
-    let Details { standing, by_video, channel, offer, wish, .. } = booking.details;
+    let Details { standing, by_video, channel, offer, wish, .. } = *booking.details;
     let broken = |rule: &str| Err(format!("{} is not {rule}: {reason:?}", booking.id));
     match (visit, by_video) {
         (Visit::InPerson, true) => return broken("by video"),

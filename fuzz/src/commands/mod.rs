@@ -290,7 +290,11 @@ impl World {
 fn create(place: usize, set: Set, now: Timestamp, met: &mut Met) -> (Set, Event) {
     let created = Calendar::create(id_of(place), set.definition(false), now);
     let definition = set.definition(true);
-    let expected = Event::CalendarCreated { calendar: id_of(place), at: now, definition };
+    let expected = Event::CalendarCreated {
+        calendar: id_of(place),
+        at: now,
+        definition: Box::new(definition),
+    };
     match created {
         Ok(event) => {
             assert!(set.is_allowed(), "{set:?}");

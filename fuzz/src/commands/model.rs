@@ -180,7 +180,7 @@ impl Model {
         if let Some(hold) = self.counted(place, asked).next() {
             return Err(Rejection::PersonHasHold { hold });
         }
-        let details = Details::default();
+        let details = Details::default().into();
         let booking = Booking { id, calendar: id_of(place), person, reason, span, details };
         let (at, deadline) = (self.now, self.now.plus_ms(asked.hold_ms));
         Ok(vec![Event::Held { at, booking, deadline, guards: asked.guards() }])
@@ -304,7 +304,12 @@ impl Model {
             return Ok(Vec::new());
         }
         let calendar = id_of(place);
-        Ok(vec![Event::CalendarChanged { calendar, at, version: next, definition }])
+        Ok(vec![Event::CalendarChanged {
+            calendar,
+            at,
+            version: next,
+            definition: Box::new(definition),
+        }])
     }
 }
 

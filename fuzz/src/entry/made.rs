@@ -69,7 +69,8 @@ fn slip(tape: &mut Tape<'_>) -> u32 {
 fn event(tape: &mut Tape<'_>) -> Event {
     let (kind, at) = (tape.below(14), instant(tape));
     if kind < 2 {
-        let (calendar, definition) = (CalendarId::from_bits(tape.u128()), definition(tape));
+        let (calendar, definition) =
+            (CalendarId::from_bits(tape.u128()), Box::new(definition(tape)));
         return match kind {
             0 => Event::CalendarCreated { calendar, at, definition },
             _ => Event::CalendarChanged { calendar, at, version: tape.u16().into(), definition },
@@ -150,7 +151,8 @@ fn booking(tape: &mut Tape<'_>) -> Booking {
             offer: some(tape, |tape| Offer::Appointment(AppointmentId::from_bits(tape.u128()))),
             joined: some(tape, joined),
             wish: some(tape, |tape| WishId::from_bits(tape.u128())),
-        },
+        }
+        .into(),
     }
 }
 

@@ -29,7 +29,7 @@ fn booking(id: u128, slot: i64, lane: u16) -> Booking {
         person: format!("run-p{id}").parse().unwrap(),
         reason: ReasonRef { id: "visit".parse().unwrap(), version: 1 },
         span: Span { lane, start, end, occupied_until: end },
-        details: Details::default(),
+        details: Details::default().into(),
     }
 }
 

@@ -518,7 +518,7 @@ mod tests {
             person: "p-1".parse().unwrap(),
             reason: ReasonRef { id: "dose".parse().unwrap(), version: 3 },
             span: Span { lane: 4, start: at(0), end: at(5), occupied_until: at(10) },
-            details: Details::default(),
+            details: Details::default().into(),
         }
     }
 
@@ -573,7 +573,12 @@ mod tests {
         definition.reasons = vec![Reason::new("dose".parse().unwrap(), "Dose", 5)];
         let calendar = CalendarId::from_bits(2);
         let at = Timestamp::default();
-        let told = told(&[Event::CalendarChanged { calendar, at, version: 6, definition }]);
+        let told = told(&[Event::CalendarChanged {
+            calendar,
+            at,
+            version: 6,
+            definition: Box::new(definition),
+        }]);
         let told = &told[0];
         assert_eq!((&told["event"], &told["version"]), (&json!("calendar_changed"), &json!(6)));
         let set = &told["calendar"];

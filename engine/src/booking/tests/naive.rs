@@ -132,7 +132,7 @@ impl Line {
             && self.until == span.occupied_until.millis()
             && self.deadline() == live.deadline().map(crate::Timestamp::millis)
             && Details { offer: self.offer, wish: self.wish, ..self.how.details() }
-                == booking.details
+                == *booking.details
             && self.mark() == live.mark
     }
 }

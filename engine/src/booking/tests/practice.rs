@@ -131,7 +131,7 @@ fn a_relative_is_booked_for_and_limits_are_theirs() {
     world.shift("kim", 1, "11:00").is("Moved");
     world.here = 1;
     let booking = &world.calendar().live_booking(world.id("kim")).unwrap().booking;
-    assert_eq!(booking.details, world.details, "who booked goes with it");
+    assert_eq!(*booking.details, world.details, "who booked goes with it");
     world.by = person("mum");
     world.cancel("kim").is("Cancelled");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::booking::{Booking, By, Definition, Details, ReasonRef};
+use crate::booking::{Booking, By, Definition, Details, ReasonRef, Sparse};
 use crate::error::Answer;
 use crate::ids::PersonId;
 use crate::request::{
@@ -33,13 +33,13 @@ fn booking(calendar: CalendarId, start: i64) -> Booking {
     let (start, end) = (minute(start), minute(start + 15));
     let reason = ReasonRef { id: reason(), version: 1 };
     let span = Span { lane: 0, start, end, occupied_until: end };
-    Booking { id: HOLD, calendar, person: person(1), reason, span, details: Details::default() }
+    Booking { id: HOLD, calendar, person: person(1), reason, span, details: Sparse::default() }
 }
 
 fn created(calendar: CalendarId) -> Event {
     let mut definition = Definition::weekdays("Centre", "Europe/Paris");
     definition.reasons = vec![Reason::new(reason(), "Dose", 15)];
-    Event::CalendarCreated { calendar, at: minute(0), definition }
+    Event::CalendarCreated { calendar, at: minute(0), definition: Box::new(definition) }
 }
 
 fn moved(at: i64, from: &Booking, to: &Booking) -> Event {
@@ -63,7 +63,7 @@ fn appointment(booking: &Booking) -> Option<Answer<Told>> {
         lane: span.lane,
         start: span.start,
         end: span.end,
-        details,
+        details: Details::clone(&details),
         status: AppointmentStatus::Booked,
         late_minutes: None,
     };
@@ -79,7 +79,7 @@ fn held(booking: &Booking) -> Option<Answer<Told>> {
         reason: reason.id,
         start: span.start,
         end: span.end,
-        details,
+        details: Details::clone(&details),
         expires_at: Some(minute(500)),
         renewals_left: 1,
         appointment: None,
