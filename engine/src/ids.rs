@@ -255,6 +255,10 @@ token!(
     CallerId
 );
 token!(
+    /// A text that is kept elsewhere, and can be erased there, by an opaque name of the host's.
+    TextId
+);
+token!(
     /// What a caller calls one command, so that its repeats are told apart.
     CommandId
 );

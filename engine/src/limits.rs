@@ -201,6 +201,9 @@ pub const FEES_MAX: usize = 50;
 /// bytes in memory.
 pub const REGISTER_MAX: usize = 1_000_000;
 
+/// Reviews of a calendar, the newest, that are looked at to say how many are positive.
+pub const REVIEWS_COUNTED_MAX: usize = 1_000;
+
 /// Days of the past that a link shows.
 pub const LINK_PAST_DAYS: i64 = 30;
 

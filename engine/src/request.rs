@@ -11,10 +11,14 @@ use crate::ids::{
 use crate::time::Timestamp;
 
 mod followed;
+mod reviews;
 mod wishes;
 
 pub use followed::{
     Activity, Due, DueKind, ListDue, ListedDue, ReadActivity, RecordedAppointment, WeekActivity,
+};
+pub use reviews::{
+    ListReviews, ListedReviews, ReplyToReview, ReviewAppointment, ReviewCursor, ReviewInfo,
 };
 pub use wishes::{AskWish, OfWish, WishInfo, WishOnList, WishStatus};
 

@@ -389,7 +389,7 @@ impl Model {
             Event::Accepted { at, booking, taken } => {
                 self.accepted(&seen(at, booking), taken, faults);
             }
-            Event::Registered { what, .. } => self.registered(sequence, what),
+            Event::Registered { what, .. } => self.registered(sequence, what, faults),
             Event::Wished { .. } | Event::Withdrawn { .. } => {}
         }
     }

@@ -56,7 +56,7 @@ pub use event::{Event, Taken};
 pub use grid::{Grid, Step, StepRange};
 pub use holidays::{Holiday, HolidayCalendar, PublicHolidays};
 pub use hours::{DayException, Interval, WeeklyHours};
-pub use register::{Fee, LinkOf, Profile, Registration, Sector};
+pub use register::{Fee, LinkOf, Profile, Registration, Review, ReviewReply, Sector};
 pub use rejection::{Rejection, Slot};
 pub use rules::{By, Rules, Standing, Terms, Visit};
 pub use schedule::Schedule;

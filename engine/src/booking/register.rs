@@ -1,5 +1,5 @@
 //! What a practice keeps beside its calendars: who sees patients, where, and links to calendar
-//! files.
+//! files, and what patients say of it.
 //!
 //! A profile is what anybody may read of a practitioner. It has no contact data of a person: those
 //! live elsewhere, and can be erased.
@@ -10,8 +10,11 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::definition::{Location, check_location, check_text, invalid};
 use super::rejection::Rejection;
-use crate::ids::{CalendarId, LinkId, LinkSecret, PersonId, PlaceId, PractitionerId};
+use crate::ids::{
+    AppointmentId, CalendarId, LinkId, LinkSecret, PersonId, PlaceId, PractitionerId, TextId,
+};
 use crate::limits;
+use crate::time::Timestamp;
 
 /// How a practitioner's fees are bound, as France has it.
 #[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,6 +109,36 @@ pub enum LinkOf {
     Person(PersonId),
 }
 
+/// What was said of an appointment that took place. What was written lives elsewhere, where it can
+/// be erased.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// Of which appointment.
+    pub appointment: AppointmentId,
+    /// The calendar on which it was.
+    pub calendar: CalendarId,
+    /// When it was said.
+    pub at: Timestamp,
+    /// Whether it was good.
+    pub positive: bool,
+    /// What was written, if anything was.
+    pub text: Option<TextId>,
+}
+
+/// Where a page of a calendar's reviews begins: an instant, the newest first, and an appointment.
+pub type ReviewCursor = [u8; 24];
+
+/// What a practice says to a review.
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct ReviewReply {
+    /// To the review of which appointment.
+    pub appointment: AppointmentId,
+    /// When it was said.
+    pub at: Timestamp,
+    /// What was written.
+    pub text: TextId,
+}
+
 /// Something that was put into the register, or taken out of it.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub enum Registration {
@@ -141,4 +174,8 @@ pub enum Registration {
         /// What it showed.
         of: LinkOf,
     },
+    /// Somebody has said something of an appointment, once and for all.
+    Reviewed(Review),
+    /// The practice has said something to a review; it takes the place of what it said before.
+    Replied(ReviewReply),
 }

@@ -57,6 +57,9 @@ pub enum Rejection {
     /// No such link, or it leads nowhere any more.
     #[error("there is no such link")]
     UnknownLink,
+    /// Nobody has reviewed the appointment.
+    #[error("there is no review of this appointment")]
+    UnknownReview,
     /// The calendar has changed since the caller read it.
     #[error("the calendar is at version {current}")]
     VersionMismatch {
@@ -93,6 +96,12 @@ pub enum Rejection {
     /// It is too early to say so of the appointment.
     #[error("the appointment has not come so far")]
     NotYet,
+    /// The appointment has not been said to have taken place.
+    #[error("the appointment was not marked as fulfilled")]
+    NotFulfilled,
+    /// The appointment was reviewed before: a review is for good.
+    #[error("the appointment was reviewed before")]
+    AlreadyReviewed,
     /// Something is held or booked within the stretch.
     #[error("something is held or booked within it")]
     NotFree,

@@ -25,6 +25,7 @@ mod joint;
 mod offers;
 mod open;
 mod register;
+mod reviews;
 mod wishes;
 
 pub use open::Environment;

@@ -16,7 +16,7 @@ use crate::request::{
     Link, Linked, ListAppointments, ListPlaces, ListPractitioners, Outcome, RecordedAppointment,
 };
 use crate::runtime::sync::oneshot;
-use crate::runtime::{Permit, Prepared, Share, catch_up, key_of, register};
+use crate::runtime::{Claim, Permit, Prepared, Share, catch_up, key_of, register};
 
 impl Engine {
     /// Takes a practitioner into the register, or changes one that is there.
@@ -53,7 +53,7 @@ impl Engine {
             let id = id.unwrap_or_else(|| PractitionerId::from_bits(self.shared().random.bits()));
             Ok(Registration::Practitioner { id, profile: profile.checked()? })
         };
-        match self.register(print, command, what).await? {
+        match self.register(print, command, None, what).await? {
             Ok(Registration::Practitioner { id, profile }) => {
                 Ok(Ok(Outcome { value: (id, profile), fresh: true }))
             }
@@ -96,7 +96,7 @@ impl Engine {
             let id = id.unwrap_or_else(|| PlaceId::from_bits(self.shared().random.bits()));
             Ok(Registration::Place { id, location: checked_place(location)? })
         };
-        match self.register(print, command, what).await? {
+        match self.register(print, command, None, what).await? {
             Ok(Registration::Place { id, location }) => {
                 Ok(Ok(Outcome { value: (id, location), fresh: true }))
             }
@@ -129,7 +129,7 @@ impl Engine {
             let id = LinkId::from_bits(random.bits());
             Ok(Registration::Linked { id, secret: LinkSecret::from_bits(random.bits()), of })
         };
-        match self.register(key_of(&[b"link", &content]), command, what).await? {
+        match self.register(key_of(&[b"link", &content]), command, None, what).await? {
             Ok(Registration::Linked { id, secret, of }) => {
                 Ok(Ok(Outcome { value: Link { id, secret, of }, fresh: true }))
             }
@@ -157,14 +157,16 @@ impl Engine {
             Some((secret, of)) => Ok(Registration::Unlinked { id, secret, of }),
             None => Err(Rejection::UnknownLink),
         };
-        Ok(self.register(print, command, what).await?.map(|_| ()))
+        Ok(self.register(print, command, None, what).await?.map(|_| ()))
     }
 
-    /// Journals what `what` gives, unless it was done under this name before.
-    async fn register(
+    /// Journals what `what` gives, unless it was done under this name before. `alone` is kept until
+    /// it is known what has become of it, whoever still waits.
+    pub(super) async fn register(
         &self,
         print: u128,
         command: Option<CommandKey>,
+        alone: Option<Claim>,
         what: impl FnOnce() -> Result<Registration, Rejection>,
     ) -> Answer<Registration> {
         let shared = self.shared();
@@ -191,7 +193,7 @@ impl Engine {
         let (reply, done) = oneshot::channel();
         let done_with = Box::new(move |outcome| {
             let _ = reply.send(outcome);
-            drop((named, permit));
+            drop((named, permit, alone));
         });
         let _ = shared.queue.submit(entry, done_with);
         done.await.map_err(|_| Error::OutcomeUnknown)??;

@@ -8,8 +8,9 @@ use rkyv::util::AlignedVec;
 
 use super::behind::Behind;
 use super::sync::RwLock;
-use crate::booking::{LinkOf, Location, Profile, Registration, Sector};
-use crate::ids::{LinkId, LinkSecret, PlaceId, PractitionerId};
+use crate::booking::register::ReviewCursor;
+use crate::booking::{LinkOf, Location, Profile, Registration, Review, ReviewReply, Sector};
+use crate::ids::{AppointmentId, CalendarId, LinkId, LinkSecret, PlaceId, PractitionerId};
 use crate::storage::{StoreError, Table};
 
 /// What a key begins with.
@@ -24,6 +25,11 @@ pub(super) enum Kind {
     Wish = 5,
     /// Wishes once more, by their person.
     Wisher = 6,
+    Review = 7,
+    /// Reviews once more, by their calendar, the newest first.
+    ReviewOf = 8,
+    /// What a practice says to a review, by its appointment.
+    Reply = 9,
 }
 
 fn key(kind: Kind, bits: u128) -> Vec<u8> {
@@ -46,6 +52,11 @@ pub(crate) fn rows_of(what: &Registration) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         Registration::Unlinked { id, secret, .. } => {
             vec![(key(Kind::Link, id.bits()), None), (key(Kind::Secret, secret.bits()), None)]
         }
+        Registration::Reviewed(review) => vec![
+            (key(Kind::Review, review.appointment.bits()), row()),
+            (review_key(review), Some(vec![u8::from(review.positive)])),
+        ],
+        Registration::Replied(reply) => vec![(key(Kind::Reply, reply.appointment.bits()), row())],
     }
 }
 
@@ -99,6 +110,7 @@ impl Register {
             }
             Registration::Linked { .. } => known.links += 1,
             Registration::Unlinked { .. } => known.links = known.links.saturating_sub(1),
+            Registration::Reviewed(_) | Registration::Replied(_) => {}
         }
     }
 
@@ -192,6 +204,54 @@ fn linked(row: Option<Vec<u8>>) -> Result<Option<(LinkSecret, LinkOf)>, StoreErr
         Some(Registration::Linked { secret, of, .. }) => Some((secret, of)),
         _ => None,
     })
+}
+
+/// Of which appointment the reviews of a calendar are, the newest first.
+fn review_key(review: &Review) -> Vec<u8> {
+    let Review { appointment, calendar, at, .. } = review;
+    // Instants before 1970 are not asked for.
+    let newest_first = u64::MAX - u64::try_from(at.millis()).unwrap_or_default();
+    let order = [newest_first.to_be_bytes().as_slice(), &appointment.bits().to_be_bytes()].concat();
+    [key(Kind::ReviewOf, calendar.bits()), order].concat()
+}
+
+/// What was said of an appointment.
+pub(crate) fn review(rows: &Behind, id: AppointmentId) -> Result<Option<Review>, StoreError> {
+    let row = rows.get_bytes(Table::Register, &key(Kind::Review, id.bits()))?;
+    Ok(match row.map(|row| decode(&row)).transpose()? {
+        Some(Registration::Reviewed(review)) => Some(review),
+        _ => None,
+    })
+}
+
+/// What the practice says to it.
+pub(crate) fn reply(rows: &Behind, id: AppointmentId) -> Result<Option<ReviewReply>, StoreError> {
+    let row = rows.get_bytes(Table::Register, &key(Kind::Reply, id.bits()))?;
+    Ok(match row.map(|row| decode(&row)).transpose()? {
+        Some(Registration::Replied(reply)) => Some(reply),
+        _ => None,
+    })
+}
+
+/// What a listing of a calendar's reviews begins with, and whether it is positive.
+pub(crate) type ReviewAt = (ReviewCursor, AppointmentId, bool);
+
+/// The reviews of a calendar from `from` on, the newest first, at most `limit`.
+pub(crate) fn reviews(
+    rows: &Behind,
+    calendar: CalendarId,
+    from: ReviewCursor,
+    limit: usize,
+) -> Result<Vec<ReviewAt>, StoreError> {
+    let prefix = key(Kind::ReviewOf, calendar.bits());
+    let from = [prefix.as_slice(), &from].concat();
+    let found = rows.scan(Table::Register, &prefix, &from, limit)?;
+    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let at = *key.last_chunk::<24>()?;
+        let id = AppointmentId::from_bits(u128::from_be_bytes(*at.last_chunk::<16>()?));
+        Some((at, id, value.first() == Some(&1)))
+    };
+    Ok(found.into_iter().filter_map(read).collect())
 }
 
 /// Whether a row says what is kept in memory: not that of a link by its secret, which stands for

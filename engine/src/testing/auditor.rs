@@ -202,6 +202,9 @@ fn of_practice(model: &Model, ask: &Ask, told: &Told) -> Result<bool, String> {
             let known = known(model, asked.appointment.into())?;
             has_been(known, &outcome.value) && matches!(known.state, State::Marked(_))
         }
+        (Ask::Register(_), Told::Registered(told)) => {
+            model.registered.iter().any(|what| told.is(what))
+        }
         (Ask::Delay(asked), Told::Delayed(delay)) => {
             (asked.calendar, asked.minutes) == (delay.calendar, delay.minutes)
         }
@@ -244,6 +247,7 @@ fn brought_about(named: &Named, ask: &Ask, told: &Told) -> bool {
         | (Event::Renewed { booking, .. }, Ask::Renew(_), Told::Hold(outcome)) => {
             booking.id == outcome.value.id
         }
+        (Event::Registered { what, .. }, Ask::Register(_), Told::Registered(told)) => told.is(what),
         (Event::Delayed { calendar, minutes, .. }, Ask::Delay(_), Told::Delayed(delay)) => {
             (*calendar, *minutes) == (delay.calendar, delay.minutes)
         }
@@ -397,7 +401,7 @@ fn by(ask: &Ask) -> Option<&By> {
         Ask::Offer(_) | Ask::Mark(_) => Some(&By::Practice),
         Ask::First(asked) => Some(&asked.by),
         Ask::Withdraw(asked) => Some(&asked.by),
-        Ask::Create(..) | Ask::Change(_) | Ask::Delay(_) | Ask::Wish(_) => None,
+        Ask::Create(..) | Ask::Change(_) | Ask::Delay(_) | Ask::Wish(_) | Ask::Register(_) => None,
     }
 }
 

@@ -227,6 +227,7 @@ impl<'a> Teller<'a> {
             | Ask::Renew(_)
             | Ask::Mark(_)
             | Ask::Delay(_)
+            | Ask::Register(_)
             | Ask::Wish(_)
             | Ask::Withdraw(_) => return None,
             Ask::Offer(asked) => self.offered(record, asked)?,
@@ -501,9 +502,11 @@ impl<'a> Teller<'a> {
 
     fn told(&self, told: &Told) -> Outcome {
         match told {
-            Told::Calendar(_) | Told::Delayed(_) | Told::Wish(_) | Told::Withdrawn => {
-                Outcome::NotDone
-            }
+            Told::Calendar(_)
+            | Told::Delayed(_)
+            | Told::Wish(_)
+            | Told::Withdrawn
+            | Told::Registered(_) => Outcome::NotDone,
             Told::Hold(outcome) => {
                 let hold = outcome.value.id;
                 let ends = self.ends(hold);

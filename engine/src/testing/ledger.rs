@@ -1,5 +1,6 @@
 //! What was asked of the engine, and what it told.
 
+use super::registering::{Registered, Registering};
 use crate::booking::Definition;
 use crate::engine::Engine;
 use crate::error::{Answer, Error};
@@ -44,6 +45,8 @@ pub enum Ask {
     Wish(AskWish),
     /// Somebody waits no more.
     Withdraw(OfWish),
+    /// Something is put into the register.
+    Register(Registering),
 }
 
 /// What a request brought about.
@@ -64,6 +67,8 @@ pub enum Told {
     Wish(Outcome<WishInfo>),
     /// Somebody waits no more.
     Withdrawn,
+    /// Something of the register.
+    Registered(Registered),
 }
 
 impl Ask {
@@ -86,6 +91,7 @@ impl Ask {
             Self::First(asked) => asked.command.as_ref(),
             Self::Cancel(asked) => asked.command.as_ref(),
             Self::Move(asked) => asked.command.as_ref(),
+            Self::Register(asked) => asked.command.as_ref(),
         }
     }
 
@@ -107,6 +113,7 @@ impl Ask {
             Self::First(asked) => asked.command = name,
             Self::Cancel(asked) => asked.command = name,
             Self::Move(asked) => asked.command = name,
+            Self::Register(asked) => asked.command = name,
         }
         self
     }
@@ -140,6 +147,9 @@ impl Ask {
             Self::Accept(asked) => Ok(Box::pin(engine.accept(asked)).await?.map(Told::Appointment)),
             Self::Mark(asked) => Ok(Box::pin(engine.mark(asked)).await?.map(Told::Appointment)),
             Self::Delay(asked) => Ok(Box::pin(engine.delay(asked)).await?.map(Told::Delayed)),
+            Self::Register(asked) => {
+                Ok(Box::pin(asked.put_to(engine)).await?.map(Told::Registered))
+            }
             Self::Wish(asked) => Ok(Box::pin(engine.wish(asked)).await?.map(Told::Wish)),
             Self::Withdraw(asked) => {
                 Ok(Box::pin(engine.withdraw(asked)).await?.map(|()| Told::Withdrawn))

@@ -7,7 +7,8 @@
 //!
 //! - [`random`]: chance. [`plan`]: what a seed makes of a run.
 //! - [`disk`], [`store`]: what survives a crash.
-//! - [`ledger`], [`scene`], [`workload`]: what clients ask, and what they are told.
+//! - [`ledger`], [`scene`], [`workload`], [`registering`]: what clients ask, and what they are
+//!   told.
 //! - [`model`] (with `hours` and `rules`), [`auditor`], [`rest`], [`histories`]: what must be so.
 //! - [`world`]: a run. [`month`]: what a seed of `make simulate` is.
 //! - [`states`]: what runs must have met. [`soak`]: the counter of what has passed.
@@ -25,6 +26,7 @@ pub mod model;
 pub mod month;
 pub mod plan;
 pub mod random;
+pub mod registering;
 pub mod rest;
 mod rules;
 pub mod scene;

@@ -208,6 +208,25 @@ impl Model {
         Ok(())
     }
 
+    fn register(&mut self, what: &Registration) -> Result<(), String> {
+        if let Registration::Reviewed(review) = what {
+            let told = self.bookings.get(&review.appointment.into());
+            let took_place = told.is_some_and(|told| {
+                told.state == State::Marked(Mark::Fulfilled)
+                    && told.booking.calendar == review.calendar
+            });
+            let reviewed = |other: &Registration| match other {
+                Registration::Reviewed(other) => other.appointment == review.appointment,
+                _ => false,
+            };
+            if !took_place || self.registered.iter().any(reviewed) {
+                return Err(format!("{review:?} is of nothing that took place, or comes again"));
+            }
+        }
+        self.registered.push(what.clone());
+        Ok(())
+    }
+
     fn happen(&mut self, event: &Event) -> Result<(), String> {
         match event {
             Event::CalendarCreated { .. }
@@ -237,10 +256,7 @@ impl Model {
                 self.settle(*at, offer, *deadline, guards, accepted)?;
                 self.moved(*at, booking, *from_calendar, from)
             }
-            Event::Registered { what, .. } => {
-                self.registered.push((**what).clone());
-                Ok(())
-            }
+            Event::Registered { what, .. } => self.register(what),
             Event::Held { at, booking, deadline, guards } => {
                 self.held(*at, booking, *deadline, guards)
             }

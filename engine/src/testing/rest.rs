@@ -9,7 +9,7 @@ use super::model::{Model, State};
 use super::plan;
 use super::random::Dice;
 use super::scene::{Scene, locked, read_on};
-use super::{auditor, followed};
+use super::{auditor, followed, registering};
 use crate::booking::schedule::later;
 use crate::booking::{By, Calendar, Channel, Definition, Details, Rejection};
 use crate::error::Error;
@@ -101,6 +101,7 @@ async fn compare_once(scene: &Scene, model: &Model, dice: &mut Dice) -> Result<(
     }
     compare_bookings(scene, model, dice).await?;
     followed::compare(scene, model).await?;
+    registering::compare(scene, model).await?;
     for (person, expected) in auditor::appointments(model) {
         let person = PersonId::new(person).map_err(|error| error.to_string())?;
         let asked = ListAppointments { person, cursor: None, limit: 1_000 };

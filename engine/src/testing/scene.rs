@@ -306,6 +306,7 @@ fn remember(book: &mut Book, told: &Told) {
         | Told::Wish(_)
         | Told::Withdrawn
         | Told::Released
-        | Told::Delayed(_) => {}
+        | Told::Delayed(_)
+        | Told::Registered(_) => {}
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::ledger::{Ask, Told};
 use super::plan;
 use super::random::Dice;
+use super::registering;
 use super::scene::{Scene, locked};
 use crate::booking::{
     Block, By, Change, Channel, Definition, Details, Joined, Mark, Part, Reason, Terms,
@@ -30,7 +31,7 @@ pub struct Client {
 }
 
 /// How often a client does what.
-const WEIGHTS: [u64; 19] = [34, 20, 7, 6, 14, 8, 4, 6, 3, 1, 4, 5, 6, 6, 4, 1, 6, 5, 1];
+const WEIGHTS: [u64; 20] = [34, 20, 7, 6, 14, 8, 4, 6, 3, 1, 4, 5, 6, 6, 4, 1, 6, 5, 4, 1];
 
 impl Client {
     /// Acts for a while.
@@ -72,6 +73,7 @@ impl Client {
             15 => self.delay(),
             16 => self.wish(),
             17 => self.answer().await,
+            18 => self.register(),
             _ => self.withdraw(),
         };
         if let Some(ask) = ask {
@@ -161,6 +163,12 @@ impl Client {
         let mark = *self.dice.pick(&marks).unwrap_or(&Mark::Arrived);
         let named = |appointment| MarkAppointment { appointment, mark, command: None };
         self.known_appointment().map(named).map(Ask::Mark)
+    }
+
+    fn register(&mut self) -> Option<Ask> {
+        let calendar = self.calendar().map(|(calendar, _)| calendar);
+        let appointment = self.known_appointment();
+        registering::wanted(&self.scene, &mut self.dice, (calendar, appointment))
     }
 
     fn delay(&mut self) -> Option<Ask> {

@@ -211,6 +211,8 @@ fn file_of(event: &Event) -> &'static str {
             Registration::Place { .. } => "registered-place",
             Registration::Linked { .. } => "linked",
             Registration::Unlinked { .. } => "unlinked",
+            Registration::Reviewed(_) => "reviewed",
+            Registration::Replied(_) => "replied",
         },
     }
 }
@@ -349,6 +351,18 @@ fn of_register(form: u16) -> Vec<(Option<Remembered>, Event)> {
         Registration::Place { id: PlaceId::from_bits(0xAD), location: plain().location },
         Registration::Linked { id, secret, of: LinkOf::Calendar(calendar(1)) },
         Registration::Unlinked { id, secret, of },
+        Registration::Reviewed(Review {
+            appointment: AppointmentId::from_bits(0xA11),
+            calendar: calendar(1),
+            at: at(7),
+            positive: true,
+            text: Some("review-4711".parse().unwrap()),
+        }),
+        Registration::Replied(ReviewReply {
+            appointment: AppointmentId::from_bits(0xA11),
+            at: at(7),
+            text: "reply-4711".parse().unwrap(),
+        }),
     ];
     let entry = |what| (named("put-1"), Event::Registered { at: at(7), what: Box::new(what) });
     all.into_iter().filter(|_| 1 < form).map(entry).collect()
@@ -415,4 +429,7 @@ fn frames_are_read_and_built_as_ever() {
 }
 
 /// BLAKE3 of the frame of each form.
-const HASHES: [&str; 2] = ["ee623042675756d6e5aff7bdca0c34266fd6d83d75c564ba54163a390de2f42c", "0"];
+const HASHES: [&str; 2] = [
+    "ee623042675756d6e5aff7bdca0c34266fd6d83d75c564ba54163a390de2f42c",
+    "ddd61625c6f1d3419c7ec12370ac17163bcb741e53fa64edfc5b832b722d3f16",
+];

@@ -23,6 +23,8 @@ mod oracle;
 mod parts;
 #[cfg(test)]
 mod practice;
+#[cfg(test)]
+mod reviews;
 #[cfg(feature = "rocksdb")]
 mod storage;
 #[cfg(test)]

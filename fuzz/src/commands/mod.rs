@@ -372,6 +372,9 @@ fn name(decided: &Decided) -> &'static str {
             | Rejection::UnknownPractitioner
             | Rejection::UnknownPlace
             | Rejection::UnknownLink
+            | Rejection::UnknownReview
+            | Rejection::NotFulfilled
+            | Rejection::AlreadyReviewed
             | Rejection::ExternalIdTaken { .. } => unreachable!("no calendar says so"),
         },
     }

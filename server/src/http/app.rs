@@ -20,8 +20,8 @@ use super::request::{self, Asked};
 use super::router::{Found, Operation};
 use super::watch::Watch;
 use super::{
-    appointments, backup, calendars, docs, events, followed, health, holds, register, running,
-    slots, wishes,
+    appointments, backup, calendars, docs, events, followed, health, holds, register, reviews,
+    running, slots, wishes,
 };
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
@@ -167,6 +167,10 @@ async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Respon
         Operation::WithdrawWish => Box::pin(wishes::withdraw(app, &asked)).await,
         Operation::SearchWishes => Box::pin(wishes::search(app, &asked)).await,
         Operation::ListWaiting => Box::pin(wishes::list(app, &asked)).await,
+        Operation::ReviewAppointment => Box::pin(reviews::review(app, &asked)).await,
+        Operation::ReadReview => reviews::read(app, &asked).await,
+        Operation::ReplyToReview => Box::pin(reviews::reply(app, &asked)).await,
+        Operation::ListReviews => reviews::list(app, &asked).await,
         Operation::FollowEvents => events::follow(app, &asked),
         Operation::BackUp => backup::take(app, &asked).await,
     }

@@ -14,6 +14,7 @@ pub(super) enum List {
     Due = 4,
     Practitioners = 5,
     Places = 6,
+    Reviews = 7,
 }
 
 /// A place in a list as text.

@@ -5,9 +5,8 @@
 
 use creneau::booking::{Booking, Guard, GuardScope, Part, Span, Taken};
 use creneau::{
-    AppointmentId, CalendarId, Definition, Event, HoldId, LinkId, LinkOf, Location, Offer,
-    PersonId, PlaceId, Practitioner, PractitionerId, Reason, ReasonId, Registration, Sequence,
-    Timestamp, WishId,
+    AppointmentId, CalendarId, Definition, Event, HoldId, Location, Offer, PersonId, PlaceId,
+    Practitioner, PractitionerId, Reason, ReasonId, Sequence, Timestamp, WishId,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,7 +17,7 @@ use super::calendar_dto::{ExceptionBody, LocationJson, PractitionerJson, WeekJso
 use super::dto::Text;
 use super::openapi::texts;
 use super::practice_dto::MarkJson;
-use super::register_dto::{PlaceBody, PractitionerBody};
+use super::register_event_dto::RegisterSeen;
 use super::wish_event_dto::{WishSeen, WithdrawSeen};
 
 /// One event.
@@ -284,42 +283,6 @@ struct AcceptSeen {
     guards: Vec<GuardBody>,
 }
 
-/// What was put into the register, or taken out of it.
-#[derive(Serialize, ToSchema)]
-struct RegisterSeen {
-    #[schema(value_type = texts::UtcInstant)]
-    at: Text<Timestamp>,
-    what: RegisteredBody,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Registered)]
-enum RegisteredBody {
-    /// A practitioner, new or changed.
-    Practitioner(PractitionerBody),
-    /// A place, new or changed.
-    Place(PlaceBody),
-    /// A private link was made. Its secret is not told.
-    Linked(LinkSeen),
-    /// A private link was ended.
-    Unlinked(LinkSeen),
-}
-
-/// A private link: to the appointments of a calendar, or of a patient.
-#[derive(Serialize, ToSchema)]
-#[schema(as = EventLink)]
-struct LinkSeen {
-    #[schema(value_type = texts::LinkId)]
-    link_id: Text<LinkId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<texts::CalendarId>, nullable = false)]
-    calendar_id: Option<Text<CalendarId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<texts::PatientId>, nullable = false)]
-    patient_id: Option<Text<PersonId>>,
-}
-
 /// Where a person guard counts.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -400,29 +363,7 @@ fn body(event: &Event) -> EventBody {
             calendar_id: Text(*calendar),
             wish_id: Text(*wish),
         }),
-        Event::Registered { at, what } => {
-            EventBody::Registered(RegisterSeen { at: Text(*at), what: registered(what) })
-        }
-    }
-}
-
-fn registered(what: &Registration) -> RegisteredBody {
-    let link = |id: LinkId, of: &LinkOf| {
-        let (calendar_id, patient_id) = match of {
-            LinkOf::Calendar(calendar) => (Some(Text(*calendar)), None),
-            LinkOf::Person(person) => (None, Some(Text(person.clone()))),
-        };
-        LinkSeen { link_id: Text(id), calendar_id, patient_id }
-    };
-    match what {
-        Registration::Practitioner { id, profile } => {
-            RegisteredBody::Practitioner((*id, profile.clone()).into())
-        }
-        Registration::Place { id, location } => {
-            RegisteredBody::Place((*id, location.clone()).into())
-        }
-        Registration::Linked { id, of, .. } => RegisteredBody::Linked(link(*id, of)),
-        Registration::Unlinked { id, of, .. } => RegisteredBody::Unlinked(link(*id, of)),
+        Event::Registered { at, what } => EventBody::Registered(RegisterSeen::new(*at, what)),
     }
 }
 

@@ -53,6 +53,7 @@ mod followed_dto;
 mod ics;
 mod local;
 mod register_dto;
+mod register_event_dto;
 mod wish_dto;
 mod wish_event_dto;
 
@@ -70,6 +71,8 @@ mod followed;
 mod health;
 mod holds;
 mod register;
+mod review_dto;
+mod reviews;
 mod slots;
 mod wishes;
 

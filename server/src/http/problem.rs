@@ -29,6 +29,7 @@ pub(super) enum Code {
     UnknownPractitioner,
     UnknownPlace,
     UnknownLink,
+    UnknownReview,
     MethodNotAllowed,
     RequestTimeout,
     SlotTaken,
@@ -38,6 +39,8 @@ pub(super) enum Code {
     NoRenewalLeft,
     NotChangeable,
     NotYet,
+    NotFulfilled,
+    AlreadyReviewed,
     NotFree,
     HeldTooOften,
     TooManyWishes,
@@ -90,6 +93,8 @@ impl Code {
                 (S::NOT_FOUND, "unknown_practitioner", "There is no such practitioner"),
             Self::UnknownPlace => (S::NOT_FOUND, "unknown_place", "There is no such place"),
             Self::UnknownLink => (S::NOT_FOUND, "unknown_link", "There is no such link"),
+            Self::UnknownReview =>
+                (S::NOT_FOUND, "unknown_review", "Nobody has reviewed this appointment"),
             Self::MethodNotAllowed =>
                 (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This address has no such method"),
             Self::RequestTimeout =>
@@ -133,7 +138,8 @@ impl Code {
             Self::Unavailable =>
                 (S::SERVICE_UNAVAILABLE, "unavailable", "The server takes no requests"),
             Self::NotYours | Self::PracticeOnly | Self::IsOffer | Self::NoRenewalLeft
-            | Self::NotYet | Self::NotFree | Self::HeldTooOften | Self::TooLate | Self::DayFull
+            | Self::NotYet | Self::NotFulfilled | Self::AlreadyReviewed | Self::NotFree
+            | Self::HeldTooOften | Self::TooLate | Self::DayFull
             | Self::PartClosed | Self::PartTaken
             | Self::UnknownWish | Self::TooManyWishes | Self::ListFull
             | Self::PatientsOnly | Self::VisitNotOffered | Self::TooSoon => self.of_rule(),
@@ -152,6 +158,10 @@ impl Code {
             Self::NoRenewalLeft =>
                 (S::CONFLICT, "no_renewal_left", "The hold cannot be renewed any more"),
             Self::NotYet => (S::CONFLICT, "not_yet", "It is too early to say so"),
+            Self::NotFulfilled =>
+                (S::CONFLICT, "not_fulfilled", "The appointment was not marked as fulfilled"),
+            Self::AlreadyReviewed =>
+                (S::CONFLICT, "already_reviewed", "The appointment was reviewed before"),
             Self::NotFree => (S::CONFLICT, "not_free", "Something is held or booked within it"),
             Self::HeldTooOften =>
                 (S::CONFLICT, "held_too_often", "The patient let holds of this slot expire"),

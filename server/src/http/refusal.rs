@@ -72,6 +72,16 @@ fn problem_of(rejection: Rejection) -> Problem {
         Rejection::UnknownPractitioner => not_registered(Code::UnknownPractitioner),
         Rejection::UnknownPlace => not_registered(Code::UnknownPlace),
         Rejection::UnknownLink => not_registered(Code::UnknownLink),
+        Rejection::UnknownReview => {
+            Problem::new(Code::UnknownReview, "nobody has reviewed this appointment")
+        }
+        Rejection::NotFulfilled => Problem::new(
+            Code::NotFulfilled,
+            "only what the practice has marked as fulfilled can be reviewed",
+        ),
+        Rejection::AlreadyReviewed => {
+            Problem::new(Code::AlreadyReviewed, "an appointment is reviewed once, and for good")
+        }
         Rejection::VersionMismatch { current } => {
             let detail = format!("the calendar is at version {current}: read it again");
             let more = More::Version { current_version: current };

@@ -53,6 +53,10 @@ pub(super) enum Operation {
     WithdrawWish,
     SearchWishes,
     ListWaiting,
+    ReviewAppointment,
+    ReadReview,
+    ReplyToReview,
+    ListReviews,
     ReadPractitioner,
     ListPractitioners,
     ReadPlace,
@@ -90,6 +94,8 @@ impl Operation {
             | Self::HoldFirst
             | Self::AddWish
             | Self::WithdrawWish
+            | Self::ReviewAppointment
+            | Self::ReplyToReview
             | Self::BackUp => true,
             Self::Home
             | Self::ShowDocs
@@ -116,6 +122,8 @@ impl Operation {
             | Self::ReadWish
             | Self::SearchWishes
             | Self::ListWaiting
+            | Self::ReadReview
+            | Self::ListReviews
             | Self::FollowEvents => false,
         }
     }
@@ -138,6 +146,8 @@ impl Operation {
             | Self::ListPractitioners
             | Self::ReadPlace
             | Self::ListPlaces
+            | Self::ReadReview
+            | Self::ListReviews
             | Self::EndLink => Need::Token,
             Self::HoldSlot
             | Self::ReadHold
@@ -155,6 +165,7 @@ impl Operation {
             | Self::ReadWish
             | Self::WithdrawWish
             | Self::SearchWishes
+            | Self::ReviewAppointment
             | Self::LinkPatient => Need::Scope(Scope::Book),
             Self::Metrics
             | Self::CreateCalendar
@@ -172,6 +183,7 @@ impl Operation {
             | Self::ChangePlace
             | Self::LinkCalendar
             | Self::ListWaiting
+            | Self::ReplyToReview
             | Self::FollowEvents
             | Self::BackUp => Need::Scope(Scope::Operate),
         }
@@ -324,6 +336,21 @@ pub(super) const PATHS: &[Path] = &[
     Path {
         template: "/v1/appointments/{appointment_id}/calendar.ics",
         operations: &[(Method::GET, Operation::ReadAppointmentFile)],
+    },
+    Path {
+        template: "/v1/appointments/{appointment_id}/review",
+        operations: &[
+            (Method::GET, Operation::ReadReview),
+            (Method::POST, Operation::ReviewAppointment),
+        ],
+    },
+    Path {
+        template: "/v1/appointments/{appointment_id}/review/reply",
+        operations: &[(Method::POST, Operation::ReplyToReview)],
+    },
+    Path {
+        template: "/v1/calendars/{calendar_id}/reviews",
+        operations: &[(Method::GET, Operation::ListReviews)],
     },
     Path {
         template: "/v1/appointments/links",

@@ -322,6 +322,25 @@ async fn ada_is_late(practice: &mut Practice, calendars: &Calendars, booked: &Bo
     }
 }
 
+/// Whoever was seen says once how it was, and the practice replies to who was not content.
+async fn says_how_it_was(practice: &mut Practice, it: &Value, came: bool, content: bool) {
+    let path = format!("{}/review", at(it));
+    let said = json!({"positive": content, "text_id": "words"});
+    let review = practice.post(&path, &said).await;
+    if !came {
+        review.problem(409, "not_fulfilled");
+        return;
+    }
+    let review = review.ok(201);
+    assert_eq!((&review["positive"], &review["text_id"]), (&json!(content), &json!("words")));
+    practice.post(&path, &said).await.problem(409, "already_reviewed");
+    if !content {
+        let reply = json!({"text_id": "sorry"});
+        practice.post(&format!("{path}/reply"), &reply).await.ok(200);
+        assert_eq!(practice.get(&path).await["reply"]["text_id"], "sorry");
+    }
+}
+
 /// All who came in the morning were seen, but for one who did not come. How many were seen.
 async fn the_morning_is_over(practice: &mut Practice, booked: &Booked) -> u64 {
     practice.wait_until("2027-03-23T12:30:00+01:00").await;
@@ -335,6 +354,7 @@ async fn the_morning_is_over(practice: &mut Practice, booked: &Booked) -> u64 {
             let marked = practice.post(&path, &mark).await.ok(200);
             assert_eq!(marked["status"], status);
             seen += u64::from(status == "fulfilled");
+            says_how_it_was(practice, it, status == "fulfilled", seen != 1).await;
         }
     }
     seen
@@ -438,7 +458,7 @@ async fn two_days_of_a_practice() {
     practice.wait_until("2027-03-23T20:00:00+01:00").await;
     practice.notify().await;
     let (mut standing, mut cancelled, mut moves, mut in_files) = (0, 0, 0, 0);
-    let (mut fulfilled, mut missed) = (0, 0);
+    let (mut fulfilled, mut missed, mut reviews, mut content) = (0, 0, 0, 0);
     for calendar in &calendars.all {
         let told = practice.get(&format!("/v1/calendars/{calendar}/activity?weeks=1")).await;
         let week = &told["weeks"][0]["all"];
@@ -447,12 +467,16 @@ async fn two_days_of_a_practice() {
         moves += week["moved"].as_u64().unwrap();
         fulfilled += week["fulfilled"].as_u64().unwrap();
         missed += week["no_shows"].as_u64().unwrap();
+        let told = practice.get(&format!("/v1/calendars/{calendar}/reviews")).await;
+        reviews += told["counted"].as_u64().unwrap();
+        content += told["positive"].as_u64().unwrap();
         let link = practice.send("POST", &format!("/v1/calendars/{calendar}/links"), None).await;
         let file = practice.send("GET", text(&link.ok(201), "path"), None).await;
         in_files += String::from_utf8(file.body).unwrap().matches("STATUS:CONFIRMED").count();
     }
     assert_eq!((cancelled, moves), (2 + called_off, 1 + rebooked));
     assert_eq!((fulfilled, missed), (seen, 1));
+    assert_eq!((reviews, content), (seen, seen - 1));
     assert_eq!(standing + cancelled, booked.len() as u64);
     assert_eq!(in_files as u64, standing);
     everyone_knows(&practice, &booked).await;

@@ -129,6 +129,7 @@ async fn work(client: &mut Client) -> Ids {
     let found = client.post("/v1/appointments/search", &search).await.ok(200);
     assert_eq!(found["appointments"][0]["appointment_id"], json!(appointment));
     client.delete(&at).await.ok(200);
+    review(client, &at, &calendar).await;
     practise(client, &calendar).await;
 
     let mut other = example("holdSlot", "calendar_id", &calendar);
@@ -138,6 +139,18 @@ async fn work(client: &mut Client) -> Ids {
     assert_eq!(released.status, 204);
     let wish = wait(client, &calendar).await;
     Ids { calendar, hold, appointment, practitioner, place, link, secret, wish }
+}
+
+/// Nothing took place that could be reviewed.
+async fn review(client: &mut Client, at: &str, calendar: &str) {
+    let path = format!("{at}/review");
+    let early = client.post(&path, &document().example("reviewAppointment")).await;
+    early.problem(409, "not_fulfilled");
+    assert_eq!(client.get(&path).await.status, 404);
+    let reply = document().example("replyToReview");
+    assert_eq!(client.post(&format!("{path}/reply"), &reply).await.status, 404);
+    let page = client.get(&format!("/v1/calendars/{calendar}/reviews?limit=3")).await.ok(200);
+    assert_eq!(page["counted"], json!(0));
 }
 
 /// Somebody waits, and then no more.
@@ -199,8 +212,10 @@ async fn every_operation_works_and_refuses_as_described() {
     }
     let mut worked: BTreeSet<_> =
         client.seen.iter().filter(|(_, status)| *status < 400).map(|(id, _)| id.clone()).collect();
-    // These answer on a stream, and with a disk: see the feed's own tests, and below.
-    worked.extend(["followEvents".to_owned(), "backUp".to_owned()]);
+    // These answer on a stream, with a disk, and of what took place: see the feed's own tests,
+    // below, and the story.
+    let elsewhere = ["followEvents", "backUp", "reviewAppointment", "readReview", "replyToReview"];
+    worked.extend(elsewhere.map(str::to_owned));
     let all: BTreeSet<_> = document().operations().into_iter().map(|(_, _, id)| id).collect();
     assert_eq!(worked, all);
 }

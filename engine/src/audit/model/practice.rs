@@ -3,7 +3,7 @@
 use super::{Known, KnownCalendar, Model, Seen, State, hash, hash_guards};
 use crate::audit::derived::register_rows;
 use crate::audit::report::{FaultKind, Faults};
-use crate::booking::{Guard, Late, Mark, Registration, Taken};
+use crate::booking::{Guard, Late, Mark, Registration, Review, Taken};
 use crate::ids::{AppointmentId, CalendarId};
 use crate::journal::Sequence;
 use crate::time::Timestamp;
@@ -22,10 +22,35 @@ impl Model {
         }
     }
 
-    pub(super) fn registered(&mut self, sequence: Sequence, what: &Registration) {
+    pub(super) fn registered(
+        &mut self,
+        sequence: Sequence,
+        what: &Registration,
+        faults: &mut Faults,
+    ) {
+        if let Registration::Reviewed(review) = what {
+            self.reviewed(sequence, review, faults);
+        }
         for (key, value) in register_rows(what) {
             let value = value.map(|value| hash(&[&value]));
             self.register.insert(key, (sequence, value));
+        }
+    }
+
+    /// What took place is reviewed, and once.
+    fn reviewed(&mut self, sequence: Sequence, review: &Review, faults: &mut Faults) {
+        let doubtful = self.gap != 0;
+        let known = self.bookings.get(&review.appointment.into());
+        let fulfilled = known.is_some_and(|known| {
+            known.state == State::Marked(Mark::Fulfilled) && known.calendar == review.calendar
+        });
+        let again = register_rows(&Registration::Reviewed(review.clone()))
+            .first()
+            .is_some_and(|(key, _)| self.register.contains_key(key));
+        if again || !fulfilled && !doubtful {
+            let how = if again { "again" } else { "and did not take place" };
+            let what = format!("{} is reviewed {how}", review.appointment);
+            faults.add(FaultKind::Contradiction, sequence, what);
         }
     }
 

@@ -24,6 +24,7 @@ use crate::http::practice_dto::{
 use crate::http::problem::{Alternative, FieldError};
 use crate::http::readiness::Check;
 use crate::http::register_dto::{LinkAsked, LinkBody, PlacesPage, PractitionersPage, ProfileJson};
+use crate::http::review_dto::{ReplyAsked, ReviewAsked, ReviewBody, ReviewsPage};
 use crate::http::wish_dto::{WaitingPage, WishAsked, WishBody, WishSearchAsked, WishesPage};
 
 /// What the operations of the document share.
@@ -64,6 +65,10 @@ impl Components {
         all.add::<LinkAsked>()?;
         all.add::<LinkBody>()?;
         all.add::<FirstAsked>()?;
+        all.add::<ReviewAsked>()?;
+        all.add::<ReplyAsked>()?;
+        all.add::<ReviewBody>()?;
+        all.add::<ReviewsPage>()?;
         all.add::<WishAsked>()?;
         all.add::<WishBody>()?;
         all.add::<WishSearchAsked>()?;
@@ -85,6 +90,7 @@ impl Components {
         all.add::<texts::CalendarId>()?;
         all.add::<texts::PractitionerId>()?;
         all.add::<texts::PlaceId>()?;
+        all.add::<texts::TextId>()?;
         all.add::<texts::WishId>()?;
         all.add::<texts::LinkId>()?;
         all.add::<texts::LinkSecret>()?;

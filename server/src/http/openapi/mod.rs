@@ -15,6 +15,7 @@ mod described;
 mod followed;
 mod problems;
 mod register;
+mod reviews;
 mod running;
 mod service;
 mod wishes;
@@ -101,6 +102,10 @@ fn describe(operation: Operation) -> Described {
         Operation::WithdrawWish => wishes::withdraw(),
         Operation::SearchWishes => wishes::search(),
         Operation::ListWaiting => wishes::list(),
+        Operation::ReviewAppointment => reviews::review(),
+        Operation::ReadReview => reviews::read(),
+        Operation::ReplyToReview => reviews::reply(),
+        Operation::ListReviews => reviews::list(),
     }
 }
 

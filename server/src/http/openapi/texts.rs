@@ -68,6 +68,8 @@ texts! {
     PlaceId = shaped("^place_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "place_7kr3t0v7xq2c9d5h6j1k8n4m2p";
     /// The id of what a patient waits for.
     WishId = shaped("^wish_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "wish_8kr3t0v7xq2c9d5h6j1k8n4m2p";
+    /// A text that is kept elsewhere, by an id of the host's own: visible ASCII characters.
+    TextId = shaped(TOKEN), "review-4711";
     /// The id of a private link.
     LinkId = shaped("^link_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "link_1kr3t0v7xq2c9d5h6j1k8n4m2p";
     /// The secret of a private link.

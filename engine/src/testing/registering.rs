@@ -1,0 +1,246 @@
+//! What the register is asked in a simulation, and what it must have come to.
+
+use std::collections::BTreeMap;
+
+use super::ledger::{Ask, Told};
+use super::model::Model;
+use super::random::Dice;
+use super::scene::{Scene, locked};
+use crate::booking::{Fee, LinkOf, Location, Profile, Registration, Review, ReviewReply, Sector};
+use crate::engine::Engine;
+use crate::error::Answer;
+use crate::ids::{AppointmentId, CalendarId, CommandKey, LinkId, PlaceId, PractitionerId, TextId};
+use crate::request::{ListReviews, ReplyToReview, ReviewAppointment, ReviewInfo};
+
+/// What is asked of the register, and under which name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registering {
+    /// What.
+    pub what: Wanted,
+    /// The name under which it is asked.
+    pub command: Option<CommandKey>,
+}
+
+/// What is asked of the register.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// A practitioner, new or changed.
+    Practitioner(Option<PractitionerId>, Profile),
+    /// A place, new or changed.
+    Place(Option<PlaceId>, Location),
+    /// A link.
+    Link(LinkOf),
+    /// The end of a link.
+    EndLink(LinkId),
+    /// A review.
+    Review(ReviewAppointment),
+    /// A reply to a review.
+    Reply(ReplyToReview),
+}
+
+/// What was told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Registered {
+    /// This is in the register.
+    Is(Registration),
+    /// This link is no more.
+    Ended(LinkId),
+}
+
+impl Registered {
+    /// Whether a registration is what was told.
+    #[must_use]
+    pub fn is(&self, what: &Registration) -> bool {
+        match (self, what) {
+            (Self::Is(told), what) => told == what,
+            (Self::Ended(told), Registration::Unlinked { id, .. }) => told == id,
+            (Self::Ended(_), _) => false,
+        }
+    }
+}
+
+impl Registering {
+    /// Asks it.
+    ///
+    /// # Errors
+    ///
+    /// As the engine's methods.
+    pub async fn put_to(self, engine: &Engine) -> Answer<Registered> {
+        let command = self.command;
+        let told = match self.what {
+            Wanted::Practitioner(id, profile) => {
+                let put = engine.put_practitioner(id, profile, command).await?;
+                put.map(|it| it.value)
+                    .map(|(id, profile)| Registration::Practitioner { id, profile })
+            }
+            Wanted::Place(id, location) => {
+                let put = engine.put_place(id, location, command).await?;
+                put.map(|it| it.value).map(|(id, location)| Registration::Place { id, location })
+            }
+            Wanted::Link(of) => engine.link(of, command).await?.map(|it| {
+                let crate::request::Link { id, secret, of } = it.value;
+                Registration::Linked { id, secret, of }
+            }),
+            Wanted::EndLink(id) => {
+                return Ok(engine.end_link(id, command).await?.map(|()| Registered::Ended(id)));
+            }
+            Wanted::Review(asked) => {
+                let asked = ReviewAppointment { command, ..asked };
+                engine.review(asked).await?.map(|it| Registration::Reviewed(it.value.review))
+            }
+            Wanted::Reply(asked) => {
+                let told = engine.reply_to_review(ReplyToReview { command, ..asked }).await?;
+                match told.map(|it| it.value.reply) {
+                    Ok(Some(reply)) => Ok(Registration::Replied(reply)),
+                    Ok(None) => return Err(crate::error::Error::Failed),
+                    Err(rejection) => Err(rejection),
+                }
+            }
+        };
+        Ok(told.map(Registered::Is))
+    }
+}
+
+/// Something to ask of the register, about what it was told to have, or about an appointment.
+pub(super) fn wanted(
+    scene: &Scene,
+    dice: &mut Dice,
+    (calendar, appointment): (Option<CalendarId>, Option<AppointmentId>),
+) -> Option<Ask> {
+    let known: Vec<Registration> = {
+        let book = locked(&scene.book);
+        let recent = book.records.iter().rev().take(400).filter_map(|record| record.told());
+        let told = recent.filter_map(|told| match told {
+            Told::Registered(Registered::Is(what)) => Some(what.clone()),
+            _ => None,
+        });
+        told.take(20).collect()
+    };
+    let text = |dice: &mut Dice| TextId::new(format!("text-{}", dice.below(1_000))).ok();
+    let what = match dice.weighted(&[1, 1, 2, 1, 12, 3]) {
+        0 => {
+            let ids = known.iter().filter_map(|it| match it {
+                Registration::Practitioner { id, .. } => Some(*id),
+                _ => None,
+            });
+            let ids: Vec<_> = ids.collect();
+            let id = dice.pick(&ids).copied().filter(|_| dice.chance(700));
+            Wanted::Practitioner(id, profile(dice))
+        }
+        1 => {
+            let ids = known.iter().filter_map(|it| match it {
+                Registration::Place { id, .. } => Some(*id),
+                _ => None,
+            });
+            let ids: Vec<_> = ids.collect();
+            let id = dice.pick(&ids).copied().filter(|_| dice.chance(700));
+            Wanted::Place(id, place(dice))
+        }
+        2 => Wanted::Link(match dice.chance(500) {
+            true => LinkOf::Calendar(calendar?),
+            false => LinkOf::Person(scene.plan.person(dice)?),
+        }),
+        3 => {
+            let ids = known.iter().filter_map(|it| match it {
+                Registration::Linked { id, .. } => Some(*id),
+                _ => None,
+            });
+            let ids: Vec<_> = ids.collect();
+            Wanted::EndLink(dice.pick(&ids).copied()?)
+        }
+        4 => {
+            let (appointment, positive) = (appointment?, dice.chance(800));
+            let text = if dice.chance(500) { text(dice) } else { None };
+            let by = crate::booking::By::Unsaid;
+            Wanted::Review(ReviewAppointment { appointment, positive, text, by, command: None })
+        }
+        _ => Wanted::Reply(ReplyToReview {
+            appointment: appointment?,
+            text: text(dice)?,
+            command: None,
+        }),
+    };
+    Some(Ask::Register(Registering { what, command: None }))
+}
+
+fn profile(dice: &mut Dice) -> Profile {
+    let specialty = dice.chance(500).then(|| "nephrology".to_owned());
+    let languages = if dice.chance(500) { vec!["fr".to_owned()] } else { Vec::new() };
+    let sector = dice.pick(&[None, Some(Sector::One), Some(Sector::Two)]).copied().flatten();
+    let fee = Fee { name: "Visit".to_owned(), from_cents: 3_000, to_cents: None };
+    let name = format!("Dr {}", dice.below(100));
+    Profile { name, specialty, languages, sector, fees: vec![fee] }
+}
+
+fn place(dice: &mut Dice) -> Location {
+    let name = format!("place {}", dice.below(100));
+    Location { name, address: None, lat: None, lon: None, department: None }
+}
+
+/// Compares what the register says with the journal.
+///
+/// # Errors
+///
+/// The first that differs.
+pub(super) async fn compare(scene: &Scene, model: &Model) -> Result<(), String> {
+    let mut last = Last::default();
+    for what in &model.registered {
+        last.take(what);
+    }
+    let engine = &scene.engine;
+    let differs = |what: &dyn std::fmt::Debug| Err(format!("the register has not {what:?}"));
+    for (id, profile) in &last.practitioners {
+        if engine.practitioner(*id).await.map_err(|it| it.to_string())?.as_ref() != Ok(*profile) {
+            return differs(profile);
+        }
+    }
+    for (id, place) in &last.places {
+        if engine.place(*id).await.map_err(|it| it.to_string())?.as_ref() != Ok(*place) {
+            return differs(place);
+        }
+    }
+    for (calendar, reviews) in &last.reviews {
+        let asked = ListReviews { calendar: *calendar, cursor: None, limit: 1_000 };
+        let told = engine.reviews(asked).await.map_err(|it| it.to_string())?;
+        let info = |(_, review): &(AppointmentId, &Review)| ReviewInfo {
+            review: (*review).clone(),
+            reply: last.replies.get(&review.appointment).map(|reply| (*reply).clone()),
+        };
+        let mut expected: Vec<_> = reviews.iter().map(info).collect();
+        expected.sort_by_key(|it| (std::cmp::Reverse(it.review.at), it.review.appointment));
+        if told.as_ref().map(|page| &page.reviews) != Ok(&expected) {
+            return Err(format!("{calendar} has the reviews {told:?}, not {expected:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// What the register has come to.
+#[derive(Default)]
+struct Last<'a> {
+    practitioners: BTreeMap<PractitionerId, &'a Profile>,
+    places: BTreeMap<PlaceId, &'a Location>,
+    reviews: BTreeMap<CalendarId, Vec<(AppointmentId, &'a Review)>>,
+    replies: BTreeMap<AppointmentId, &'a ReviewReply>,
+}
+
+impl<'a> Last<'a> {
+    fn take(&mut self, what: &'a Registration) {
+        match what {
+            Registration::Practitioner { id, profile } => {
+                self.practitioners.insert(*id, profile);
+            }
+            Registration::Place { id, location } => {
+                self.places.insert(*id, location);
+            }
+            Registration::Reviewed(review) => {
+                let of = self.reviews.entry(review.calendar).or_default();
+                of.push((review.appointment, review));
+            }
+            Registration::Replied(reply) => {
+                self.replies.insert(reply.appointment, reply);
+            }
+            Registration::Linked { .. } | Registration::Unlinked { .. } => {}
+        }
+    }
+}
