@@ -44,6 +44,10 @@ impl App {
     }
 }
 
+fn none_of(code: Code, kind: &str) -> Problem {
+    Problem::new(code, format!("no {kind} has this id"))
+}
+
 fn not_registered(code: Code) -> Problem {
     Problem::new(code, "nothing of this kind has this id")
 }
@@ -59,29 +63,15 @@ fn problem_of(rejection: Rejection) -> Problem {
             Code::IdempotencyKeyReused,
             "this Idempotency-Key was used for another method, path or body",
         ),
-        Rejection::UnknownCalendar => {
-            Problem::new(Code::UnknownCalendar, "no calendar has this id")
-        }
+        Rejection::UnknownCalendar => none_of(Code::UnknownCalendar, "calendar"),
         Rejection::UnknownHold => Problem::new(
             Code::UnknownHold,
             "no hold has this id, or it ended without an appointment more than 24 hours ago",
         ),
-        Rejection::UnknownAppointment => {
-            Problem::new(Code::UnknownAppointment, "no appointment has this id")
-        }
+        Rejection::UnknownAppointment => none_of(Code::UnknownAppointment, "appointment"),
         Rejection::UnknownPractitioner => not_registered(Code::UnknownPractitioner),
         Rejection::UnknownPlace => not_registered(Code::UnknownPlace),
         Rejection::UnknownLink => not_registered(Code::UnknownLink),
-        Rejection::UnknownReview => {
-            Problem::new(Code::UnknownReview, "nobody has reviewed this appointment")
-        }
-        Rejection::NotFulfilled => Problem::new(
-            Code::NotFulfilled,
-            "only what the practice has marked as fulfilled can be reviewed",
-        ),
-        Rejection::AlreadyReviewed => {
-            Problem::new(Code::AlreadyReviewed, "an appointment is reviewed once, and for good")
-        }
         Rejection::VersionMismatch { current } => {
             let detail = format!("the calendar is at version {current}: read it again");
             let more = More::Version { current_version: current };
@@ -124,11 +114,27 @@ fn problem_of(rejection: Rejection) -> Problem {
         | Rejection::NotYet
         | Rejection::NotFree
         | Rejection::HeldTooOften => by_rule(rejection),
-        Rejection::UnknownWish => Problem::new(Code::UnknownWish, "no wish has this id"),
+        Rejection::UnknownReview | Rejection::NotFulfilled | Rejection::AlreadyReviewed => {
+            of_review(&rejection)
+        }
+        Rejection::UnknownWish => none_of(Code::UnknownWish, "wish"),
         Rejection::TooManyWishes => Problem::new(Code::TooManyWishes, "withdraw another one first"),
         Rejection::ListFull => Problem::new(Code::ListFull, "try another calendar, or later"),
         Rejection::PartClosed { calendar } => no_room(Code::PartClosed, calendar),
         Rejection::PartTaken { calendar } => no_room(Code::PartTaken, calendar),
+    }
+}
+
+fn of_review(rejection: &Rejection) -> Problem {
+    match rejection {
+        Rejection::NotFulfilled => Problem::new(
+            Code::NotFulfilled,
+            "only what the practice has marked as fulfilled can be reviewed",
+        ),
+        Rejection::AlreadyReviewed => {
+            Problem::new(Code::AlreadyReviewed, "an appointment is reviewed once, and for good")
+        }
+        _ => Problem::new(Code::UnknownReview, "nobody has reviewed this appointment"),
     }
 }
 
