@@ -55,7 +55,7 @@ step = @$(env) { $(clock); printf '%s: %s\n' '$(1)' '$(2)'; $(2) || { rc=$$?; $(
 .NOTPARALLEL:
 unexport MAKEFLAGS MFLAGS
 
-.PHONY: help setup demo build test bench bench-peers bench-parts simulate soak small-worlds shuttle crashes overload hostile fuzz planted \
+.PHONY: help setup demo build test bench bench-peers bench-parts simulate soak small-worlds shuttle crashes overload hostile fuzz planted mutants \
 	schemathesis calendar-files compare-wrk lint doc fmt clippy test-core test-all doc-check test-loom test-shuttle test-sim test-fuzz \
 	test-bench
 
@@ -131,6 +131,11 @@ lint: fmt clippy ## Formatting and clippy.
 
 planted: setup ## Plant each known bug in turn and see it caught. ARGS="--bug HalfMove" for one.
 	@$(env) cargo run -p creneau --no-default-features --features planted $(LOCKED) --example planted -- $(ARGS)
+
+# cargo-mutants is not installed by `setup`: cargo install --locked cargo-mutants@27.1.0. It writes
+# what it finds beside the builds. What it tests with is what needs no RocksDB and no more than seconds.
+mutants: setup ## Change the pure core and the journal in each small way, and see which no test notices. Takes hours. ARGS="--list", "--shard 0/8", "-F Grid".
+	@$(env) mkdir -p "$$CARGO_TARGET_DIR/mutants" && cargo mutants -p creneau -f "engine/src/booking/*.rs" -f "engine/src/journal/*.rs" -e engine/src/journal/conformance.rs --no-default-features --features testing $(LOCKED:%=--cargo-arg=%) --output "$$CARGO_TARGET_DIR/mutants" $(ARGS) -- --lib --test integration
 
 doc: setup ## Build the documentation of the code.
 	@$(env) cargo doc --workspace --no-deps $(LOCKED)

@@ -125,8 +125,11 @@ mod tests {
 
     #[test]
     fn divides_the_hour_and_fits_zones_of_odd_minutes() {
-        assert_eq!(Grid::new(7, 0), None);
-        assert_eq!(Grid::new(0, 0), None);
+        for minutes in 0..=u8::MAX {
+            let divides = minutes != 0 && 60 % minutes == 0;
+            let known = Grid::new(minutes, 0).map(Grid::minutes);
+            assert_eq!(known, divides.then_some(minutes));
+        }
         // Nepal is 5:45 ahead: its 09:00 is 03:15 UTC.
         let grid = Grid::new(60, 345).unwrap();
         let nine: Timestamp = "2027-01-04T09:00:00+05:45".parse().unwrap();

@@ -112,15 +112,6 @@ impl Holiday {
             Self::AbolitionReunion => When::Fixed(12, 20),
         }
     }
-
-    /// Its date in a year.
-    #[must_use]
-    pub fn date_in(self, year: i16) -> Option<Date> {
-        match self.when() {
-            When::Fixed(month, day) => Date::new(year, month, day).ok(),
-            When::AfterEaster(days) => Some(later(easter(year)?, days)),
-        }
-    }
 }
 
 impl fmt::Display for Holiday {
@@ -309,5 +300,17 @@ mod tests {
         // In 2008 the Ascension was on the first of May: one day with two names.
         let both = days(HolidayCalendar::France, 2008);
         assert_eq!(both.split(' ').filter(|day| *day == "05-01").count(), 1);
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for holiday in Holiday::ALL {
+            assert_eq!(holiday.to_string().parse(), Ok(holiday));
+        }
+        for calendar in HolidayCalendar::ALL {
+            assert_eq!(calendar.to_string().parse(), Ok(calendar));
+        }
+        let nowhere = "nowhere";
+        assert!(nowhere.parse::<Holiday>().is_err() && nowhere.parse::<HolidayCalendar>().is_err());
     }
 }

@@ -83,10 +83,7 @@ fn of_part(
         Event::Moved { at, booking: moved, .. } => {
             let calendar = known()?;
             let lies = booked(calendar, part.id)?;
-            let booking = Booking {
-                details: lies.details.clone(),
-                ..calendar.room_for(moved, part, lane, now)?
-            };
+            let booking = calendar.room_for(moved, part, lane, now)?;
             let (from_calendar, from) = (calendar.id(), lies.span);
             Event::Moved { at: *at, booking, from_calendar, from }
         }

@@ -123,3 +123,17 @@ impl Rules {
         if offered { Ok(()) } else { Err(Rejection::VisitNotOffered { by_video: terms.by_video }) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_is_told_apart() {
+        let person = |name: &str| By::Person(name.parse().unwrap());
+        let all = [By::Unsaid, By::Practice, person("ana"), person("bob"), person("the-practice")];
+        for (place, by) in all.iter().enumerate() {
+            assert!(all.iter().skip(place + 1).all(|other| other.print() != by.print()), "{by:?}");
+        }
+    }
+}

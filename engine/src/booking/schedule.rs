@@ -152,12 +152,12 @@ impl Schedule {
         let opening = move |interval: Interval| {
             let start = first_instant(&self.zone, at_minute(date, interval.start()));
             let end = first_instant(&self.zone, at_minute(date, interval.end()));
-            (start < end).then_some(Opening { start, end })
+            Opening { start, end }
         };
-        (0..).map_while(interval).filter_map(opening).flat_map(|opening| self.attended(opening))
+        (0..).map_while(interval).map(opening).flat_map(|opening| self.attended(opening))
     }
 
-    /// What no absence closes of an opening, in order.
+    /// What no absence closes of an opening, in order; nothing of one that clocks skip.
     fn attended(&self, opening: Opening) -> impl Iterator<Item = Opening> + '_ {
         let first = self.closed.partition_point(|closed| closed.end <= opening.start);
         let closed = self.closed.get(first..).unwrap_or_default().iter();

@@ -63,15 +63,54 @@ impl Iterator for Entries<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         if self.read.is_empty() && !self.ended {
             let fetched = self.fetch();
-            self.ended = self.read.is_empty() || fetched.is_err();
+            // What precedes a damage is given first, and the damage is met again after it.
+            self.ended = self.read.is_empty();
             if let Err(error) = fetched
-                && self.read.is_empty()
+                && self.ended
             {
                 return Some(Err(error));
             }
-            // What precedes a damage is given first, and the damage is met again after it.
-            self.ended = self.read.is_empty();
         }
         self.read.pop_front().map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::booking::Event;
+    use crate::ids::CalendarId;
+    use crate::journal::frame;
+    use crate::time::Timestamp;
+
+    /// An entry that says its sequence.
+    fn entry(sequence: Sequence) -> Vec<u8> {
+        let at = Timestamp::from_millis(0);
+        let (calendar, minutes) = (CalendarId::from_bits(1), u16::try_from(sequence).unwrap());
+        let events = vec![Event::Delayed { calendar, at, minutes, until: at }];
+        Entry { command: None, events }.encode().unwrap().to_vec()
+    }
+
+    fn told((sequence, entry): (Sequence, Entry)) -> Sequence {
+        let [Event::Delayed { minutes, .. }] = entry.events[..] else { panic!("{entry:?}") };
+        assert_eq!(sequence, u64::from(minutes));
+        sequence
+    }
+
+    #[tokio::test]
+    async fn reading_begins_after_any_entry_also_within_a_frame() {
+        let mut journal = crate::storage::memory::fresh().journal;
+        let (mut next, mut before) = (1, FrameHash::default());
+        for count in [1, 3, 2] {
+            let entries: Vec<_> = (next..next + count).map(entry).collect();
+            let bytes = frame::build(next, before, &entries);
+            journal.append(next, &bytes).await.unwrap();
+            (next, before) = (next + count, frame::hash(&bytes));
+        }
+        let reader = journal.reader();
+        for after in 0..next {
+            let read = Entries::after(&*reader, after).map(|read| told(read.unwrap()));
+            assert_eq!(read.collect::<Vec<_>>(), (after + 1..next).collect::<Vec<_>>());
+        }
     }
 }

@@ -94,3 +94,37 @@ impl Entry {
         read.map_err(|error| EntryError::Invalid(error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::booking::{Location, Registration};
+    use crate::ids::PlaceId;
+    use crate::time::Timestamp;
+
+    /// An entry with a name of so many bytes.
+    fn of(bytes: usize) -> Entry {
+        let (name, id) = ("x".repeat(bytes), PlaceId::from_bits(1));
+        let location = Location { name, address: None, lat: None, lon: None, department: None };
+        let what = Box::new(Registration::Place { id, location });
+        let events = vec![Event::Registered { at: Timestamp::from_millis(0), what }];
+        Entry { command: None, events }
+    }
+
+    #[test]
+    fn the_largest_entry_is_written_and_read_and_none_beyond_it() {
+        let around = ENTRY_BYTES_MAX - of(100).encode().unwrap().len();
+        let sizes = (around..around + 200).map(of);
+        let (fits, beyond): (Vec<_>, Vec<_>) =
+            sizes.step_by(8).partition(|entry| entry.encode().is_ok());
+        let largest = fits.last().unwrap();
+        let bytes = largest.encode().unwrap();
+        assert_eq!(bytes.len(), ENTRY_BYTES_MAX);
+        assert_eq!(Entry::decode(&bytes).as_ref(), Ok(largest));
+        let refused = beyond.first().unwrap().encode();
+        assert!(matches!(refused, Err(EntryError::TooLarge { .. })), "{refused:?}");
+        let bytes = ENTRY_BYTES_MAX + 1;
+        let refused = Entry::decode(&vec![0; bytes]);
+        assert_eq!(refused, Err(EntryError::TooLarge { bytes }));
+    }
+}

@@ -207,12 +207,45 @@ mod tests {
             prop_assert_eq!(&read, &entries);
             prop_assert_eq!((frame.first(), frame.before()), (first, [7; 32]));
             prop_assert_eq!(frame.last(), first + entries.len() as u64 - 1);
+            prop_assert_eq!(frame.entry_form(), ENTRY_FORM);
         }
 
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = Frame::parse(&bytes);
         }
+    }
+
+    /// Whoever can write a frame can write its checksum: the rest must be right by itself.
+    #[test]
+    fn what_is_wrong_is_refused_under_a_checksum_that_fits() {
+        let written = |entries: &[&[u8]], first, change: &dyn Fn(&mut Vec<u8>)| {
+            let mut bytes = build(first, [3; 32], entries);
+            change(&mut bytes);
+            let checksum = checksum(&bytes).to_le_bytes();
+            bytes[20..24].copy_from_slice(&checksum);
+            Frame::parse(&bytes).err()
+        };
+        let two: &[&[u8]] = &[b"one", &[9; 33]];
+        let put = |at: usize, value: u8| move |bytes: &mut Vec<u8>| bytes[at] = value;
+        assert_eq!(written(two, 41, &|_| ()), None);
+        for (at, why) in [(0, FrameError::Form), (4, FrameError::Form), (6, FrameError::Form)] {
+            assert_eq!(written(two, 41, &put(at, 99)), Some(why), "byte {at}");
+        }
+        assert_eq!(written(two, 41, &put(24, 99)), Some(FrameError::Short));
+        for count in [0, 1, 3] {
+            assert_eq!(written(two, 41, &put(16, count)), Some(FrameError::Entries), "{count}");
+        }
+        assert_eq!(written(&[], 41, &|_| ()), Some(FrameError::Entries), "without an entry");
+        let unpadded = |bytes: &mut Vec<u8>| {
+            bytes.truncate(bytes.len() - 1);
+            let len = bytes.len() as u64;
+            bytes[24..32].copy_from_slice(&len.to_le_bytes());
+        };
+        assert_eq!(written(two, 41, &unpadded), Some(FrameError::Entries), "without its zeros");
+        // The sequence after the last entry can be told too.
+        assert_eq!(written(two, u64::MAX - 3, &|_| ()), None);
+        assert_eq!(written(two, u64::MAX - 2, &|_| ()), Some(FrameError::Entries));
     }
 
     #[test]

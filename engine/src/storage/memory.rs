@@ -196,12 +196,19 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::BackupError;
 
     #[tokio::test]
     async fn conforms_to_the_contract_of_the_journal() {
         let journal = MemoryJournal::default();
         crate::journal::conformance::check(|| reopened(&journal, &MemoryStore::default()).journal)
             .await;
+    }
+
+    #[test]
+    fn there_is_nothing_to_copy() {
+        let refused = fresh().journal.reader().back_up(std::path::Path::new("nowhere"));
+        assert!(matches!(refused, Err(BackupError::Unsupported)), "{refused:?}");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use jiff::civil::{Date, date};
 use proptest::prelude::*;
 
 use super::super::schedule::{Opening, later};
-use super::super::{Interval, Schedule, WeeklyHours};
-use super::{daily, definition};
+use super::super::{Absence, Edge, Interval, Schedule, WeeklyHours};
+use super::{daily, definition, intervals};
 use crate::time::Timestamp;
 
 /// The zones of the French Republic, by the clock of each.
@@ -135,6 +135,42 @@ fn a_day_starts_at_its_own_hour_overseas_on_every_grid() {
             }
         }
     }
+}
+
+/// Absences that begin or end with an opening, or touch it, leave nothing that is empty.
+#[test]
+fn what_an_absence_leaves_is_never_empty() {
+    let day = date(2027, 1, 15);
+    let of = |hours: &str, absences: &str, grid_minutes| {
+        let mut set = schedule("Europe/Paris", grid_minutes, daily(hours)).definition().clone();
+        let edge = |minute: u16| {
+            let opens = schedule("Europe/Paris", 5, daily("00:00-24:00")).midnight(day);
+            Edge::Instant(opens.plus_minutes(minute.into()))
+        };
+        let absence = |it: Interval| {
+            let (from, until) = (edge(it.start()), edge(it.end()));
+            Absence { from, until, label: None }
+        };
+        set.agenda.absences = intervals(absences).into_iter().map(absence).collect();
+        Schedule::new(set.checked().unwrap()).unwrap()
+    };
+    for (absences, left) in [
+        ("", "08:00-12:00"),
+        ("06:00-08:00 12:00-13:00", "08:00-12:00"),
+        ("08:00-09:00", "09:00-12:00"),
+        ("11:00-12:00", "08:00-11:00"),
+        ("08:00-09:00 10:00-11:00 11:30-12:00", "09:00-10:00 11:00-11:30"),
+        ("08:00-12:00", ""),
+        ("07:00-13:00", ""),
+    ] {
+        let schedule = of("08:00-12:00", absences, 5);
+        let clock = |at: Timestamp| at.plus_minutes(60).to_jiff().strftime("%H:%M").to_string();
+        let open = schedule.openings(day).map(|it| clock(it.start) + "-" + &clock(it.end));
+        assert_eq!(open.collect::<Vec<_>>().join(" "), left, "{absences}");
+    }
+    // Twenty minutes without a whole quarter of an hour.
+    assert_eq!(of("08:10-08:25", "", 15).open_steps(day, day), []);
+    assert_eq!(of("08:10-08:30", "", 15).open_steps(day, day).len(), 1);
 }
 
 fn weekly_hours() -> impl Strategy<Value = WeeklyHours> {

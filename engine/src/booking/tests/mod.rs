@@ -5,14 +5,18 @@
 //! - [`running`]: renewals, marks, delays, blocked time, overflow and offers.
 //! - [`changes`]: what is set again under bookings that stay.
 //! - [`clocks`]: hours as instants, over the nights on which clocks change and overseas.
+//! - [`broken`]: what the invariants say of what no command brings about.
+//! - [`edges`]: the limits of what can be set.
 //! - [`laws`]: random [`acts`] against a [`naive`] telling of the same rules, and of what a
 //!   practice does beside ([`naive_practice`]), and of waiting lists ([`naive_waiting`]).
 //! - [`waiting`]: who waits for what, and what is offered to them.
 //! - [`parts`]: bookings that occupy several calendars.
 
 mod acts;
+mod broken;
 mod changes;
 mod clocks;
+mod edges;
 mod laws;
 mod naive;
 mod naive_practice;

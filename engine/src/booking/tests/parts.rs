@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::super::calendar::Live;
 use super::super::decide::decide_move;
 use super::super::parts::{join, whole};
 use super::super::practice::decide_accept;
 use super::super::{
-    Booking, By, Calendar, Command, Details, Event, Guard, Joined, Offer, Part, Rejection, Span,
-    invariants,
+    Booking, By, Calendar, Command, Details, Event, Guard, Joined, Mark, Offer, Part, Rejection,
+    Span, invariants,
 };
 use super::world::{HOLD_MS, at};
 use super::{definition, reason, said};
@@ -30,6 +31,8 @@ const OCCUPIED: i64 = 25;
 #[derive(Clone, Debug)]
 struct Told {
     person: String,
+    /// What an offer is for is another reason than that of what it is made for.
+    reason: &'static str,
     held_until: Option<Timestamp>,
     start: Timestamp,
     /// Calendar, lane and identifier, its own first.
@@ -51,7 +54,8 @@ impl Practice {
             let mut set = definition(HOURS[place]);
             (set.lanes, set.grid_minutes) = (LANES[place], GRIDS[place]);
             // Rooms have no reasons of their own that anyone comes for.
-            set.reasons = vec![reason(if place < 2 { "visit" } else { "none" }, 20, 5)];
+            let names = if place < 2 { &["visit", "other"][..] } else { &["none"] };
+            set.reasons = names.iter().map(|name| reason(name, 20, 5)).collect();
             let id = CalendarId::from_bits(place as u128 + 1);
             Calendar::created(&Calendar::create(id, set, now).unwrap()).unwrap()
         };
@@ -174,13 +178,14 @@ impl Practice {
             .map(|place| Part { calendar: self.calendars[*place].id(), id: self.id() })
             .collect();
         let offer = of.map(|of| Offer::Appointment(of.into()));
+        let reason = if of.is_some() { "other" } else { "visit" };
         let details = Details { joined: Joined::whole(parts.clone()), offer, ..Details::default() };
         let lane = self.lane(main, start, id);
         let lanes = self.lanes(others, start, (id, blindly));
         let command = Command::Hold {
             hold: id,
             person: PersonId::new(&*person).unwrap(),
-            reason: "visit".parse().unwrap(),
+            reason: reason.parse().unwrap(),
             start,
             lane,
             hold_ms: HOLD_MS,
@@ -207,7 +212,8 @@ impl Practice {
                 parts.iter().zip(&lanes).map(|(part, lane)| (self.place(part), *lane, part.id));
             let lies = own.chain(others).collect();
             let held_until = Some(self.now.plus_ms(HOLD_MS));
-            self.told.insert(id, Told { person, held_until, start, lies, offer_for: of });
+            let offer_for = of;
+            self.told.insert(id, Told { person, reason, held_until, start, lies, offer_for });
         }
     }
 
@@ -270,9 +276,9 @@ impl Practice {
         let told = self.happen(decided.clone(), &[]);
         assert_eq!(told.is_ok(), decided.is_ok(), "{told:?}");
         if told.is_ok_and(|events| !events.is_empty()) {
-            let Told { start, lies, .. } = self.told.remove(&offer).unwrap();
+            let Told { start, lies, reason, .. } = self.told.remove(&offer).unwrap();
             let known = self.told.get_mut(&of).unwrap();
-            known.start = start;
+            (known.start, known.reason) = (start, reason);
             for (at, (place, lane, _)) in known.lies.iter_mut().zip(lies) {
                 (at.0, at.1) = (place, lane);
             }
@@ -284,8 +290,11 @@ impl Practice {
         for (place, calendar) in self.calendars.iter().enumerate() {
             let due = |until: Option<Timestamp>| until.is_some_and(|until| until <= self.now);
             let here = calendar.live().filter(|live| !due(live.deadline()));
-            let here: BTreeMap<HoldId, (Span, Option<Timestamp>)> =
-                here.map(|live| (live.booking.id, (live.booking.span, live.deadline()))).collect();
+            let shown = |live: &Live| {
+                let Booking { span, details, reason, .. } = &live.booking;
+                (*span, live.deadline(), details.offer, reason.id.to_string())
+            };
+            let here: BTreeMap<_, _> = here.map(|live| (live.booking.id, shown(live))).collect();
             let told = self.told.values().filter(|told| self.lives(told));
             let span = |told: &Told, lane| Span {
                 lane,
@@ -295,7 +304,11 @@ impl Practice {
             };
             let told = told.flat_map(|told| {
                 let lies = told.lies.iter().filter(|(at, ..)| *at == place);
-                lies.map(move |(_, lane, id)| (*id, (span(told, *lane), told.held_until)))
+                let offer = told.offer_for.map(|of| Offer::Appointment(of.into()));
+                let (until, reason) = (told.held_until, told.reason.to_owned());
+                lies.map(move |(_, lane, id)| {
+                    (*id, (span(told, *lane), until, offer, reason.clone()))
+                })
             });
             assert_eq!(here, told.collect(), "calendar {place}");
         }
@@ -444,6 +457,42 @@ fn a_part_is_nothing_by_itself() {
     assert_eq!(late, Err(Rejection::HoldExpired));
 }
 
+/// An offer for another reason brings it to the parts too.
+#[test]
+fn what_is_accepted_is_accepted_with_its_parts() {
+    let mut practice = Practice::new();
+    practice.hold(1, 0, at("09:00"), &[2], None, false);
+    let of = *practice.told.first_key_value().unwrap().0;
+    practice.of_hold(of, &Command::Confirm { hold: of, by: By::Unsaid }, |told, _| {
+        told.iter_mut().for_each(|told| told.held_until = None);
+    });
+    practice.hold(1, 1, at("11:00"), &[2], Some(of), false);
+    let offer = *practice.told.last_key_value().unwrap().0;
+    practice.accept(offer);
+    practice.agree();
+    assert_eq!(practice.told[&of].reason, "other");
+}
+
+/// Nor is a part of an appointment one that anyone can change or mark.
+#[test]
+fn a_part_of_an_appointment_is_none() {
+    let mut practice = Practice::new();
+    practice.hold(1, 0, at("09:00"), &[2], None, false);
+    let (id, told) = practice.told.first_key_value().map(|(id, told)| (*id, told.clone())).unwrap();
+    practice.of_hold(id, &Command::Confirm { hold: id, by: By::Unsaid }, |_, _| {});
+    let (room, _, part) = told.lies[1];
+    let (room, now) = (&practice.calendars[room], practice.now);
+    for command in [
+        Command::Cancel { hold: part, by: By::Unsaid },
+        Command::Mark { hold: part, mark: Mark::Arrived },
+    ] {
+        let told = room.decide(&command, now);
+        assert_eq!(told, Err(Rejection::UnknownAppointment), "{command:?}");
+    }
+    let moved = decide_move(room, None, part, at("10:00"), 0, &By::Unsaid, now);
+    assert_eq!(moved, Err(Rejection::UnknownAppointment));
+}
+
 /// Half of a booking is seen to be half.
 #[test]
 fn half_of_it_is_told() {
@@ -456,6 +505,19 @@ fn half_of_it_is_told() {
     };
     let (main, part) = (held(live(0).booking), held(live(2).booking));
     assert_eq!(whole(&[main.clone(), part.clone()]), Ok(()));
-    assert!(whole(&[main]).is_err());
+    assert!(whole(std::slice::from_ref(&main)).is_err());
     assert!(whole(&[part]).is_err());
+    // Something is there for the part: at another time, elsewhere, of another, or another thing.
+    let with = |change: &dyn Fn(&mut Booking)| {
+        let mut booking = live(2).booking;
+        change(&mut booking);
+        whole(&[main.clone(), held(booking)])
+    };
+    assert!(with(&|it| it.span.start = at("09:05")).is_err());
+    assert!(with(&|it| it.calendar = CalendarId::from_bits(4)).is_err());
+    let of_another = Joined::part_of(HoldId::from_bits(9));
+    let other = Details { joined: of_another, ..Details::default() };
+    assert!(with(&|it| it.details = other.clone().into()).is_err());
+    let cancelled = Event::Cancelled { at: at("07:00"), booking: live(2).booking };
+    assert!(whole(&[main.clone(), cancelled]).is_err());
 }

@@ -106,6 +106,28 @@ fn a_slot_is_not_held_again_and_again() {
 }
 
 #[test]
+fn an_expiry_is_remembered_until_its_slot_has_begun() {
+    let mut world = World::new();
+    world.change(Change { holds_again: Some(Some(0)), ..Change::default() });
+    world.wait_until("08:00");
+    let lapses =
+        |world: &World, who, when| world.calendar().lapses(&PersonId::new(who).unwrap(), at(when));
+    // Each hold ends when the next is made, and the first two at 08:15 and 08:30.
+    for (who, when) in [("ana", "08:30"), ("bob", "09:00")] {
+        world.hold(who, when).is("Held");
+        world.wait_ms(HOLD_MS);
+        world.expire().is("Expired");
+    }
+    assert_eq!(world.now, at("08:30"));
+    world.hold("ana/2", "08:30").is("HeldTooOften");
+    assert_eq!(lapses(&world, "ana", "08:30"), 1);
+    world.hold("eve", "10:00").is("Held");
+    world.wait_ms(HOLD_MS);
+    world.expire().is("Expired");
+    assert_eq!((lapses(&world, "ana", "08:30"), lapses(&world, "bob", "09:00")), (0, 1));
+}
+
+#[test]
 fn no_more_expiries_are_remembered_than_allowed() {
     let mut all = definition("00:00-24:00");
     all.agenda.holds_again = Some(0);

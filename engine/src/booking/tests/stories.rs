@@ -307,6 +307,7 @@ fn what_is_long_over_is_forgotten_in_order() {
     world.release("last").is("Released");
     world.confirm("first").is("UnknownHold");
     world.confirm("p1").is("HoldReleased");
+    assert_eq!(world.calendar().ended_len(), limits::ENDED_REMEMBERED_MAX);
 
     world.book("ana", "09:00");
     world.wait_until("01-05 09:15");

@@ -170,6 +170,7 @@ impl World {
                 assert_eq!(invariants::check(calendar), Ok(()));
                 let concerned = event.calendars().any(|id| id == calendar.id());
                 assert_eq!(before != calendar.snapshot(), concerned, "{event:?}");
+                assert!(!concerned || calendar.last() == event.at(), "{event:?}");
             }
         }
         for (place, freed) in freed.into_iter().enumerate() {
