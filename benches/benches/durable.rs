@@ -104,6 +104,7 @@ impl Practice {
             details: Details::default(),
             by: By::Unsaid,
             overflow: false,
+            dose: None,
             command: None,
         };
         let hold = self.engine.hold(ask).await.unwrap().unwrap().value.id;

@@ -36,6 +36,7 @@ async fn main() -> Result<(), Failure> {
         details: Details::default(),
         by: By::Unsaid,
         overflow: false,
+        dose: None,
         command: Some(command),
     };
     let hold = match engine.hold(asked).await? {

@@ -153,6 +153,16 @@ random_id!(
     WishId,
     "wish_"
 );
+random_id!(
+    /// A campaign, written `camp_` and 26 characters.
+    CampaignId,
+    "camp_"
+);
+random_id!(
+    /// A delivery of doses, written `dlv_` and 26 characters.
+    DeliveryId,
+    "dlv_"
+);
 
 impl From<HoldId> for AppointmentId {
     fn from(hold: HoldId) -> Self {
@@ -257,6 +267,19 @@ token!(
 token!(
     /// A text that is kept elsewhere, and can be erased there, by an opaque name of the host's.
     TextId
+);
+token!(
+    /// A vaccine, by its name within its campaign.
+    VaccineId
+);
+token!(
+    /// A lot, as its manufacturer calls it.
+    LotId
+);
+token!(
+    /// A name that a campaign gives to a phase, an age band, a condition, a profession or a
+    /// territory.
+    Code
 );
 token!(
     /// What a caller calls one command, so that its repeats are told apart.

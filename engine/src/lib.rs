@@ -46,6 +46,7 @@
 
 pub mod audit;
 pub mod booking;
+pub mod campaign;
 pub mod journal;
 pub mod limits;
 pub mod storage;

@@ -213,6 +213,42 @@ pub const LINK_APPOINTMENTS_MAX: usize = 2_000;
 /// Calendars among which the first free slot is looked for.
 pub const FIRST_CALENDARS_MAX: usize = 200;
 
+/// Phases of a campaign.
+pub const PHASES_MAX: usize = 64;
+
+/// Vaccines of a campaign.
+pub const VACCINES_MAX: usize = 16;
+
+/// Age bands of a campaign.
+pub const BANDS_MAX: usize = 32;
+
+/// Groups for which a phase is, and groups of a campaign's line.
+pub const GROUPS_MAX: usize = 32;
+
+/// Names in one list of a group or of a statement.
+pub const CODES_MAX: usize = 100;
+
+/// Doses of a vaccine, boosters included.
+pub const DOSE_NUMBER_MAX: u8 = 9;
+
+/// Days between two doses, or after an infection.
+pub const INTERVAL_DAYS_MAX: u16 = 730;
+
+/// Minutes for which a person stays after a dose.
+pub const REACTION_MINUTES_MAX: u16 = 240;
+
+/// Doses of one delivery.
+pub const DELIVERY_DOSES_MAX: u32 = 10_000_000;
+
+/// Rows in one answer about coverage.
+pub const COVERAGE_ROWS_MAX: usize = 20_000;
+
+/// Milliseconds for which a statement of facts counts.
+pub const FACTS_VALID_MS: i64 = 60 * 60 * 1_000;
+
+/// Milliseconds by which a statement of facts may lie ahead: clocks differ.
+pub const FACTS_AHEAD_MS: i64 = 60 * 1_000;
+
 /// Panics after which a calendar is quarantined.
 pub const PANICS_MAX: u32 = 2;
 

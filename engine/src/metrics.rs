@@ -123,7 +123,7 @@ names! {
     Confirmed = "confirmed", Released = "released", Expired = "expired",
     Cancelled = "cancelled", Moved = "moved", Renewed = "renewed", Marked = "marked",
     Delayed = "delayed", Accepted = "accepted", Wished = "wished", Withdrawn = "withdrawn",
-    Registered = "registered",
+    Registered = "registered", Dosed = "dosed", Given = "given",
 }
 
 names! {
@@ -156,6 +156,9 @@ names! {
     TooSoon = "too_soon", BeyondHorizon = "beyond_horizon", OutsideOpenings = "outside_openings",
     SlotTaken = "slot_taken", PersonHasHold = "person_has_hold", DayFull = "day_full",
     UnknownWish = "unknown_wish", TooManyWishes = "too_many_wishes", ListFull = "list_full",
+    UnknownCampaign = "unknown_campaign", UnknownDelivery = "unknown_delivery",
+    NotEligible = "not_eligible", NoDose = "no_dose", DoseNotGiven = "dose_not_given",
+    NextDose = "next_dose",
 }
 
 names! {
@@ -189,6 +192,8 @@ impl From<&Event> for Happening {
             Event::Accepted { .. } => Self::Accepted,
             Event::Wished { .. } => Self::Wished,
             Event::Withdrawn { .. } => Self::Withdrawn,
+            Event::Dosed { .. } => Self::Dosed,
+            Event::Given { .. } => Self::Given,
             Event::Registered { .. } => Self::Registered,
         }
     }
@@ -238,6 +243,12 @@ impl From<&Rejection> for Refusal {
             Rejection::DayFull { .. } => Self::DayFull,
             Rejection::TooManyWishes => Self::TooManyWishes,
             Rejection::ListFull => Self::ListFull,
+            Rejection::UnknownCampaign => Self::UnknownCampaign,
+            Rejection::UnknownDelivery => Self::UnknownDelivery,
+            Rejection::NotEligible { .. } => Self::NotEligible,
+            Rejection::NoDose => Self::NoDose,
+            Rejection::DoseNotGiven => Self::DoseNotGiven,
+            Rejection::NextDose { .. } => Self::NextDose,
         }
     }
 }

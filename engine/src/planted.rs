@@ -121,6 +121,9 @@ bugs! {
     LatenessStays in "readers/due.rs": "an earlier lateness is told beside the one that counts";
     OfferUntold in "readers/due.rs": "nobody is told of an offer";
     FirstTwice in "engine/first.rs": "two requests for a first free slot take no turns";
+    DoseFromNowhere in "runtime/doses.rs": "a dose is claimed where none is left";
+    DoseClaimKept in "runtime/doses.rs": "a dose that a refused hold had claimed stays claimed";
+    DoseNotGivenBack in "runtime/doses.rs": "the dose of a cancelled appointment stays claimed";
     ReviewedTwice in "engine/reviews.rs": "two reviews of one appointment take no turns";
     HoldsFillAll in "runtime/admission.rs": "holds take the places of confirms";
     PermitLost in "runtime/admission.rs": "a calendar's permits are not given back";

@@ -16,7 +16,7 @@ use crate::opening::Opening;
 use crate::planted::{self, Bug};
 use crate::readers::drop_uncovered;
 use crate::runtime::{
-    Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key, register,
+    Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key,
     write_progress,
 };
 use crate::storage::{Mutation, Storage, Store, StoreError, Table, for_each_row};
@@ -152,12 +152,7 @@ fn list_calendars(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
 }
 
 fn list_register(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
-    for_each_row(store, Table::Register, |key, value| {
-        if register::is_listed(key) {
-            index.register().list(&register::decode(value)?);
-        }
-        Ok(())
-    })
+    for_each_row(store, Table::Register, |key, value| index.list_row(key, value))
 }
 
 fn live_holds(store: &dyn Store) -> Result<BTreeMap<HoldId, (Timestamp, HoldRow)>, StoreError> {

@@ -10,10 +10,15 @@ use crate::ids::{
 };
 use crate::time::Timestamp;
 
+mod doses;
 mod followed;
 mod reviews;
 mod wishes;
 
+pub use doses::{
+    AskEligible, CampaignInfo, CancelDose, Concerned, Coverage, CoverageBy, DeliveryInfo,
+    DoseAsked, DoseGiven, GiveDose, NextDose, PutDelivered, PutDelivery, ReadCoverage,
+};
 pub use followed::{
     Activity, Due, DueKind, ListDue, ListedDue, ReadActivity, RecordedAppointment, WeekActivity,
 };
@@ -137,6 +142,8 @@ pub struct HoldSlot {
     pub by: By,
     /// Whether in a lane that only the practice takes, beside those of patients.
     pub overflow: bool,
+    /// The dose that goes with the slot, where the reason gives one.
+    pub dose: Option<Box<DoseAsked>>,
     /// The caller's name for this command.
     pub command: Option<CommandKey>,
 }
@@ -158,6 +165,8 @@ pub struct HoldFirst {
     pub details: Details,
     /// Whether the practice asks.
     pub by: By,
+    /// The dose that goes with the slot, where the reason gives one.
+    pub dose: Option<Box<DoseAsked>>,
     /// The caller's name for this command.
     pub command: Option<CommandKey>,
 }

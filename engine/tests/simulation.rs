@@ -230,6 +230,7 @@ async fn moved() -> Move {
         details: Details::default(),
         by: By::Unsaid,
         overflow: false,
+        dose: None,
         command: None,
     };
     let hold = engine.hold(ask).await.unwrap().unwrap().value.id;
@@ -276,6 +277,7 @@ async fn is_whole(case: &Move, bytes: Vec<u8>, store: &MemoryStore, went: bool, 
         details: Details::default(),
         by: By::Unsaid,
         overflow: false,
+        dose: None,
         command: None,
     };
     assert!(engine.hold(ask).await.unwrap().is_ok(), "{what}");

@@ -188,6 +188,7 @@ async fn intrude(engine: Engine) {
                 details: Details::default(),
                 by: By::Unsaid,
                 overflow: false,
+                dose: None,
                 command: None,
             };
             if let Ok(Ok(held)) = engine.hold(wanted).await {

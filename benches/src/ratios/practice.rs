@@ -219,6 +219,7 @@ impl Slot {
             details: Details::default(),
             by: By::Unsaid,
             overflow: false,
+            dose: None,
             command: Some(key(&format!("hold-{visit}-{number:012}"))?),
         })
     }

@@ -4,12 +4,17 @@
 //! later ones may be, up to the commit after `latest`, which may have been under way when it was
 //! written. So a row that changed in between may be as it was at any moment of it.
 
+use std::collections::BTreeMap;
+
 use super::model::{Known, KnownCalendar, Model, State, Versions, hash, hash_definition};
 use super::report::{Compared, FaultKind, Faults};
+use crate::booking::Event;
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::journal::Sequence;
 use crate::limits::PAST_REMEMBERED_MS;
 pub(super) use crate::runtime::command_hash;
+pub(super) use crate::runtime::dose_rows::Tallies as DoseTallies;
+use crate::runtime::dose_rows::{Keep, Rows as DoseRows};
 pub(super) use crate::runtime::register::rows_of as register_rows;
 pub(super) use crate::runtime::wishes::rows_of as wish_rows;
 use crate::runtime::{
@@ -403,6 +408,38 @@ impl Rows<'_> {
         }
         Ok(())
     }
+}
+
+/// Rows about doses in a plain map, and the keys of those that change.
+struct Kept<'a> {
+    rows: &'a mut BTreeMap<Vec<u8>, Vec<u8>>,
+    changed: Vec<Vec<u8>>,
+}
+
+impl Keep for &mut Kept<'_> {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.rows.get(key).cloned()
+    }
+
+    fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        match value {
+            Some(value) => self.rows.insert(key.clone(), value),
+            None => self.rows.remove(&key),
+        };
+        self.changed.push(key);
+    }
+}
+
+/// Takes an entry into rows about doses, and gives the keys of those that it changes.
+pub(super) fn keep_dose_rows(
+    sequence: Sequence,
+    events: &[Event],
+    rows: &mut BTreeMap<Vec<u8>, Vec<u8>>,
+    tallies: &DoseTallies,
+) -> Vec<Vec<u8>> {
+    let mut kept = Kept { rows, changed: Vec::new() };
+    DoseRows { rows: &mut kept, tallies }.take_in(sequence, events);
+    kept.changed
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@
 pub mod history;
 
 mod derived;
+pub(crate) mod doses;
 mod followed;
 mod lanes;
 mod model;

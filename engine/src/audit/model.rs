@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+mod doses;
 mod practice;
 mod waiting;
 
+use self::doses::DoseRows;
 use super::derived::command_hash;
+use super::doses::Doses;
 use super::lanes::Lanes;
 use super::report::{FaultKind, Faults};
 use super::wishes::Lists;
@@ -154,6 +157,8 @@ pub(super) struct Model {
     lists: Lists,
     /// Rows of wishes, as they are.
     wish_rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    doses: Doses,
+    dose_rows: DoseRows,
     guards: BTreeMap<u64, HoldId>,
     ended: VecDeque<(Timestamp, Ended)>,
     pub(super) last: Timestamp,
@@ -229,6 +234,8 @@ impl Model {
             lanes: Lanes::default(),
             lists: Lists::default(),
             wish_rows: BTreeMap::new(),
+            doses: Doses::default(),
+            dose_rows: DoseRows::default(),
             guards: BTreeMap::new(),
             ended: VecDeque::new(),
             last: Timestamp::from_millis(i64::MIN),
@@ -277,6 +284,7 @@ impl Model {
             self.event(sequence, event, faults);
             self.waiting(sequence, event);
         }
+        self.dosed(sequence, &entry.events, faults);
         if let (Some(command), Some(event)) = (&entry.command, entry.events.first()) {
             let name = command_hash(&command.key);
             let runs_out = event.at().plus_ms(COMMAND_REMEMBERED_MS);
@@ -390,6 +398,8 @@ impl Model {
                 self.accepted(&seen(at, booking), taken, faults);
             }
             Event::Registered { what, .. } => self.registered(sequence, what, faults),
+            Event::Dosed { at, booking, .. } => self.redosed(&seen(at, booking), faults),
+            Event::Given { at, booking, .. } => self.redosed(&seen(at, booking), faults),
             Event::Wished { .. } | Event::Withdrawn { .. } => {}
         }
     }

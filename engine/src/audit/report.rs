@@ -27,6 +27,8 @@ pub enum FaultKind {
     Misplaced,
     /// Something was offered to who did not wait for it, or before another who did.
     OutOfTurn,
+    /// A dose went to somebody who may not have it, or that there was not.
+    Dose,
     /// An entry contradicts those before it in another way.
     Contradiction,
     /// A derived row is not what the journal says.
@@ -47,6 +49,7 @@ impl FaultKind {
             Self::NotLive => "not_live",
             Self::Misplaced => "misplaced",
             Self::OutOfTurn => "out_of_turn",
+            Self::Dose => "dose",
             Self::Contradiction => "contradiction",
             Self::Orphan => "orphan",
         }

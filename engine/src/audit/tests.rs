@@ -276,6 +276,7 @@ async fn worked(clean: bool) -> (MemoryJournal, MemoryStore, Timestamp) {
             details: Details::default(),
             by: By::Unsaid,
             overflow: false,
+            dose: None,
             command: Some(key),
         };
         let hold = engine.hold(asked).await.unwrap().unwrap().value.id;

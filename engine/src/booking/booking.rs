@@ -6,6 +6,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::rules::{By, Standing};
 use super::seldom::{Seldom, Sparse, Unset};
+use crate::campaign::Dose;
 use crate::ids::{AppointmentId, CalendarId, HoldId, PersonId, Plain, ReasonId, WishId};
 use crate::time::Timestamp;
 
@@ -112,6 +113,8 @@ pub struct Details {
     pub joined: Option<Box<Joined>>,
     /// Of an offer to somebody who waited, what they wait for.
     pub wish: Option<WishId>,
+    /// The dose of a campaign that it has.
+    pub dose: Option<Box<Dose>>,
 }
 
 impl Unset for Details {
@@ -123,6 +126,7 @@ impl Unset for Details {
         offer: None,
         joined: None,
         wish: None,
+        dose: None,
     };
 }
 

@@ -389,6 +389,7 @@ impl Calendar {
                 self.occupy(booking.clone(), Status::Held { deadline, guards, renewals });
             }
             Event::Marked { booking, mark, .. } => self.mark(booking.id, Some(*mark)),
+            Event::Dosed { booking, .. } | Event::Given { booking, .. } => self.dose(booking),
             Event::Delayed { at, minutes, until, .. } => {
                 let (minutes, from, until) = (*minutes, *at, *until);
                 self.late = (minutes != 0).then_some(Late { minutes, from, until });
@@ -463,6 +464,12 @@ impl Calendar {
     fn mark(&mut self, id: HoldId, mark: Option<Mark>) {
         if let Some(live) = self.live.get_mut(&id) {
             live.mark = mark;
+        }
+    }
+
+    fn dose(&mut self, booking: &Booking) {
+        if let Some(live) = self.live.get_mut(&booking.id) {
+            live.booking.details = booking.details.clone();
         }
     }
 

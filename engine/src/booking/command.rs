@@ -4,7 +4,7 @@ use super::booking::{Details, Guard, Mark};
 use super::change::Change;
 use super::rules::By;
 use super::wishes::Wish;
-use crate::ids::{HoldId, PersonId, ReasonId, WishId};
+use crate::ids::{DeliveryId, HoldId, PersonId, ReasonId, WishId};
 use crate::time::Timestamp;
 
 /// A command to one calendar. Creating a calendar and moving between two concern none or two:
@@ -93,6 +93,24 @@ pub enum Command {
         wish: WishId,
         /// Who asks.
         by: By,
+    },
+    /// Have the dose of a booking be of another delivery, or of none.
+    Redose {
+        /// The booking.
+        hold: HoldId,
+        /// Of which delivery it is, as far as the caller knows.
+        from: Option<DeliveryId>,
+        /// Of which it shall be.
+        to: Option<DeliveryId>,
+    },
+    /// Say that the dose of an appointment was given.
+    Give {
+        /// The appointment, by the bits of its hold.
+        hold: HoldId,
+        /// Of which delivery.
+        delivery: DeliveryId,
+        /// Minutes for which its person stays.
+        stays_minutes: u16,
     },
     /// End the holds whose time has come.
     Expire,

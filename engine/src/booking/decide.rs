@@ -13,7 +13,8 @@ use super::event::Event;
 use super::rejection::Rejection;
 use super::rules::{By, Terms};
 use super::schedule::later;
-use crate::ids::{HoldId, PersonId, ReasonId};
+use crate::campaign::Dose;
+use crate::ids::{DeliveryId, HoldId, PersonId, ReasonId};
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
@@ -76,6 +77,10 @@ impl Calendar {
             Command::Delay { minutes } => self.decide_delay(*minutes, now),
             Command::Wish(wish) => self.decide_wish(wish, now),
             Command::Withdraw { wish, by } => self.decide_withdraw(*wish, by, now),
+            Command::Redose { hold, from, to } => self.decide_redose(*hold, *from, *to, now),
+            Command::Give { hold, delivery, stays_minutes } => {
+                self.decide_give(*hold, *delivery, *stays_minutes, now)
+            }
             Command::Expire => Ok(self.due(now).filter_map(|live| expired(live, now)).collect()),
         }
     }
@@ -115,6 +120,7 @@ impl Calendar {
         }
         let terms = Terms::new(asked.details, asked.by);
         let place = self.schedule().place(asked.reason, asked.start, now, terms)?;
+        self.schedule().check_dose(place.reason, asked.details.dose.as_deref())?;
         let free = self.is_free(asked.lane, asked.start, place.occupied_until, None);
         if !self.has_lane(asked.lane, asked.overflow) || !free {
             return Err(Rejection::SlotTaken { alternatives: Vec::new() });
@@ -231,6 +237,9 @@ impl Calendar {
                 if matches!(booking.details.offer, Some(Offer::Appointment(_))) {
                     return Err(Rejection::IsOffer);
                 }
+                if booking.details.dose.is_some() && booking.delivery().is_none() {
+                    return Err(Rejection::NoDose);
+                }
                 let (booking, deadline, guards) = (booking.clone(), *deadline, guards.clone());
                 Ok(vec![Event::Confirmed { at: now, booking, deadline, guards }])
             }
@@ -338,7 +347,8 @@ impl Calendar {
 /// The event that moves the appointment `hold` to `start` in `lane` of `to`, where `to` is none
 /// for a move within `from`.
 ///
-/// One event frees the old slot and takes the new one, so that no crash shows half of it.
+/// One event frees the old slot and takes the new one, so that no crash shows half of it. Where the
+/// appointment has a dose, `delivery` is the one of which it is there, if that is another.
 ///
 /// # Errors
 ///
@@ -348,7 +358,7 @@ pub fn decide_move(
     to: Option<&Calendar>,
     hold: HoldId,
     start: Timestamp,
-    lane: u16,
+    (lane, delivery): (u16, Option<DeliveryId>),
     by: &By,
     now: Timestamp,
 ) -> Result<Vec<Event>, Rejection> {
@@ -359,6 +369,7 @@ pub fn decide_move(
     }
     let terms = Terms::new(&booking.details, by);
     let place = target.schedule().place(&booking.reason.id, start, now, terms)?;
+    check_dose_there(target, place.reason, booking)?;
     let own = (target.id() == from.id()).then_some(hold);
     let free = target.is_free(lane, start, place.occupied_until, own);
     if target.schedule().definition().lanes <= lane || !free {
@@ -374,7 +385,16 @@ pub fn decide_move(
         ..booking.clone()
     };
     let (from_calendar, from) = (from.id(), booking.span);
-    Ok(vec![Event::Moved { at: now, booking: moved, from_calendar, from }])
+    let dosed = Calendar::dose_moved(&moved, target, delivery, now);
+    let moved = Event::Moved { at: now, booking: moved, from_calendar, from };
+    Ok(std::iter::once(moved).chain(dosed).collect())
+}
+
+/// Whether the reason gives the dose there that the appointment has.
+fn check_dose_there(to: &Calendar, reason: &Reason, booking: &Booking) -> Result<(), Rejection> {
+    let place = to.schedule().definition().agenda.place;
+    let there = |dose: &Dose| Dose { place: place.unwrap_or(dose.place), ..dose.clone() };
+    to.schedule().check_dose(reason, booking.details.dose.as_deref().map(there).as_ref())
 }
 
 fn expired(live: &Live, now: Timestamp) -> Option<Event> {

@@ -290,6 +290,10 @@ impl Definition {
                 return Err(invalid(format!("reasons[{place}].duration_minutes"), rule));
             }
             check_rules(place, &reason.rules)?;
+            if reason.rules.dose.is_some() && self.agenda.place.is_none() {
+                let rule = "must not be there without place: doses are kept there";
+                return Err(invalid(format!("reasons[{place}].dose"), rule));
+            }
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use super::booking::{Booking, Guard, Mark, Span};
 use super::definition::Definition;
 use super::register::Registration;
 use super::wishes::Wish;
-use crate::ids::{CalendarId, WishId};
+use crate::ids::{CalendarId, DeliveryId, WishId};
 use crate::time::Timestamp;
 
 /// Something that has happened to one calendar; a move or an accepted offer, to one or two.
@@ -173,6 +173,26 @@ pub enum Event {
         /// For what they waited.
         wish: WishId,
     },
+    /// The dose of a booking is of another delivery from now on, or of none.
+    Dosed {
+        /// When.
+        at: Timestamp,
+        /// The booking with its dose as it is now.
+        booking: Booking,
+        /// Of which delivery it was.
+        before: Option<DeliveryId>,
+    },
+    /// The dose of an appointment was given.
+    Given {
+        /// When.
+        at: Timestamp,
+        /// The appointment with the dose that was given.
+        booking: Booking,
+        /// Of which delivery the dose was that had been booked.
+        before: Option<DeliveryId>,
+        /// Until when its person stays.
+        stays_until: Timestamp,
+    },
 }
 
 /// An offer that was accepted.
@@ -209,6 +229,8 @@ impl Event {
             | Self::Accepted { at, .. }
             | Self::Wished { at, .. }
             | Self::Withdrawn { at, .. }
+            | Self::Dosed { at, .. }
+            | Self::Given { at, .. }
             | Self::Registered { at, .. } => *at,
         }
     }
@@ -230,6 +252,8 @@ impl Event {
             | Self::Moved { booking, .. }
             | Self::Renewed { booking, .. }
             | Self::Marked { booking, .. }
+            | Self::Dosed { booking, .. }
+            | Self::Given { booking, .. }
             | Self::Accepted { booking, .. } => Some(booking.calendar),
             Self::Registered { .. } => None,
         }
@@ -264,6 +288,8 @@ impl Event {
             | Self::Moved { booking, .. }
             | Self::Renewed { booking, .. }
             | Self::Marked { booking, .. }
+            | Self::Dosed { booking, .. }
+            | Self::Given { booking, .. }
             | Self::Accepted { booking, .. } => Some(booking),
         }
     }

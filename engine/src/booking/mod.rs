@@ -13,6 +13,7 @@
 //! - [`calendar`]: the state, and how an event changes it. [`decide`] says which events.
 //! - [`parts`], [`practice`], [`wishes`]: bookings on several calendars, what a practice does
 //!   beside booking, and who waits for what.
+//! - [`doses`]: what bookings have to do with the doses of a [campaign](crate::campaign).
 //! - [`invariants`]: what holds after every event.
 
 pub mod grid;
@@ -37,6 +38,7 @@ pub mod rejection;
 pub mod calendar;
 pub mod change;
 pub mod decide;
+pub mod doses;
 pub mod invariants;
 mod lapses;
 pub mod parts;

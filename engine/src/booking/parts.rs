@@ -96,6 +96,8 @@ fn of_part(
         | Event::Delayed { .. }
         | Event::Wished { .. }
         | Event::Withdrawn { .. }
+        | Event::Dosed { .. }
+        | Event::Given { .. }
         | Event::Registered { .. } => return Ok(None),
     }))
 }
@@ -181,8 +183,15 @@ impl Calendar {
 /// What is told of by half.
 pub fn whole(events: &[Event]) -> Result<(), String> {
     let alone = |event: &Event| {
-        // What is due ends by itself in each calendar, and the practice marks the whole.
-        matches!(event, Event::Expired { .. } | Event::Marked { .. })
+        // What is due ends by itself in each calendar, and the practice marks the whole, which
+        // alone has a dose.
+        matches!(
+            event,
+            Event::Expired { .. }
+                | Event::Marked { .. }
+                | Event::Dosed { .. }
+                | Event::Given { .. }
+        )
     };
     let same = |one: &Event, other: &Event| {
         let kind = std::mem::discriminant(one) == std::mem::discriminant(other);

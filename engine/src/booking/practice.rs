@@ -97,7 +97,12 @@ impl Calendar {
         if !come {
             return Err(Rejection::NotYet);
         }
-        Ok(vec![Event::Marked { at: now, booking: booking.clone(), mark, before }])
+        if mark == Mark::Fulfilled && booking.details.dose.is_some() {
+            return Err(Rejection::DoseNotGiven);
+        }
+        let dosed = Self::dose_marked(booking, mark, now);
+        let marked = Event::Marked { at: now, booking: booking.clone(), mark, before };
+        Ok(std::iter::once(marked).chain(dosed).collect())
     }
 
     pub(super) fn decide_delay(
@@ -174,7 +179,8 @@ pub fn decide_accept(
         span: offer.span,
         ..booking.clone()
     };
-    Ok(vec![Event::Accepted {
+    let dosed = Calendar::dose_accepted(&moved, offer, now);
+    let accepted = Event::Accepted {
         at: now,
         booking: moved,
         taken: Box::new(Taken {
@@ -184,5 +190,6 @@ pub fn decide_accept(
             deadline,
             guards: guards.clone(),
         }),
-    }])
+    };
+    Ok(std::iter::once(accepted).chain(dosed).collect())
 }

@@ -10,8 +10,10 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::definition::{Location, check_location, check_text, invalid};
 use super::rejection::Rejection;
+use crate::campaign::{Campaign, Delivery};
 use crate::ids::{
-    AppointmentId, CalendarId, LinkId, LinkSecret, PersonId, PlaceId, PractitionerId, TextId,
+    AppointmentId, CalendarId, CampaignId, DeliveryId, LinkId, LinkSecret, LotId, PersonId,
+    PlaceId, PractitionerId, TextId,
 };
 use crate::limits;
 use crate::time::Timestamp;
@@ -178,4 +180,29 @@ pub enum Registration {
     Reviewed(Review),
     /// The practice has said something to a review; it takes the place of what it said before.
     Replied(ReviewReply),
+    /// A campaign, new or as it is from now on.
+    Campaign {
+        /// Which.
+        id: CampaignId,
+        /// How often it was set, from 1.
+        version: u32,
+        /// All that is set.
+        campaign: Box<Campaign>,
+    },
+    /// A delivery, new or as it is from now on.
+    Delivered(Delivery),
+    /// Doses of a delivery were wasted.
+    Wasted {
+        /// Of which.
+        delivery: DeliveryId,
+        /// How many, in all so far.
+        doses: u32,
+    },
+    /// No dose of a lot is to be given any more.
+    Recalled {
+        /// In which campaign.
+        campaign: CampaignId,
+        /// Which.
+        lot: LotId,
+    },
 }

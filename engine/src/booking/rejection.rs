@@ -3,6 +3,7 @@
 //! The variants stand in their order of precedence: where two apply, the earlier one is said.
 
 use super::rules::Standing;
+use crate::campaign::{Ineligible, Invalid};
 use crate::ids::{AppointmentId, CalendarId, HoldId};
 use crate::time::Timestamp;
 
@@ -42,6 +43,12 @@ pub enum Rejection {
     /// No such appointment.
     #[error("there is no such appointment")]
     UnknownAppointment,
+    /// No such campaign.
+    #[error("there is no such campaign")]
+    UnknownCampaign,
+    /// No such delivery.
+    #[error("there is no such delivery")]
+    UnknownDelivery,
     /// Nobody waits for that, or not any more.
     #[error("there is no such wish")]
     UnknownWish,
@@ -93,9 +100,19 @@ pub enum Rejection {
     /// The appointment is past or cancelled.
     #[error("the appointment is past or cancelled")]
     NotChangeable,
+    /// The person has an appointment for the dose after it: whoever cancels says what becomes of
+    /// that.
+    #[error("say what becomes of the appointment for the dose after it")]
+    NextDose {
+        /// That appointment.
+        appointment: AppointmentId,
+    },
     /// It is too early to say so of the appointment.
     #[error("the appointment has not come so far")]
     NotYet,
+    /// The appointment has a dose: it is fulfilled by saying of which delivery one was given.
+    #[error("the appointment is fulfilled when its dose is given")]
+    DoseNotGiven,
     /// The appointment has not been said to have taken place.
     #[error("the appointment was not marked as fulfilled")]
     NotFulfilled,
@@ -153,6 +170,15 @@ pub enum Rejection {
     /// The reason does not fit into an opening at this start.
     #[error("the calendar is not open for all of this time")]
     OutsideOpenings,
+    /// The person may not have this dose, or not yet.
+    #[error("{why}")]
+    NotEligible {
+        /// Why, and from when on they may.
+        why: Box<Ineligible>,
+    },
+    /// No dose is left for the day.
+    #[error("no dose is left for this day")]
+    NoDose,
     /// The slot is taken, or about to be.
     #[error("the slot is taken")]
     SlotTaken {
@@ -193,4 +219,16 @@ pub enum Rejection {
         /// That calendar.
         calendar: CalendarId,
     },
+}
+
+impl From<Invalid> for Rejection {
+    fn from(Invalid { field, rule }: Invalid) -> Self {
+        Self::Invalid { field, rule }
+    }
+}
+
+impl From<Ineligible> for Rejection {
+    fn from(why: Ineligible) -> Self {
+        Self::NotEligible { why: Box::new(why) }
+    }
 }

@@ -4,6 +4,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::booking::Details;
 use super::rejection::Rejection;
+use crate::campaign::DoseRule;
 use crate::ids::PersonId;
 
 /// Whom the practice has seen before, as the caller states it.
@@ -44,6 +45,8 @@ pub struct Rules {
     pub instructions: Option<String>,
     /// Whether only the practice may book it.
     pub practice_only: bool,
+    /// The dose of a campaign that whoever books it has.
+    pub dose: Option<DoseRule>,
 }
 
 /// On whose behalf something is asked.

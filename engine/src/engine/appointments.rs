@@ -10,16 +10,17 @@ use crate::journal::Remembered;
 use crate::limits::CLAIM_WAITS_MAX;
 use crate::metrics;
 use crate::request::{
-    Appointment, AppointmentStatus, ListAppointments, ListedAppointments, MarkAppointment,
-    MoveAppointment, OfAppointment, Outcome,
+    Appointment, AppointmentStatus, CancelDose, ListAppointments, ListedAppointments,
+    MarkAppointment, MoveAppointment, NextDose, OfAppointment, Outcome,
 };
-use crate::runtime::{BookingState, Claim, Joint, Verdict, Work, key_of};
+use crate::runtime::{BookingState, Claim, DoseClaim, Joint, Verdict, Work, key_of};
 use crate::time::Timestamp;
 
 /// What is asked of an appointment that lies somewhere.
 #[derive(Clone, Copy)]
 pub(super) enum Asked {
-    Cancel,
+    /// What becomes of the dose after it, where it has one.
+    Cancel(Option<NextDose>),
     Move {
         start: Timestamp,
         to: Option<CalendarId>,
@@ -117,29 +118,58 @@ impl Engine {
     ///
     /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownAppointment`],
     /// [`Rejection::NotYours`], when it has begun [`Rejection::NotChangeable`], or
-    /// [`Rejection::TooLate`].
+    /// [`Rejection::TooLate`]; where its person has an appointment for the dose after it, as
+    /// [`Rejection::NextDose`]: see [`Engine::cancel_dose`].
     ///
     /// # Errors
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
     pub async fn cancel(&self, asked: OfAppointment) -> Answer<Outcome<Appointment>> {
-        let told = self.try_cancel(asked).await;
+        let told = self.try_cancel(asked, None).await;
         if let Ok(Ok(Outcome { value, .. })) = &told {
             self.none_instead_of(value).await;
         }
         self.counted(metrics::Asked::Cancel, told)
     }
 
-    async fn try_cancel(&self, asked: OfAppointment) -> Answer<Outcome<Appointment>> {
+    /// Cancels an appointment of a campaign, and says what becomes of the one for the dose after it:
+    /// both in one step, or it alone.
+    ///
+    /// Refused as [`Engine::cancel`], and as [`Rejection::NextDose`] where that was not said, or
+    /// [`Rejection::PersonHasHold`] while its person holds a slot of the campaign.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the engine cannot answer; see its variants.
+    pub async fn cancel_dose(&self, asked: CancelDose) -> Answer<Outcome<Appointment>> {
+        let CancelDose { appointment, next, by, command } = asked;
+        let of = OfAppointment { appointment, by, command };
+        let told = self.try_cancel(of, next).await;
+        if let Ok(Ok(Outcome { value, .. })) = &told {
+            self.none_instead_of(value).await;
+        }
+        self.counted(metrics::Asked::Cancel, told)
+    }
+
+    async fn try_cancel(
+        &self,
+        asked: OfAppointment,
+        next: Option<NextDose>,
+    ) -> Answer<Outcome<Appointment>> {
         self.shared().check()?;
         let OfAppointment { appointment, by, command } = asked;
-        let print = print_of(b"cancel", appointment.into(), &by);
+        let what: &[u8] = match next {
+            None => b"cancel",
+            Some(NextDose::Keep) => b"cancel and keep",
+            Some(NextDose::Cancel) => b"cancel both",
+        };
+        let print = print_of(what, appointment.into(), &by);
         let named = match self.named(command.as_ref(), print).await? {
             Named::Fresh(named) => named,
             Named::Repeat(events) => return done(&events),
             Named::Reused => return refused(Rejection::CommandReused),
         };
-        self.change_appointment(appointment.into(), (Asked::Cancel, by), named).await
+        self.change_appointment(appointment.into(), (Asked::Cancel(next), by), named).await
     }
 
     /// Moves an appointment, also to another calendar: the new slot is taken and the old one freed
@@ -199,7 +229,7 @@ impl Engine {
             }
             if row.state == BookingState::Cancelled {
                 return match asked {
-                    Asked::Cancel => Ok(Ok(Outcome { value: appointment, fresh: false })),
+                    Asked::Cancel(_) => Ok(Ok(Outcome { value: appointment, fresh: false })),
                     Asked::Move { .. } | Asked::Accept { .. } | Asked::Mark(_) => {
                         refused(Rejection::NotChangeable)
                     }
@@ -252,28 +282,76 @@ impl Engine {
         let (hold, lies_at, by) = (booking.id, booking.calendar, by.clone());
         let to = match asked {
             Asked::Accept { to, .. } | Asked::Move { to: Some(to), .. } => to,
-            Asked::Move { to: None, .. } | Asked::Cancel | Asked::Mark(_) => lies_at,
+            Asked::Move { to: None, .. } | Asked::Cancel(_) | Asked::Mark(_) => lies_at,
+        };
+        let (turn, dose) = match self.dose_of_change(booking, asked, to).await? {
+            Ok(claimed) => claimed,
+            Err(rejection) => return Ok(Verdict::Refused(rejection)),
         };
         let alone = to == lies_at && booking.details.parts().is_empty();
         let work = match asked {
             Asked::Mark(mark) => Work::Command(Command::Mark { hold, mark }),
-            Asked::Cancel => {
-                return self.settle_whole(booking, Command::Cancel { hold, by }, name).await;
+            Asked::Cancel(next) => {
+                match self.next_dose(booking, next)? {
+                    Ok(None) => {}
+                    Ok(Some(after)) => {
+                        let second = Command::Cancel { hold: after.id, by: by.clone() };
+                        let both = Joint::Both([Command::Cancel { hold, by }, second]);
+                        return self.jointly(booking, after.calendar, both, (name, turn)).await;
+                    }
+                    Err(rejection) => return Ok(Verdict::Refused(rejection)),
+                }
+                let cancel = Command::Cancel { hold, by };
+                return self.settle_whole(booking, cancel, (name, turn)).await;
             }
-            Asked::Move { start, .. } if alone => Work::Move { hold, start, by },
+            Asked::Move { start, .. } if alone => Work::Move { hold, start, by, dose },
             Asked::Accept { hold: offer, .. } if alone => {
                 Work::Accept { hold: offer, appointment: hold.into(), by }
             }
             Asked::Move { start, .. } => {
-                let what = Joint::Move { hold, start, by };
-                return self.jointly(booking, to, what, name).await;
+                let what = Joint::Move { hold, start, by, dose };
+                return self.jointly(booking, to, what, (name, turn)).await;
             }
             Asked::Accept { hold: offer, .. } => {
                 let what = Joint::Accept { hold: offer, appointment: hold.into(), by };
-                return self.jointly(booking, to, what, name).await;
+                return self.jointly(booking, to, what, (name, turn)).await;
             }
         };
-        self.settle(lies_at, work, name).await
+        self.settle(lies_at, work, (name, turn)).await
+    }
+
+    /// What a change claims for the dose of an appointment, if it has one.
+    async fn dose_of_change(
+        &self,
+        booking: &Booking,
+        asked: Asked,
+        to: CalendarId,
+    ) -> Result<Result<(Option<Claim>, Option<DoseClaim>), Rejection>, Error> {
+        if booking.details.dose.is_none() || matches!(asked, Asked::Mark(_)) {
+            return Ok(Ok((None, None)));
+        }
+        let turn = match self.turn_of(booking).await? {
+            Ok(turn) => turn,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        // With their turn it is known how things stand.
+        let row = self.shared().index.booking(booking.id, self.now())?;
+        let booking = row.as_ref().map_or(booking, |row| &row.booking);
+        let start = match asked {
+            Asked::Move { start, .. } => start,
+            Asked::Accept { hold, .. } => {
+                let offer = self.shared().index.booking(hold, self.now())?;
+                offer.map_or(booking.span.start, |offer| offer.booking.span.start)
+            }
+            Asked::Cancel(_) | Asked::Mark(_) => return Ok(Ok((turn, None))),
+        };
+        if let Err(rejection) = self.dose_may_move(booking, start)? {
+            return Ok(Err(rejection));
+        }
+        if matches!(asked, Asked::Accept { .. }) {
+            return Ok(Ok((turn, None)));
+        }
+        Ok(self.dose_there(booking, to, start).await?.map(|dose| (turn, dose)))
     }
 }
 

@@ -277,7 +277,7 @@ impl Engine {
             return refused(Rejection::UnknownCalendar);
         }
         let work = Work::Command(Command::Delay { minutes });
-        match self.settle(calendar, work, named).await? {
+        match self.settle(calendar, work, (named, None)).await? {
             Verdict::Refused(rejection) => refused(rejection),
             Verdict::Decided { .. } | Verdict::Already => Ok(Ok(Delay { calendar, minutes })),
             Verdict::Own(_) | Verdict::Failed(_) => Err(Error::OutcomeUnknown),
@@ -304,7 +304,9 @@ impl Engine {
         Ok(outside.iter().map(told).collect())
     }
 
-    /// Free slots of a reason: advisory, since others book meanwhile. Wakes no calendar.
+    /// Free slots of a reason: advisory, since others book meanwhile. Wakes no calendar. Of a reason
+    /// that gives doses, those for which one is left: a page may have fewer than its limit, and go
+    /// on all the same.
     ///
     /// Refused as [`Rejection::Invalid`], [`Rejection::UnknownCalendar`],
     /// [`Rejection::UnknownReason`] or [`Rejection::PracticeOnly`].
@@ -346,6 +348,7 @@ impl Engine {
         let mut slots = view.slots(&wanted.reason, from, until, wanted.limit + 1);
         let next = slots.get(wanted.limit).map(|slot| slot.start);
         slots.truncate(wanted.limit);
+        shared.index.doses().retain(&view.schedule, &wanted.reason, &mut slots);
         Ok(Ok(FoundSlots { slots, next }))
     }
 

@@ -39,7 +39,8 @@ impl Engine {
         };
         let mut asked = asked;
         // Free here says nothing of other calendars.
-        asked.details = Details { joined: None, offer: None, wish: None, ..asked.details };
+        asked.details =
+            Details { joined: None, offer: None, wish: None, dose: None, ..asked.details };
         asked.details.booked_by = asked.details.booked_by.filter(|it| *it != asked.person);
         let print = print_of(&asked)?;
         // The name comes last here, and this turn first; nothing else waits for such a turn.
@@ -60,7 +61,7 @@ impl Engine {
             };
             match self.hold_printed(asked.slot(slot.calendar, slot.start), print).await? {
                 // Somebody was faster, or its start has passed: what is first now is another one.
-                Err(Rejection::SlotTaken { .. } | Rejection::InThePast) => {}
+                Err(Rejection::SlotTaken { .. } | Rejection::InThePast | Rejection::NoDose) => {}
                 answer => return Ok(answer),
             }
         }
@@ -169,7 +170,11 @@ impl Engine {
             let until = first.as_ref().map(|(start, ..)| start.plus_ms(1));
             let until = until.unwrap_or(Timestamp::from_millis(i64::MAX));
             let until = until.min(end);
-            let found = view.slots(&asked.reason, from, until, 1).into_iter().next();
+            // The first for which a dose is left may be far.
+            let most = if reason.rules.dose.is_some() { usize::MAX } else { 1 };
+            let mut found = view.slots(&asked.reason, from, until, most);
+            shared.index.doses().retain(&view.schedule, &asked.reason, &mut found);
+            let found = found.into_iter().next();
             let found = found.map(|slot| (slot.start, calendar.bits() ^ any, slot));
             let is_first = |found: &(Timestamp, u128, Slot)| {
                 first.as_ref().is_none_or(|best| (found.0, found.1) < (best.0, best.1))
@@ -195,6 +200,7 @@ impl HoldFirst {
             details: self.details.clone(),
             by: self.by.clone(),
             overflow: false,
+            dose: self.dose.clone(),
             command: self.command.clone(),
         }
     }
@@ -214,5 +220,7 @@ fn print_of(asked: &HoldFirst) -> Result<u128, Error> {
         asked.person.as_str().as_bytes(),
         &details,
         &[u8::from(asked.by == By::Practice)],
+        &asked.dose.as_ref().map_or(0, |dose| dose.campaign.bits()).to_le_bytes(),
+        &[asked.dose.as_ref().map_or(0, |dose| dose.number)],
     ]))
 }

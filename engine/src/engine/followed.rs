@@ -77,6 +77,10 @@ impl Engine {
                 }
                 Told::Cancelled => (DueKind::Cancelled, booking.state == BookingState::Cancelled),
                 Told::Late { minutes, .. } => (DueKind::Late { minutes }, coming),
+                Told::WithoutDose => {
+                    let bare = booking.booking.delivery().is_none();
+                    (DueKind::WithoutDose, coming && bare)
+                }
                 Told::Offered { .. } => (DueKind::Offer, false),
             },
             DueRow::Reminder { start, minutes, .. } => {

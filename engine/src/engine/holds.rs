@@ -1,12 +1,14 @@
 //! Holding a slot, and what becomes of the hold.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rkyv::rancor::Error as RkyvError;
 
-use super::joint::Admitted;
+use super::joint::{Admitted, Kept};
 use super::{Engine, Named, answers, refused};
-use crate::booking::{By, Command, Details, Guard, Joined, Part, Rejection, Slot, Terms};
+use crate::booking::{By, Command, Details, Guard, Joined, Part, Rejection, Terms};
+use crate::campaign::{Dose, Record};
 use crate::config::Config;
 use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, CommandKey, HoldId};
@@ -21,14 +23,9 @@ use crate::runtime::{
 };
 
 /// How an attempt at a hold stands before its calendar is asked.
-enum Attempt {
+pub(super) enum Attempt {
     /// Everything is claimed.
-    Won {
-        hold: HoldId,
-        entry: Arc<Entry>,
-        permit: Permit,
-        reservation: Reservation,
-    },
+    Won(Won),
     /// The person holds this very slot.
     Own(Hold),
     Refused(Rejection),
@@ -40,9 +37,19 @@ enum Attempt {
     Settle(HoldId),
 }
 
+/// All that a hold has claimed, and what it is to be.
+pub(super) struct Won {
+    pub(super) hold: HoldId,
+    pub(super) entry: Arc<Entry>,
+    pub(super) permit: Permit,
+    pub(super) reservation: Reservation,
+    pub(super) dose: Option<Dose>,
+    guards: Vec<Guard>,
+}
+
 /// A hold as it is asked of its calendar.
 pub(super) struct Wanted {
-    slot: HoldSlot,
+    pub(super) slot: HoldSlot,
     /// Milliseconds that an offer lasts; as long as any hold if none.
     lasts_ms: Option<i64>,
 }
@@ -53,22 +60,37 @@ impl Wanted {
         Self { slot, lasts_ms: Some(lasts_ms) }
     }
 
-    fn guards<'a>(&self, config: &'a Config) -> &'a [Guard] {
-        if self.lasts_ms.is_some() { &[] } else { &config.guards }
+    /// A hold that lasts as long as any.
+    pub(super) fn plain(slot: HoldSlot) -> Self {
+        Self { slot, lasts_ms: None }
+    }
+
+    fn guards<'a>(&self, config: &'a Config) -> Cow<'a, [Guard]> {
+        let plain: &[Guard] = if self.lasts_ms.is_some() { &[] } else { &config.guards };
+        match &self.slot.dose {
+            None => Cow::Borrowed(plain),
+            Some(dose) => Cow::Owned([plain, &[Dose::guard(dose.campaign)]].concat()),
+        }
     }
 }
 
 /// What a hold asks, to tell its repeats from other commands under its name.
-fn hold_print(asked: &HoldSlot) -> Result<u128, Error> {
+pub(super) fn hold_print(asked: &HoldSlot) -> Result<u128, Error> {
     let (calendar, start) = (asked.calendar.bits().to_le_bytes(), asked.start.millis());
     let start = start.to_le_bytes();
     let (reason, person) = (asked.reason.as_str().as_bytes(), asked.person.as_str().as_bytes());
     let plain: [&[u8]; 5] = [b"hold", &calendar, &start, reason, person];
-    if asked.details == Details::default() && asked.by == By::Unsaid && !asked.overflow {
+    let plainly = asked.by == By::Unsaid && !asked.overflow && asked.dose.is_none();
+    if plainly && asked.details == Details::default() {
         return Ok(key_of(&plain));
     }
     let details = rkyv::to_bytes::<RkyvError>(&asked.details).map_err(|_| Error::Failed)?;
-    Ok(key_of(&[&plain[..], &[&details, asked.by.print(), &[u8::from(asked.overflow)]]].concat()))
+    let overflow = [u8::from(asked.overflow)];
+    let more: [&[u8]; 3] = [&details, asked.by.print(), &overflow];
+    let Some(dose) = &asked.dose else { return Ok(key_of(&[&plain[..], &more].concat())) };
+    // What is stated of the person is stated anew each time.
+    let (campaign, number) = (dose.campaign.bits().to_le_bytes(), [dose.number]);
+    Ok(key_of(&[&plain[..], &more, &[&campaign, &number]].concat()))
 }
 
 /// What a command about a booking asks.
@@ -88,7 +110,7 @@ impl Engine {
     /// [`Rejection::UnknownReason`], [`Rejection::PracticeOnly`], [`Rejection::PatientsOnly`],
     /// [`Rejection::VisitNotOffered`], [`Rejection::OffGrid`], [`Rejection::InThePast`],
     /// [`Rejection::TooSoon`], [`Rejection::BeyondHorizon`], [`Rejection::OutsideOpenings`],
-    /// [`Rejection::SlotTaken`] with the nearest free slots, [`Rejection::PersonHasHold`],
+    /// [`Rejection::NotEligible`], [`Rejection::NoDose`], [`Rejection::SlotTaken`] with the nearest free slots, [`Rejection::PersonHasHold`],
     /// [`Rejection::DayFull`] or [`Rejection::HeldTooOften`].
     ///
     /// With parts, which other calendars have, all of them are held or nothing is: refused as
@@ -98,12 +120,12 @@ impl Engine {
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
     pub async fn hold(&self, asked: HoldSlot) -> Answer<Outcome<Hold>> {
-        if let Some(alternatives) = self.taken(&asked) {
-            return self.counted(Asked::Hold, refused(Rejection::SlotTaken { alternatives }));
+        if let Some(rejection) = self.refused_at_once(&asked) {
+            return self.counted(Asked::Hold, refused(rejection));
         }
         let mut slot = asked;
         // Only the practice makes offers, and by a request of their own.
-        (slot.details.offer, slot.details.wish) = (None, None);
+        (slot.details.offer, slot.details.wish, slot.details.dose) = (None, None, None);
         // Who books for themselves need not say so.
         slot.details.booked_by = slot.details.booked_by.filter(|it| *it != slot.person);
         // Apart, so that those who are told at once have no large future to move.
@@ -111,13 +133,14 @@ impl Engine {
         self.counted(Asked::Hold, held)
     }
 
-    /// The alternatives to a slot that others have, where that can be said from what is in memory
-    /// and without a claim: what nearly all of a surge is told. Everything else takes the long way.
+    /// The refusal of a slot that others have, or of a dose that may not be theirs or that there is
+    /// not, where that can be said from what is in memory and without a claim: what nearly all of a
+    /// surge is told. Everything else takes the long way.
     ///
     /// It looks at the slot first. Whoever took it had noted its command's name before. So a repeat
     /// of that command, which finds the slot taken by itself, finds its name too. A person who has
     /// a hold may be asking for it again.
-    fn taken(&self, asked: &HoldSlot) -> Option<Vec<Slot>> {
+    fn refused_at_once(&self, asked: &HoldSlot) -> Option<Rejection> {
         let shared = self.shared();
         let guards = &shared.config.guards;
         // Without a guard only the calendar can tell whose hold is in the way. No word stands for
@@ -129,7 +152,14 @@ impl Engine {
         let view = self.directory().seen(asked.calendar, now)?;
         let terms = Terms::new(&asked.details, &asked.by);
         let place = view.place(&asked.reason, asked.start, now, terms).ok()?;
-        if !view.table().is_taken(view.bits(place.range)?) || view.has_due(now) {
+        if view.has_due(now) {
+            return None;
+        }
+        let no_dose = match place.reason.rules.dose.is_some() || asked.dose.is_some() {
+            true => self.dose_wanted(asked, &view.schedule, place.reason).err(),
+            false => None,
+        };
+        if no_dose.is_none() && !view.table().is_taken(view.bits(place.range)?) {
             return None;
         }
         let is_unknown = |key: &CommandKey| shared.index.names().is_unknown(command_hash(key));
@@ -140,7 +170,13 @@ impl Engine {
         if guards.iter().any(|guard| shared.guards.is_held(key(guard))) {
             return None;
         }
-        Some(view.alternatives(&asked.reason, asked.start, now))
+        if let Some(dose) = &asked.dose
+            && shared.guards.is_held(key(&Dose::guard(dose.campaign)))
+        {
+            return None;
+        }
+        let alternatives = || self.alternatives(&view, &asked.reason, asked.start, now);
+        Some(no_dose.unwrap_or_else(|| Rejection::SlotTaken { alternatives: alternatives() }))
     }
 
     pub(super) async fn hold_as(&self, wanted: Wanted) -> Answer<Outcome<Hold>> {
@@ -183,9 +219,10 @@ impl Engine {
             if let Err(rejection) = self.check_calendars(asked) {
                 return refused(rejection);
             }
-            match self.attempt(wanted, settled).await? {
-                Attempt::Won { hold, entry, permit, reservation } => {
-                    let command = self.hold_command(wanted, hold, &reservation);
+            match self.attempt(wanted, settled, None).await? {
+                Attempt::Won(won) => {
+                    let command = self.hold_command(wanted, &won);
+                    let Won { entry, permit, reservation, .. } = won;
                     let verdict = match asked.details.parts().is_empty() {
                         true => {
                             let work = Work::Hold { command, reservation };
@@ -231,19 +268,21 @@ impl Engine {
         Err(self.contended())
     }
 
-    fn hold_command(&self, wanted: &Wanted, hold: HoldId, reservation: &Reservation) -> Command {
+    pub(super) fn hold_command(&self, wanted: &Wanted, won: &Won) -> Command {
+        let Won { hold, reservation, dose, guards, .. } = won;
         let config = &self.shared().config;
         let asked = &wanted.slot;
         let mut details = asked.details.clone();
         details.joined = Joined::whole(self.with_ids(details.parts()));
+        details.dose = dose.clone().map(Box::new);
         Command::Hold {
-            hold,
+            hold: *hold,
             person: asked.person.clone(),
             reason: asked.reason.clone(),
             start: asked.start,
             lane: reservation.slot.as_ref().map_or(u16::MAX, |slot| slot.lane),
             hold_ms: wanted.lasts_ms.unwrap_or_else(|| config.hold_ms()),
-            guards: wanted.guards(config).to_vec(),
+            guards: guards.clone(),
             details,
             by: asked.by.clone(),
             overflow: asked.overflow,
@@ -265,11 +304,19 @@ impl Engine {
     }
 
     /// Claims all that a hold needs, in the fixed order: slot bits, then person guards.
-    async fn attempt(&self, wanted: &Wanted, settled: Option<HoldId>) -> Result<Attempt, Error> {
+    /// The second of two goes with the record of the first, which has claimed the guards.
+    pub(super) async fn attempt(
+        &self,
+        wanted: &Wanted,
+        settled: Option<HoldId>,
+        together: Option<&Record>,
+    ) -> Result<Attempt, Error> {
         let (shared, asked) = (self.shared(), &wanted.slot);
         let (entry, permit) = self.directory().admit(asked.calendar, Share::Hold)?;
         // Known first: a person gets their own hold back even where the hours have changed since.
-        let keys = guard_keys(wanted.guards(&shared.config), asked.calendar, &asked.person);
+        let guards = wanted.guards(&shared.config);
+        let kept = if together.is_some() { &[] } else { &*guards };
+        let keys = guard_keys(kept, asked.calendar, &asked.person);
         let other = match self.known(asked, &keys, settled)? {
             Ok(other) => other,
             Err(attempt) => return Ok(attempt),
@@ -278,6 +325,13 @@ impl Engine {
         let terms = Terms::new(&asked.details, &asked.by);
         let place = match view.place(&asked.reason, asked.start, shared.now(), terms) {
             Ok(place) => place,
+            Err(rejection) => {
+                shared.queue.durable(view.rests_on).await?;
+                return Ok(Attempt::Refused(rejection));
+            }
+        };
+        let dose = match self.dose_wanted(asked, &view.schedule, place.reason) {
+            Ok(dose) => dose,
             Err(rejection) => {
                 shared.queue.durable(view.rests_on).await?;
                 return Ok(Attempt::Refused(rejection));
@@ -295,15 +349,24 @@ impl Engine {
         if let Some(hold) = other {
             return Ok(Attempt::Refused(Rejection::PersonHasHold { hold }));
         }
-        let mut guards: Vec<Claim> = Vec::with_capacity(keys.len());
+        let mut claims: Vec<Claim> = Vec::with_capacity(keys.len());
         for key in keys {
             match shared.guards.claim(key) {
-                Ok(claim) => guards.push(claim),
+                Ok(claim) => claims.push(claim),
                 Err(Busy::Pending(waiting)) => return Ok(Attempt::Wait(waiting)),
                 Err(Busy::Kept(hold)) => return Ok(Attempt::Settle(hold)),
             }
         }
-        Ok(Attempt::Won { hold, entry, permit, reservation: Reservation { slot, guards } })
+        let (dose, claim) = match dose {
+            None => (None, None),
+            Some(dose) => match self.dose_won(asked, dose, (settled, together))? {
+                Ok((dose, claim)) => (Some(dose), Some(claim)),
+                Err(attempt) => return Ok(attempt),
+            },
+        };
+        let reservation = Reservation { slot, guards: claims, dose: claim };
+        let guards = kept.to_vec();
+        Ok(Attempt::Won(Won { hold, entry, permit, reservation, dose, guards }))
     }
 
     /// Whether the person has a hold that a guard counts: another one, or an answer at once.
@@ -356,7 +419,7 @@ impl Engine {
         if view.has_due(now) {
             return Attempt::Due(asked.calendar);
         }
-        let alternatives = view.alternatives(&asked.reason, asked.start, now);
+        let alternatives = self.alternatives(view, &asked.reason, asked.start, now);
         Attempt::Refused(Rejection::SlotTaken { alternatives })
     }
 
@@ -417,7 +480,7 @@ impl Engine {
         let mut row = shared.index.booking(hold, self.now())?;
         if let Some(BookingRow { state: BookingState::Held { .. }, booking, .. }) = &row {
             let command = Command::Renew { hold, by: by.clone(), hold_ms, renewals };
-            match self.settle_whole(booking, command, named).await? {
+            match self.settle_both(booking, command, named).await? {
                 Verdict::Decided { events } => {
                     let value = answers::held(&events, renewals).ok_or(Error::OutcomeUnknown)?;
                     return Ok(Ok(Outcome { value, fresh: true }));
@@ -477,7 +540,7 @@ impl Engine {
         }
         if let Some(BookingRow { state: BookingState::Held { .. }, booking, .. }) = &row {
             let command = Command::Confirm { hold, by };
-            match self.settle_whole(booking, command, named).await? {
+            match self.settle_both(booking, command, named).await? {
                 Verdict::Decided { events } => {
                     let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
                     self.granted(booking).await;
@@ -530,7 +593,7 @@ impl Engine {
             Some(row) if !row.booking.is_for(&by) => refused(Rejection::NotYours),
             Some(row @ BookingRow { state: BookingState::Held { .. }, .. }) => {
                 let command = Command::Release { hold, by };
-                match self.settle_whole(&row.booking, command, named).await? {
+                match self.settle_both(&row.booking, command, named).await? {
                     // It ended so long ago that only the index remembers it.
                     Verdict::Refused(Rejection::UnknownHold) => self.released(hold),
                     Verdict::Refused(rejection) => refused(rejection),
@@ -561,9 +624,9 @@ impl Engine {
         &self,
         calendar: CalendarId,
         work: Work,
-        named: Option<(Remembered, Claim)>,
+        (named, turn): Kept,
     ) -> Result<Verdict, Error> {
         let (entry, permit) = self.directory().admit(calendar, Share::Settle)?;
-        self.ask(&entry, permit, work, named).await
+        self.ask(&entry, permit.with(turn), work, named).await
     }
 }

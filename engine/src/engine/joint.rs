@@ -17,6 +17,9 @@ use crate::runtime::{
     expire, order_joint,
 };
 
+/// What a request keeps until it is answered: its name, and its person's turn in a campaign.
+pub(super) type Kept = (Option<(Remembered, Claim)>, Option<Claim>);
+
 /// A calendar that has admitted a request.
 pub(super) type Admitted = (Arc<Entry>, Permit);
 
@@ -26,14 +29,12 @@ impl Engine {
         &self,
         booking: &Booking,
         command: Command,
-        named: Option<(Remembered, Claim)>,
+        kept: Kept,
     ) -> Result<Verdict, Error> {
         if booking.details.parts().is_empty() {
-            return self.settle(booking.calendar, Work::Command(command), named).await;
+            return self.settle(booking.calendar, Work::Command(command), kept).await;
         }
-        let ends = (booking.calendar, booking.calendar);
-        let admitted = self.admitted(booking.lies_on(), Share::Settle)?;
-        Box::pin(self.joint(admitted, ends, Joint::Command(command), named)).await
+        self.jointly(booking, booking.calendar, Joint::Command(command), kept).await
     }
 
     /// Has the calendars of an appointment, and one that it may go to, serve a request about it.
@@ -42,9 +43,12 @@ impl Engine {
         booking: &Booking,
         to: CalendarId,
         what: Joint,
-        named: Option<(Remembered, Claim)>,
+        (named, turn): Kept,
     ) -> Result<Verdict, Error> {
-        let admitted = self.admitted(booking.lies_on().chain([to]), Share::Settle)?;
+        let mut admitted = self.admitted(booking.lies_on().chain([to]), Share::Settle)?;
+        if let Some((entry, permit)) = admitted.pop() {
+            admitted.push((entry, permit.with(turn)));
+        }
         Box::pin(self.joint(admitted, (booking.calendar, to), what, named)).await
     }
 

@@ -18,6 +18,7 @@ use crate::runtime::{
 mod answers;
 mod appointments;
 mod calendars;
+mod campaigns;
 mod first;
 mod followed;
 mod holds;
@@ -77,7 +78,7 @@ const SHUTDOWN_LOOK_MS: u64 = 2;
 ///     details: Details::default(),
 ///     by: By::Unsaid,
 ///     overflow: false,
-///     command: None,
+///     dose: None, command: None,
 /// };
 /// let hold = engine.hold(wanted).await??.value;
 /// let wanted = OfHold { hold: hold.id, by: By::Unsaid, command: None };

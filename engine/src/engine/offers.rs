@@ -57,6 +57,9 @@ impl Engine {
                     }) => return refused(Rejection::NotChangeable),
                     _ => return refused(Rejection::UnknownAppointment),
                 };
+                if let Err(rejection) = self.dose_may_move(&booking, start)? {
+                    return refused(rejection);
+                }
                 // With parts of its own, on the same calendars as those of the appointment.
                 let offer = Some(Offer::Appointment(id));
                 let details = Details { offer, wish: None, ..Details::clone(&booking.details) };
@@ -65,7 +68,17 @@ impl Engine {
         };
         let by = By::Practice;
         let overflow = false;
-        let slot = HoldSlot { calendar, start, reason, person, details, by, overflow, command };
+        let slot = HoldSlot {
+            calendar,
+            start,
+            reason,
+            person,
+            details,
+            by,
+            overflow,
+            dose: None,
+            command,
+        };
         Box::pin(self.hold_as(Wanted::offer(slot, answer_ms))).await
     }
 

@@ -116,6 +116,7 @@ impl Engine {
             (storage, recovered)
         };
         index.rows().live();
+        index.doses().fill(|delivery| index.tally(delivery));
         let start = start_of_time(&*environment.wall, &recovered)?;
         let shared = shared(config, &storage, index.clone(), &environment, &recovered, start);
         let committer = Committer {
@@ -139,7 +140,10 @@ impl Engine {
         note_names(&shared)?;
         let committer = AsyncMutex::new(Some(committer));
         let replayed = recovered.replayed;
-        Ok(Self { inner: Arc::new(Inner { shared, directory, stop, committer, replayed }) })
+        let engine =
+            Self { inner: Arc::new(Inner { shared, directory, stop, committer, replayed }) };
+        engine.go_on_covering();
+        Ok(engine)
     }
 }
 

@@ -186,10 +186,12 @@ impl Engine {
         let permit = Permit::take(&shared.creation, &shared.admission, Share::Settle)
             .ok()
             .filter(|_| shared.index.register().len() < REGISTER_MAX)
+            .filter(|_| shared.index.doses().len() < REGISTER_MAX)
             .ok_or_else(|| shared.meters.overloaded(Full::Creation))?;
         let command = named.as_ref().map(|(command, _)| command.clone());
         let event = Event::Registered { at: shared.now(), what: Box::new(what.clone()) };
         let entry = Prepared::new(Entry { command, events: vec![event] }).ok_or(Error::Failed)?;
+        shared.index.will_register(&what);
         let (reply, done) = oneshot::channel();
         let done_with = Box::new(move |outcome| {
             let _ = reply.send(outcome);

@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// Waits until nobody else is about `key`, and keeps others from it meanwhile.
-    async fn alone(&self, key: u128) -> Result<Claim, Error> {
+    pub(super) async fn alone(&self, key: u128) -> Result<Claim, Error> {
         for _ in 0..CLAIM_WAITS_MAX {
             match self.shared().commands.claim(key) {
                 Ok(claim) => return Ok(claim),

@@ -229,7 +229,7 @@ impl Engine {
             if row.state == WishState::Waiting {
                 let work = Work::Command(Command::Withdraw { wish, by: by.clone() });
                 // One calendar that fails keeps nobody on the lists of the others.
-                failed = failed.or(self.settle(calendar, work, None).await.err());
+                failed = failed.or(self.settle(calendar, work, (None, None)).await.err());
             }
         }
         failed.map_or(Ok(Ok(())), Err)

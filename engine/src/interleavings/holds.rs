@@ -176,6 +176,7 @@ async fn names() {
             details: Details::default(),
             by: By::Unsaid,
             overflow: false,
+            dose: None,
             command: Some(key),
         }
     };

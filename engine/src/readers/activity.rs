@@ -198,6 +198,8 @@ pub(super) fn take_in(rows: &mut Rows, event: &Event) -> Result<(), StoreError> 
         | Event::Expired { .. }
         | Event::Delayed { .. }
         | Event::Wished { .. }
+        | Event::Dosed { .. }
+        | Event::Given { .. }
         | Event::Withdrawn { .. }
         | Event::Registered { .. } => Ok(()),
     }

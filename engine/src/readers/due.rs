@@ -34,6 +34,8 @@ pub(crate) enum Told {
     Cancelled,
     /// It begins so many minutes late, or none again.
     Late { calendar: CalendarId, minutes: u16 },
+    /// There is no dose for it any more.
+    WithoutDose,
     /// This hold was made for it; or for its person, and then it is the hold's own number.
     Offered { hold: HoldId },
 }
@@ -58,7 +60,7 @@ impl ToldRow {
         let unchanged = record.is_some_and(|record| record.revision == revision);
         match told {
             Told::Booked => Ok(record.is_some_and(|record| record.stands)),
-            Told::Moved { .. } | Told::Cancelled => Ok(unchanged),
+            Told::Moved { .. } | Told::Cancelled | Told::WithoutDose => Ok(unchanged),
             Told::Late { calendar, .. } => {
                 let latest = store.get(Table::Readers, &late_key(calendar))?;
                 let is_latest = latest.is_some_and(|it| *it == sequence.to_be_bytes());
@@ -227,6 +229,10 @@ pub(super) fn take_in(
                 Some(Offer::Appointment(id)) => tell(rows, sequence, id, told),
             }
         }
+        // Who did not come has none either, and is not told.
+        Event::Dosed { booking, .. } if booking.delivery().is_none() => {
+            tell(rows, sequence, booking.id.into(), Told::WithoutDose)
+        }
         // An accepted offer comes as a move; settings are taken in by themselves.
         Event::Accepted { .. }
         | Event::CalendarCreated { .. }
@@ -236,6 +242,8 @@ pub(super) fn take_in(
         | Event::Expired { .. }
         | Event::Wished { .. }
         | Event::Withdrawn { .. }
+        | Event::Dosed { .. }
+        | Event::Given { .. }
         | Event::Registered { .. } => Ok(()),
     }
 }
@@ -250,7 +258,7 @@ fn tell(
     let revision = match told {
         Told::Booked => 0,
         Told::Moved { .. } | Told::Cancelled => before()?.saturating_add(1),
-        Told::Late { .. } | Told::Offered { .. } => before()?,
+        Told::Late { .. } | Told::Offered { .. } | Told::WithoutDose => before()?,
     };
     // By the fold's own time, so that the order in which it is due is that of the journal.
     let row = ToldRow { at: rows.position.clock, id, told, revision };

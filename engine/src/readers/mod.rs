@@ -13,8 +13,10 @@
 //! - [`records`]: how often an appointment was changed, and which a calendar has.
 //! - [`due`]: what is to be told to whom, and when.
 //! - [`activity`]: what was booked, cancelled and moved, by week and reason.
+//! - [`coverage`]: which doses of campaigns were given and are booked.
 
 pub(crate) mod activity;
+pub(crate) mod coverage;
 pub(crate) mod due;
 pub(crate) mod records;
 pub(crate) mod rows;
@@ -56,6 +58,7 @@ pub(crate) fn take_in(
         let event = moved.as_ref().unwrap_or(event);
         due::take_in(rows, sequence, event)?;
         activity::take_in(rows, event)?;
+        coverage::take_in(rows, event)?;
         records::take_in(rows, event)?;
         settings::take_in(rows, event)?;
     }

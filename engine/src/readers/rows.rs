@@ -13,13 +13,13 @@ use crate::storage::{Mutation, Row, Store, StoreError, Table};
 use crate::time::Timestamp;
 
 /// The form of the rows. Those of another one are dropped and built anew.
-const FORM: u64 = 2;
+const FORM: u64 = 3;
 
 /// Rows that are removed at once.
 const REMOVED_AT_ONCE: usize = 4_096;
 
 /// Kinds of keys.
-const KINDS: usize = 8;
+const KINDS: usize = 10;
 
 /// What a key begins with.
 #[derive(Clone, Copy)]
@@ -40,6 +40,10 @@ pub(super) enum Kind {
     Activity = 6,
     /// The entry that last said how late a calendar is.
     Late = 7,
+    /// Doses given and booked, by campaign.
+    Coverage = 8,
+    /// Where an appointment with a dose is counted.
+    Counted = 9,
 }
 
 /// A key of a kind.

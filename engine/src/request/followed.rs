@@ -40,6 +40,8 @@ pub enum DueKind {
         /// How many minutes; none where the practice is in time again.
         minutes: u16,
     },
+    /// Its delivery was reduced, late or recalled, and there is no other dose for it so far.
+    WithoutDose,
     /// A slot is offered.
     Offer,
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::claims::Claim;
 use super::sync::{AtomicUsize, Ordering};
 use crate::metrics::Full;
 use crate::planted::{self, Bug};
@@ -68,6 +69,8 @@ impl Admission {
 pub(crate) struct Permit {
     calendar: Arc<Admission>,
     engine: Arc<Admission>,
+    /// A claim that lasts as long.
+    turn: Option<Claim>,
 }
 
 /// What one request has taken: a place for each calendar that it is about, seldom more than one.
@@ -91,7 +94,13 @@ impl Permit {
             calendar.leave();
             return Err(Full::Engine);
         }
-        Ok(Self { calendar: calendar.clone(), engine: engine.clone() })
+        Ok(Self { calendar: calendar.clone(), engine: engine.clone(), turn: None })
+    }
+
+    /// The same, with a claim that is kept until the request is answered.
+    pub(crate) fn with(mut self, turn: Option<Claim>) -> Self {
+        self.turn = turn;
+        self
     }
 }
 

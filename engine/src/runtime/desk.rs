@@ -11,12 +11,13 @@ mod joint;
 
 pub(crate) use joint::{Joint, JointAsked, order_joint};
 
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use super::admission::{Permit, Permits};
 use super::claims::Claim;
 use super::commit::{Done, Fault, Prepared};
 use super::directory::Entry;
+use super::doses::DoseClaim;
 use super::reservation::{Reservation, SlotClaim};
 use super::rows::SnapshotRow;
 use super::shared::Shared;
@@ -58,7 +59,9 @@ pub(crate) enum Work {
     /// A hold, with what it has claimed.
     Hold { command: Command, reservation: Reservation },
     /// A move within the calendar.
-    Move { hold: HoldId, start: Timestamp, by: By },
+    Move { hold: HoldId, start: Timestamp, by: By, dose: Option<DoseClaim> },
+    /// Something about the dose of a booking, and the dose that was claimed for it.
+    Dose { command: Command, dose: Option<DoseClaim> },
     /// The acceptance of an offer for an appointment of the same calendar.
     Accept { hold: HoldId, appointment: AppointmentId, by: By },
     /// A fault of the engine's own, planted by a test.
@@ -146,7 +149,12 @@ impl Desk {
                 }
                 None => self.decide_hold(command, reservation, now),
             },
-            Work::Move { hold, start, by } => self.decide_move_here(None, (hold, start, &by), now),
+            Work::Move { hold, start, by, dose } => {
+                self.decide_move_here(None, (hold, start, &by), dose, now)
+            }
+            Work::Dose { command, dose } => {
+                (self.calendar.decide(&command, now), Some(Reservation::of(None, dose)))
+            }
             Work::Accept { hold, appointment, by } => {
                 (decide_accept(&self.calendar, None, (hold, appointment), &by, now), None)
             }
@@ -156,7 +164,7 @@ impl Desk {
         };
         // What has parts elsewhere is not this calendar's alone to decide.
         let decision = decision.and_then(|events| join(events, |_| None, &[], now));
-        settle(&mut [self], decision, &mut [claimed], asker);
+        settle(&mut [self], decision, &mut [claimed.into_iter().collect()], asker);
     }
 
     /// Ends what is due. The answer goes its own way.
@@ -241,7 +249,8 @@ impl Desk {
                 false => self.shared.queue.submit(entry, Box::new(|_| {})),
             };
             let Ok(sequence) = submitted else { break };
-            self.record(sequence, &events, None);
+            self.shared.index.doses().settle(&events, None);
+            self.record(sequence, &events, Claimed::new());
             self.offer_freed();
         }
         now
@@ -264,7 +273,7 @@ impl Desk {
         else {
             return (self.calendar.decide(&command, now), None);
         };
-        let Reservation { slot, guards } = reservation;
+        let Reservation { slot, guards, dose } = reservation;
         if *overflow {
             // No word stands for these lanes: the calendar alone gives them.
             let terms = Terms::new(details, by);
@@ -272,7 +281,7 @@ impl Desk {
             let free = |until| self.calendar.free_overflow(*start, until);
             *lane = place.and_then(|place| free(place.occupied_until)).unwrap_or(u16::MAX);
             let decision = self.calendar.decide(&command, now);
-            return (decision, Some(Reservation { slot: None, guards }));
+            return (decision, Some(Reservation { slot: None, guards, dose }));
         }
         // A reservation of an earlier view says nothing of this one: it is made anew.
         let slot = slot.filter(|slot| slot.is_in(&self.view)).or_else(|| {
@@ -284,10 +293,9 @@ impl Desk {
         // Without a lane the calendar still says which refusal comes first.
         *lane = slot.as_ref().map_or(u16::MAX, |slot| slot.lane);
         let decision = self.calendar.decide(&command, now);
-        let decision = decision.map_err(|rejection| {
-            with_alternatives(rejection, &self.view, reason_of(&command), now)
-        });
-        (decision, slot.map(|slot| Reservation { slot: Some(slot), guards }))
+        let decision = decision
+            .map_err(|rejection| self.with_alternatives(rejection, reason_of(&command), now));
+        (decision, slot.map(|slot| Reservation { slot: Some(slot), guards, dose }))
     }
 
     /// Tells what lies in a stretch, once that is durable.
@@ -323,6 +331,7 @@ impl Desk {
         &self,
         from: Option<&Self>,
         asked: (HoldId, Timestamp, &By),
+        dose: Option<DoseClaim>,
         now: Timestamp,
     ) -> (Decision, Option<Reservation>) {
         let slot = self.claim_for_move(from, asked, now);
@@ -332,11 +341,11 @@ impl Desk {
             Some(from) => (&from.calendar, Some(&self.calendar)),
             None => (&self.calendar, None),
         };
-        let decision = decide_move(source, target, hold, start, lane, by, now);
+        let claims = (lane, dose.as_ref().map(|dose| dose.delivery));
+        let decision = decide_move(source, target, hold, start, claims, by, now);
         let reason = source.live_booking(hold).map(|live| (&live.booking.reason.id, start));
-        let decision =
-            decision.map_err(|rejection| with_alternatives(rejection, &self.view, reason, now));
-        (decision, slot.map(|slot| Reservation { slot: Some(slot), guards: Vec::new() }))
+        let decision = decision.map_err(|rejection| self.with_alternatives(rejection, reason, now));
+        (decision, slot.map(|slot| Reservation::of(Some(slot), dose)))
     }
 
     fn claim_for_move(
@@ -406,6 +415,8 @@ impl Desk {
             | Event::Registered { .. }
             | Event::Wished { .. }
             | Event::Withdrawn { .. }
+            | Event::Dosed { .. }
+            | Event::Given { .. }
             | Event::Delayed { .. } => None,
             Event::Accepted { taken, .. } => {
                 let Taken { from_calendar, from, offer, guards, .. } = &**taken;
@@ -447,7 +458,8 @@ impl Desk {
     }
 
     /// Applies what was enqueued, and consumes what was claimed for it.
-    fn record(&mut self, sequence: Sequence, events: &[Event], mut claimed: Option<Reservation>) {
+    fn record(&mut self, sequence: Sequence, events: &[Event], claimed: Claimed) {
+        let mut claimed = claimed.into_iter();
         self.last_sequence = sequence;
         for event in events {
             if !self.is_about(event) {
@@ -457,7 +469,7 @@ impl Desk {
             match event {
                 Event::CalendarChanged { at, .. } => self.renew_view_at(*at, sequence),
                 Event::Held { booking, deadline, .. } => {
-                    if let Some(reservation) = claimed.take() {
+                    if let Some(reservation) = claimed.next() {
                         reservation.consume(booking.id);
                     }
                     self.shared.deadlines.add(*deadline, self.entry.id);
@@ -466,7 +478,7 @@ impl Desk {
                     self.shared.deadlines.add(*deadline, self.entry.id);
                 }
                 Event::Moved { booking, .. } if booking.calendar == self.entry.id => {
-                    if let Some(reservation) = claimed.take() {
+                    if let Some(reservation) = claimed.next() {
                         reservation.consume(booking.id);
                     }
                 }
@@ -493,21 +505,19 @@ impl Desk {
 
 type Decision = Result<Vec<Event>, Rejection>;
 
+/// What was claimed at a desk, in the order of the events that it was claimed for.
+type Claimed = SmallVec<[Reservation; 1]>;
+
 /// Enqueues what was decided at several desks, or one, and applies it at each; or answers with what
 /// was not. All in one step. What was claimed at each stands in the same order as the desks.
-fn settle(
-    desks: &mut [&mut Desk],
-    decision: Decision,
-    claimed: &mut [Option<Reservation>],
-    asker: Asker,
-) {
+fn settle(desks: &mut [&mut Desk], decision: Decision, claimed: &mut [Claimed], asker: Asker) {
     let Some(shared) = desks.first().map(|desk| desk.shared.clone()) else { return };
     let events = match decision {
         Ok(events) if !events.is_empty() => events,
         nothing => {
             // The claims are undone before the answer is heard.
             let several = 1 < desks.len();
-            claimed.iter_mut().filter_map(Option::take).for_each(|it| undo(it, several));
+            claimed.iter_mut().flat_map(std::mem::take).for_each(|it| undo(it, several));
             let verdict = nothing.map_or_else(Verdict::Refused, |_| Verdict::Already);
             return shared.queue.barrier(asker.otherwise(verdict));
         }
@@ -522,11 +532,13 @@ fn settle(
     let done = asker.decided(events.clone());
     // A failure drops the claims, and so undoes them.
     if let Ok(sequence) = shared.queue.submit(entry, done) {
+        let doses = claimed.iter_mut().flatten().filter_map(|it| it.dose.take());
+        shared.index.doses().settle(&events, doses);
         for (desk, claimed) in desks.iter_mut().zip(claimed) {
             let is_left = matches!(events.first(), Some(Event::Moved { booking, from_calendar, .. })
                 if *from_calendar == desk.entry.id && booking.calendar != desk.entry.id);
             if !(is_left && planted::is(Bug::HalfMoveInMemory)) {
-                desk.record(sequence, &events, claimed.take());
+                desk.record(sequence, &events, std::mem::take(claimed));
             }
         }
         desks.iter_mut().for_each(|desk| desk.offer_freed());
@@ -561,17 +573,22 @@ fn reason_of(command: &Command) -> Option<(&ReasonId, Timestamp)> {
     }
 }
 
-/// A refusal that tells where else there is room.
-fn with_alternatives(
-    rejection: Rejection,
-    view: &View,
-    asked: Option<(&ReasonId, Timestamp)>,
-    now: Timestamp,
-) -> Rejection {
-    match (rejection, asked) {
-        (Rejection::SlotTaken { .. }, Some((reason, start))) => {
-            Rejection::SlotTaken { alternatives: view.alternatives(reason, start, now) }
+impl Desk {
+    /// A refusal that tells where else there is room.
+    fn with_alternatives(
+        &self,
+        rejection: Rejection,
+        asked: Option<(&ReasonId, Timestamp)>,
+        now: Timestamp,
+    ) -> Rejection {
+        match (rejection, asked) {
+            (Rejection::SlotTaken { .. }, Some((reason, start))) => {
+                let mut alternatives = self.view.alternatives(reason, start, now);
+                let doses = self.shared.index.doses();
+                doses.retain(&self.view.schedule, reason, &mut alternatives);
+                Rejection::SlotTaken { alternatives }
+            }
+            (rejection, _) => rejection,
         }
-        (rejection, _) => rejection,
     }
 }

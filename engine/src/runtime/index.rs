@@ -10,14 +10,17 @@ use std::sync::PoisonError;
 use super::behind::Behind;
 use super::claims::key_of;
 use super::commit::Durable;
+use super::dose_rows::{self, Tallies};
+use super::doses::Doses;
 use super::names::Names;
 use super::register::{self, Register};
 use super::rows::{self, BookingRow, BookingState, CommandRow, Content, DefinitionRow, HoldRow};
 use super::rows::{Key, SnapshotRow, damaged, decode_definition, encode_definition};
 use super::sync::RwLock;
 use super::wishes;
-use crate::booking::{Booking, Definition, Event, Late, Registration, Span, Taken};
-use crate::ids::{CalendarId, CommandKey, HoldId, PersonId, PlaceId, PractitionerId};
+use crate::booking::{Booking, Definition, Event, Late, Mark, Registration, Span, Taken};
+use crate::campaign::Tally;
+use crate::ids::{CalendarId, CommandKey, DeliveryId, HoldId, PersonId, PlaceId, PractitionerId};
 use crate::journal::{Remembered, Sequence};
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
 use crate::planted::{self, Bug};
@@ -47,6 +50,8 @@ pub(crate) struct Index {
     catalogue: RwLock<Catalogue>,
     names: Names,
     register: Register,
+    doses: Doses,
+    tallies: Tallies,
 }
 
 /// Rows of names that are read at once at the start.
@@ -105,12 +110,39 @@ impl Index {
             catalogue: RwLock::default(),
             names: Names::new(blocks),
             register: Register::default(),
+            doses: Doses::default(),
+            tallies: Tallies::default(),
         }
     }
 
     /// What is known of the register.
     pub(crate) fn register(&self) -> &Register {
         &self.register
+    }
+
+    /// What is known of campaigns.
+    pub(crate) fn doses(&self) -> &Doses {
+        &self.doses
+    }
+
+    /// What has become of a delivery's doses, as far as is durable.
+    pub(crate) fn tally(&self, delivery: DeliveryId) -> Tally {
+        self.tallies.of(delivery)
+    }
+
+    /// Takes a row of the register of the store into memory.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] where it is not as it was written.
+    pub(crate) fn list_row(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.tallies.restore(key, value)?;
+        if register::is_listed(key) {
+            let what = register::decode(value)?;
+            self.register.list(&what);
+            self.doses.list(&what);
+        }
+        Ok(())
     }
 
     /// The names that may be known.
@@ -323,6 +355,10 @@ impl Index {
             Event::Marked { at, booking, mark, .. } => {
                 self.put_booking(booking, BookingState::Marked(*mark), *at);
             }
+            Event::Dosed { at, booking, .. } => self.dosed(*at, booking),
+            Event::Given { at, booking, .. } => {
+                self.put_booking(booking, BookingState::Marked(Mark::Fulfilled), *at);
+            }
             Event::Delayed { calendar, at, minutes, until } => {
                 let (minutes, from, until) = (*minutes, *at, *until);
                 let late = (minutes != 0).then_some(Late { minutes, from, until });
@@ -348,11 +384,21 @@ impl Index {
         }
     }
 
+    /// Takes note of what is about to be written, where less may be claimed from then on.
+    pub(crate) fn will_register(&self, what: &Registration) {
+        let wasted = match what {
+            Registration::Wasted { delivery, .. } => self.tally(*delivery).wasted,
+            _ => 0,
+        };
+        self.doses.will_write(what, wasted);
+    }
+
     fn registered(&self, what: &Registration) {
         for (key, value) in register::rows_of(what) {
             self.rows.put(Table::Register, key.into(), value.map(Content::Bytes));
         }
         self.register.list(what);
+        self.doses.list(what);
     }
 
     fn renewed(&self, event: &Event) {
@@ -380,6 +426,14 @@ impl Index {
         let lists = (!planted::is(Bug::PersonLosesMove)).then(|| Content::Bytes(Vec::new()));
         self.rows.put(Table::People, key, lists);
         self.put_booking(booking, BookingState::Booked, at);
+    }
+
+    /// A booking has another dose, and stays what it is.
+    fn dosed(&self, at: Timestamp, booking: &Booking) {
+        let row = self.rows.get(Table::Bookings, &id_key(booking.id.bits())).ok().flatten();
+        if let Some(Ok((row, _))) = row.map(rows::booking_of) {
+            self.put_booking(booking, row.state, at);
+        }
     }
 
     /// A replay meets the creation of calendars that have later snapshots already.
@@ -422,6 +476,7 @@ impl Durable for Index {
         for event in events {
             self.take_in_event(sequence, event);
         }
+        dose_rows::Rows { rows: &self.rows, tallies: &self.tallies }.take_in(sequence, events);
         if let (Some(Remembered { key, fingerprint }), Some(event)) = (command, events.first()) {
             let kept_ms = match (planted::is(Bug::OutcomeForgotten), planted::is(Bug::OutcomeKept))
             {

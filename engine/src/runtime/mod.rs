@@ -10,6 +10,7 @@
 //! - [`commit`]: how entries become durable, and callers are answered.
 //! - [`index`] over [`behind`] and [`rows`], and [`register`]: what is found without asking a
 //!   calendar.
+//! - [`doses`], [`dose_rows`]: how many doses are left, and who has which.
 //! - [`deadlines`], [`upkeep`]: what happens by itself.
 //! - [`feed`]: what others follow; [`following`]: what the engine itself reads of it.
 //! - [`sync`], [`key_map`]: what all of it shares, and what stands for it in models.
@@ -23,6 +24,8 @@ mod deadlines;
 mod desk;
 mod directory;
 mod dirty;
+pub(crate) mod dose_rows;
+mod doses;
 mod feed;
 mod following;
 mod index;
@@ -52,6 +55,7 @@ pub(crate) use commit::{CommitQueue, Committer, Durable, Fault, Prepared};
 pub(crate) use deadlines::Deadlines;
 pub(crate) use desk::{Joint, JointAsked, Order, Verdict, Work, lane_hint, order_joint};
 pub(crate) use directory::{Directory, Entry};
+pub(crate) use doses::{DoseClaim, Lot};
 pub use feed::{Feed, FeedEntry};
 pub(crate) use following::{Following, catch_up};
 pub(crate) use index::{Brief, Index, command_hash, hold_key, hold_of_key};

@@ -30,6 +30,18 @@ pub(super) enum Kind {
     ReviewOf = 8,
     /// What a practice says to a review, by its appointment.
     Reply = 9,
+    Campaign = 10,
+    Delivery = 11,
+    /// Recalls, by campaign and lot.
+    Recall = 12,
+    /// What has become of a delivery's doses.
+    Tally = 13,
+    /// Who has a dose of a delivery.
+    Holder = 14,
+    /// Bookings of a campaign whose dose is of no delivery any more.
+    Bare = 15,
+    /// Doses of a person, by campaign.
+    Dose = 16,
 }
 
 fn key(kind: Kind, bits: u128) -> Vec<u8> {
@@ -57,6 +69,16 @@ pub(crate) fn rows_of(what: &Registration) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
             (review_key(review), Some(vec![u8::from(review.positive)])),
         ],
         Registration::Replied(reply) => vec![(key(Kind::Reply, reply.appointment.bits()), row())],
+        Registration::Campaign { id, .. } => vec![(key(Kind::Campaign, id.bits()), row())],
+        Registration::Delivered(delivery) => {
+            vec![(key(Kind::Delivery, delivery.id.bits()), row())]
+        }
+        Registration::Recalled { campaign, lot } => {
+            let key = key(Kind::Recall, campaign.bits());
+            vec![([key.as_slice(), lot.as_str().as_bytes()].concat(), row())]
+        }
+        // It is counted with what else becomes of doses.
+        Registration::Wasted { .. } => Vec::new(),
     }
 }
 
@@ -110,7 +132,7 @@ impl Register {
             }
             Registration::Linked { .. } => known.links += 1,
             Registration::Unlinked { .. } => known.links = known.links.saturating_sub(1),
-            Registration::Reviewed(_) | Registration::Replied(_) => {}
+            _ => {}
         }
     }
 
@@ -255,7 +277,8 @@ pub(crate) fn reviews(
 }
 
 /// Whether a row says what is kept in memory: not that of a link by its secret, which stands for
-/// one that is told already, and not a wish.
+/// one that is told already, not a wish, and not what is told of doses by the way.
 pub(crate) fn is_listed(key: &[u8]) -> bool {
-    key.first().is_some_and(|kind| *kind < Kind::Secret as u8)
+    let campaigns = Kind::Campaign as u8..=Kind::Recall as u8;
+    key.first().is_some_and(|kind| *kind < Kind::Secret as u8 || campaigns.contains(kind))
 }

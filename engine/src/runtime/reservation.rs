@@ -1,12 +1,13 @@
 //! A reservation: the claims of one request, taken in a fixed order and undone on loss.
 //!
-//! This engine builds two kinds of claim: slot bits first, then person guards in the order of
-//! their keys. Dropping a reservation undoes all of them; the calendar's actor consumes it in the
+//! This engine builds three kinds of claim: slot bits first, then person guards in the order of
+//! their keys, then a dose. Dropping a reservation undoes all of them; the calendar's actor consumes it in the
 //! same step in which it enqueues the entry.
 
 use std::sync::Arc;
 
 use super::claims::{Claim, key_of};
+use super::doses::DoseClaim;
 use super::slot_table::Bits;
 use super::view::View;
 use crate::booking::{Guard, GuardScope};
@@ -58,9 +59,15 @@ pub(crate) struct Reservation {
     /// None where only the calendar can tell whether the slot is the person's own.
     pub(crate) slot: Option<SlotClaim>,
     pub(crate) guards: Vec<Claim>,
+    pub(crate) dose: Option<DoseClaim>,
 }
 
 impl Reservation {
+    /// One of a slot alone, or of nothing.
+    pub(crate) fn of(slot: Option<SlotClaim>, dose: Option<DoseClaim>) -> Self {
+        Self { slot, guards: Vec::new(), dose }
+    }
+
     /// Hands the guards to the hold and leaves the bits set.
     pub(crate) fn consume(self, hold: HoldId) {
         if let Some(slot) = self.slot {

@@ -226,6 +226,7 @@ fn sound(model: &Model, history: &History, due: &[Due]) -> Result<Listed, String
                 let before = known.booking.span.start.plus_minutes(-i64::from(minutes_before));
                 coming && before == due.at
             }
+            DueKind::WithoutDose => coming && known.booking.delivery().is_none(),
             DueKind::Late { minutes } => coming && history.says_late(known, minutes),
             DueKind::Offer => {
                 let of = about.map_or(Offer::Person, |id| Offer::Appointment(id.into()));

@@ -277,6 +277,10 @@ super::counted::counted! {
         pub delays,
         /// Wished and withdrawn events.
         pub wishes,
+        /// Doses that are of another delivery, or of none.
+        pub dosed,
+        /// Doses given.
+        pub given,
         /// Changes of calendars.
         pub changes,
         /// Entries of the journal.

@@ -6,6 +6,7 @@ use super::disk::{self, SimDisk};
 use super::hours;
 use super::ledger::Counts;
 use super::rules;
+use crate::audit::doses::Doses;
 use crate::audit::wishes::{Known, Lists};
 use crate::booking::{
     Booking, Calendar, Event, Guard, GuardScope, Mark, Offer, Registration, Span, Taken,
@@ -107,6 +108,7 @@ pub struct Model {
     /// Wishes, and the calendars on whose lists they were put.
     pub wishes: BTreeSet<(WishId, CalendarId)>,
     lists: Lists,
+    doses: Doses,
     live: BTreeSet<(CalendarId, u16, Timestamp, Timestamp, HoldId)>,
     /// The hash of the last frame that was read, and where that frame begins in the log.
     last_frame: Option<(usize, FrameHash)>,
@@ -173,6 +175,7 @@ impl Model {
             return Err("it holds no event".to_owned());
         }
         parts::whole(&entry.events)?;
+        self.doses.take(sequence, &entry.events)?;
         for event in &entry.events {
             if let Event::Held { at, booking, deadline, .. } = event {
                 self.lists.judge((*at, booking, *deadline), self)?;
@@ -255,6 +258,14 @@ impl Model {
                 let accepted = State::Accepted(booking.id);
                 self.settle(*at, offer, *deadline, guards, accepted)?;
                 self.moved(*at, booking, *from_calendar, from)
+            }
+            Event::Dosed { booking, .. } | Event::Given { booking, .. } => {
+                let told = self.bookings.get_mut(&booking.id).ok_or("nothing has the dose")?;
+                told.booking.details = booking.details.clone();
+                if told.booking == *booking {
+                    return Ok(());
+                }
+                Err(format!("{} has another dose, and is another booking", booking.id))
             }
             Event::Registered { what, .. } => self.register(what),
             Event::Held { at, booking, deadline, guards } => {
@@ -517,6 +528,8 @@ impl Model {
                 Event::Delayed { .. } => &mut counts.delays,
                 Event::Wished { .. } | Event::Withdrawn { .. } => &mut counts.wishes,
                 Event::Accepted { .. } => &mut counts.accepted,
+                Event::Dosed { .. } => &mut counts.dosed,
+                Event::Given { .. } => &mut counts.given,
                 Event::Moved { booking, from_calendar, .. } => {
                     if booking.calendar == *from_calendar {
                         &mut counts.moves_within

@@ -167,6 +167,7 @@ pub fn rules(dice: &mut Dice, reasons: &mut [Reason]) {
             per_day: rare(dice, 250).then_some(few),
             instructions: rare(dice, 100).then(|| "Bring your card.".to_owned()),
             practice_only: rare(dice, 100),
+            dose: None,
         };
     }
 }

@@ -240,7 +240,7 @@ impl<'a> Last<'a> {
             Registration::Replied(reply) => {
                 self.replies.insert(reply.appointment, reply);
             }
-            Registration::Linked { .. } | Registration::Unlinked { .. } => {}
+            _ => {}
         }
     }
 }

@@ -298,6 +298,7 @@ pub async fn nothing_leaks(scene: &Scene, dice: &mut Dice) -> Result<(), String>
                 },
                 by: By::Practice,
                 overflow: false,
+                dose: None,
                 command: None,
             });
             let told = Box::pin(scene.ask(ask, std::future::pending())).await;
@@ -352,7 +353,8 @@ async fn first_of_all(scene: &Scene, all: &[(CalendarId, Definition)]) -> Result
     // The practice, which no rule of patients stops.
     let details = Details { channel: Channel::Phone, ..Details::default() };
     let by = By::Practice;
-    let asked = HoldFirst { calendars, place, reason, from, person, details, by, command };
+    let asked =
+        HoldFirst { calendars, place, reason, from, person, details, by, dose: None, command };
     // Where no guard tells whose hold it is, nobody has one already.
     let again = (!scene.plan.config.guards.is_empty()).then_some(false);
     let mut held = None;

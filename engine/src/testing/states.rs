@@ -6,7 +6,7 @@ use super::ledger::Counts;
 
 /// How often each interesting state was met.
 #[must_use]
-pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64); 42] {
+pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64); 44] {
     [
         ("requests whose answer nobody waited for", counts.hung_up),
         ("requests that were repeated", counts.repeated),
@@ -34,6 +34,8 @@ pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64);
         ("renewals of holds", counts.renewals),
         ("offers", counts.offers),
         ("offers that were accepted", counts.accepted),
+        ("doses that are of another delivery, or of none", counts.dosed),
+        ("doses that were given", counts.given),
         ("wishes that were put on lists and taken off", counts.wishes),
         ("offers to those who wait", counts.turns),
         ("events of parts of bookings", counts.parts),

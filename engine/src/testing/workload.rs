@@ -275,7 +275,17 @@ impl Client {
         let reason = reason.id.clone();
         let overflow = by.is_practice() && self.dice.clone().chance(200);
         let (start, command) = (slot.start, None);
-        Some(HoldSlot { calendar, start, reason, person, details, by, overflow, command })
+        Some(HoldSlot {
+            calendar,
+            start,
+            reason,
+            person,
+            details,
+            by,
+            overflow,
+            dose: None,
+            command,
+        })
     }
 
     /// Sometimes others too, and now and then such as cannot be had.
@@ -350,7 +360,17 @@ impl Client {
             calendars.extend(book.calendars.iter().map(|(id, _)| *id));
         }
         let (place, from) = (None, None);
-        Ask::First(HoldFirst { calendars, place, reason, from, person, details, by, command })
+        Ask::First(HoldFirst {
+            calendars,
+            place,
+            reason,
+            from,
+            person,
+            details,
+            by,
+            dose: None,
+            command,
+        })
     }
 
     /// Many persons and the same one want the same slot at the same instant.

@@ -47,6 +47,7 @@ async fn work(root: &Path, round: usize) {
             details: Details::default(),
             by: By::Unsaid,
             overflow: false,
+            dose: None,
             command: None,
         };
         let hold = engine.hold(asked).await.unwrap().unwrap().value.id;

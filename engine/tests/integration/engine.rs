@@ -65,6 +65,7 @@ fn wanted(calendar: CalendarId, start: Timestamp, who: &str) -> HoldSlot {
         details: Details::default(),
         by: By::Unsaid,
         overflow: false,
+        dose: None,
         command: None,
     }
 }

@@ -21,8 +21,17 @@ async fn who_asks_twenty_times_at_once_has_one_hold() {
                 let (calendars, reason) = (calendars.clone(), reason.clone());
                 let (place, from, command, person) = (None, None, None, person.clone());
                 let (details, by) = (Details::default(), By::Unsaid);
-                let asked =
-                    HoldFirst { calendars, place, reason, from, person, details, by, command };
+                let asked = HoldFirst {
+                    calendars,
+                    place,
+                    reason,
+                    from,
+                    person,
+                    details,
+                    by,
+                    dose: None,
+                    command,
+                };
                 tokio::spawn(async move { engine.hold_first(asked).await.unwrap().unwrap() })
             })
             .collect();

@@ -47,7 +47,17 @@ async fn booked(engine: &Engine, calendar: CalendarId, start: &str, who: &str) -
     let reason = "check-up".parse().unwrap();
     let person = who.parse().unwrap();
     let (start, details, by, command) = (at(start), Details::default(), By::Unsaid, None);
-    let asked = HoldSlot { calendar, start, reason, person, details, by, overflow: false, command };
+    let asked = HoldSlot {
+        calendar,
+        start,
+        reason,
+        person,
+        details,
+        by,
+        overflow: false,
+        dose: None,
+        command,
+    };
     let hold = engine.hold(asked).await.unwrap().unwrap().value.id;
     engine.confirm(OfHold { hold, by: By::Unsaid, command: None }).await.unwrap().unwrap().value.id
 }

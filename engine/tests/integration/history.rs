@@ -50,6 +50,7 @@ impl Recorder {
             details: Details::default(),
             by: By::Unsaid,
             overflow: false,
+            dose: None,
             command: None,
         };
         let asked = self.tick();

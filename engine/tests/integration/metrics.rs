@@ -43,6 +43,7 @@ async fn hold(engine: &Engine, calendar: CalendarId, time: &str, who: &str) -> A
         details: Details::default(),
         by: By::Unsaid,
         overflow: false,
+        dose: None,
         command: None,
     };
     Ok(engine.hold(asked).await?.map(|held| held.value.id))

@@ -36,7 +36,7 @@ fn hold(calendar: CalendarId, start: &str, who: &str, overflow: bool) -> HoldSlo
     let (reason, person) = ("visit".parse().unwrap(), who.parse().unwrap());
     let (details, start) = (Details::default(), at(start));
     let by = if overflow { By::Practice } else { By::Unsaid };
-    HoldSlot { calendar, start, reason, person, details, by, overflow, command: None }
+    HoldSlot { calendar, start, reason, person, details, by, overflow, dose: None, command: None }
 }
 
 async fn practice(engine: &Engine) -> CalendarId {

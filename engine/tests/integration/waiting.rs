@@ -48,7 +48,17 @@ async fn held(
     let (reason, person) = ("visit".parse().unwrap(), who.parse().unwrap());
     let (details, by, start) = (Details::default(), By::Unsaid, at(start));
     let command = None;
-    let asked = HoldSlot { calendar, start, reason, person, details, by, overflow: false, command };
+    let asked = HoldSlot {
+        calendar,
+        start,
+        reason,
+        person,
+        details,
+        by,
+        overflow: false,
+        dose: None,
+        command,
+    };
     engine.hold(asked).await.unwrap().map(|held| held.value)
 }
 

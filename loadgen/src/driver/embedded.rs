@@ -70,6 +70,7 @@ impl Embedded {
                     details: Details::default(),
                     by: By::Unsaid,
                     overflow: false,
+                    dose: None,
                     command,
                 };
                 engine.hold(wanted).await?.map(|it| hold(&it.value))

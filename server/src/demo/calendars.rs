@@ -98,6 +98,7 @@ async fn book_some(
             details: Details::default(),
             by: By::Unsaid,
             overflow: false,
+            dose: None,
             command: None,
         };
         if let Ok(hold) = engine.hold(wanted).await? {

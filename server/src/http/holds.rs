@@ -34,7 +34,8 @@ pub(super) async fn hold(app: &App, asked: &Asked) -> Result<Response, Problem> 
         return Err(app.refused(Rejection::UnknownCalendar).await);
     };
     let (reason, person, start) = (wanted.reason.0, wanted.patient_id.0, wanted.start.0.0);
-    let wanted = HoldSlot { calendar, start, reason, person, details, by, overflow, command };
+    let wanted =
+        HoldSlot { calendar, start, reason, person, details, by, overflow, dose: None, command };
     let Outcome { value, fresh } = app.settled(app.engine.hold(wanted).await).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
     let response = answer::json(status, &body(app, &value).await);
@@ -74,7 +75,8 @@ pub(super) async fn first(app: &App, asked: &Asked) -> Result<Response, Problem>
     };
     let from = wanted.from.map(|from| from.0.0);
     let (reason, person) = (wanted.reason.0, wanted.patient_id.0);
-    let wanted = HoldFirst { calendars, place, reason, from, person, details, by, command };
+    let wanted =
+        HoldFirst { calendars, place, reason, from, person, details, by, dose: None, command };
     let Outcome { value, fresh } =
         app.settled(Box::pin(app.engine.hold_first(wanted)).await).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };

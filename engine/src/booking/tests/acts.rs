@@ -122,6 +122,7 @@ fn limited(limits: &Limits) -> Limited {
         per_day: limits.per_day,
         instructions: None,
         practice_only: limits.practice_only,
+        dose: None,
     }
 }
 

@@ -247,7 +247,8 @@ impl Twins {
                 let (from, hold) = self.picked(pick);
                 let target = (from != *to).then_some(&self.calendars[*to]);
                 let (of, when) = (&self.calendars[from], Timestamp::from_millis(*start));
-                let decided = decide_move(of, target, hold, when, *lane, &who.by(), self.now());
+                let decided =
+                    decide_move(of, target, hold, when, (*lane, None), &who.by(), self.now());
                 (decided, word(self.naive.shift((from, *to), hold, (*start, *lane), *who)))
             }
             Act::Expire(place) => {

@@ -248,7 +248,8 @@ impl Practice {
         let lane = self.lane(to, start, id);
         let target = (to != main).then(|| &self.calendars[to]);
         let by = By::Unsaid;
-        let decided = decide_move(&self.calendars[main], target, id, start, lane, &by, self.now);
+        let own = &self.calendars[main];
+        let decided = decide_move(own, target, id, start, (lane, None), &by, self.now);
         let refusal = self.refusal(&places, &lanes, start, id);
         let moves = decided.as_ref().is_ok_and(|events| !events.is_empty());
         let told = self.happen(decided.clone(), &lanes);
@@ -489,7 +490,7 @@ fn a_part_of_an_appointment_is_none() {
         let told = room.decide(&command, now);
         assert_eq!(told, Err(Rejection::UnknownAppointment), "{command:?}");
     }
-    let moved = decide_move(room, None, part, at("10:00"), 0, &By::Unsaid, now);
+    let moved = decide_move(room, None, part, at("10:00"), (0, None), &By::Unsaid, now);
     assert_eq!(moved, Err(Rejection::UnknownAppointment));
 }
 

@@ -127,7 +127,7 @@ impl World {
     pub(super) fn shift(&mut self, who: &str, to: usize, when: &str) -> Told {
         let (from, target) = (&self.calendars[self.here], &self.calendars[to]);
         let to = (to != self.here).then_some(target);
-        let decided = decide_move(from, to, self.id(who), at(when), 0, &self.by, self.now);
+        let decided = decide_move(from, to, self.id(who), at(when), (0, None), &self.by, self.now);
         self.happened(decided)
     }
 

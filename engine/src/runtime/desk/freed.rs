@@ -1,7 +1,7 @@
 //! What comes free in a calendar for which somebody waits: it is offered before anybody else sees
 //! that it is free.
 
-use super::{Desk, SlotClaim, prepared};
+use super::{Claimed, Desk, SlotClaim, prepared};
 use crate::booking::{Event, Freed, Span};
 use crate::ids::HoldId;
 use crate::runtime::slot_table::Bits;
@@ -75,7 +75,8 @@ impl Desk {
         let events = entry.events.clone();
         self.entry.note_dirty(self.shared.queue.progress().durable + 1);
         let Ok(sequence) = self.shared.queue.submit(entry, Box::new(|_| {})) else { return false };
-        self.record(sequence, &events, None);
+        self.shared.index.doses().settle(&events, None);
+        self.record(sequence, &events, Claimed::new());
         true
     }
 }

@@ -98,6 +98,7 @@ fn hold(number: u32, calendar: CalendarId, start: i64) -> Ask {
         details: Details::default(),
         by: By::Unsaid,
         overflow: false,
+        dose: None,
         command: None,
     })
 }

@@ -225,6 +225,7 @@ impl Names {
                 details: Details::default(),
                 by: By::Unsaid,
                 overflow: false,
+                dose: None,
                 command,
             }),
             Act::Confirm(booking) => {

@@ -1,0 +1,401 @@
+//! Doses as the journal has them: whether each goes to somebody who may have it, and no more of
+//! them than there are.
+//!
+//! It knows what a person's statement was only as far as it is written: their age band and
+//! territory. Whether somebody is ill or a nurse, the journal does not say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::booking::{Booking, Event, Mark, Offer, Registration};
+use crate::campaign::{Asked, Campaign, Delivery, Dose, Elsewhere, Facts, Record, Recorded};
+use crate::ids::{CampaignId, DeliveryId, HoldId, LotId, PersonId};
+use crate::journal::Sequence;
+use crate::time::Timestamp;
+
+/// A dose that somebody has.
+#[derive(Clone, Debug)]
+struct Has {
+    booking: Booking,
+    dose: Dose,
+    is: Recorded,
+    /// Whether its person was said not to have come.
+    away: bool,
+    /// The entry by which it came to be theirs.
+    since: Sequence,
+}
+
+/// A delivery, and what has become of it.
+#[derive(Clone, Debug)]
+struct Stock {
+    delivery: Delivery,
+    wasted: u32,
+    claimed: BTreeSet<HoldId>,
+    given: u32,
+}
+
+/// All doses.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Doses {
+    campaigns: BTreeMap<(CampaignId, u32), Campaign>,
+    stocks: BTreeMap<DeliveryId, Stock>,
+    recalled: BTreeSet<(CampaignId, LotId)>,
+    live: BTreeMap<HoldId, Has>,
+    people: BTreeMap<(CampaignId, PersonId), BTreeSet<HoldId>>,
+}
+
+impl Stock {
+    fn taken(&self) -> usize {
+        self.claimed.len() + self.given as usize + self.wasted as usize
+    }
+
+    fn owes(&self) -> bool {
+        (self.delivery.doses as usize) < self.taken()
+    }
+}
+
+impl Doses {
+    /// Takes in an entry, and judges it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it. It is taken in all the same.
+    pub(crate) fn take(&mut self, sequence: Sequence, events: &[Event]) -> Result<(), String> {
+        let mut wrong = Ok(());
+        for (place, event) in events.iter().enumerate() {
+            let others = events.get(place + 1..).unwrap_or_default();
+            let judged = self.event(sequence, event, (events, others));
+            wrong = wrong.and(judged);
+        }
+        wrong.and_then(|()| self.whole(events))
+    }
+
+    fn event(
+        &mut self,
+        sequence: Sequence,
+        event: &Event,
+        (all, others): (&[Event], &[Event]),
+    ) -> Result<(), String> {
+        if let Event::Registered { what, .. } = event {
+            return self.registered(what);
+        }
+        if let Event::Accepted { taken, .. } = event {
+            self.ends(&taken.offer);
+            return Ok(());
+        }
+        let Some(booking) = event.booking() else { return Ok(()) };
+        let Some(dose) = booking.details.dose.as_deref() else { return Ok(()) };
+        match event {
+            Event::Held { at, .. } => self.held(sequence, *at, booking, dose),
+            Event::Confirmed { .. } => {
+                self.become_is(booking.id, Recorded::Booked);
+                let bare = dose.delivery.is_none();
+                if bare { Err(format!("{} is booked without a dose", booking.id)) } else { Ok(()) }
+            }
+            Event::Released { .. } | Event::Expired { .. } | Event::Cancelled { .. } => {
+                self.ends(booking);
+                Ok(())
+            }
+            Event::Moved { .. } => {
+                if let Some(has) = self.live.get_mut(&booking.id) {
+                    has.booking = booking.clone();
+                }
+                Ok(())
+            }
+            Event::Marked { mark, .. } => {
+                if let Some(has) = self.live.get_mut(&booking.id) {
+                    has.away = *mark == Mark::NoShow;
+                }
+                let given = others.iter().any(|other| {
+                    matches!(other, Event::Given { booking: it, .. } if it.id == booking.id)
+                });
+                if *mark == Mark::Fulfilled && !given {
+                    return Err(format!("{} took place, and its dose was not given", booking.id));
+                }
+                Ok(())
+            }
+            Event::Dosed { before, .. } => self.dosed(booking, dose, *before, all),
+            Event::Given { at, before, .. } => self.given(*at, booking, dose, *before),
+            _ => Ok(()),
+        }
+    }
+
+    fn registered(&mut self, what: &Registration) -> Result<(), String> {
+        match what {
+            Registration::Campaign { id, version, campaign } => {
+                let before = version.checked_sub(1).filter(|before| 0 < *before);
+                let known = before.is_none_or(|it| self.campaigns.contains_key(&(*id, it)));
+                let again = self.campaigns.insert((*id, *version), (**campaign).clone());
+                if !known || again.is_some() {
+                    return Err(format!("{id} comes to version {version} out of turn"));
+                }
+            }
+            Registration::Delivered(delivery) => {
+                let fresh = Stock {
+                    delivery: delivery.clone(),
+                    wasted: 0,
+                    claimed: BTreeSet::new(),
+                    given: 0,
+                };
+                self.stocks.entry(delivery.id).or_insert(fresh).delivery = delivery.clone();
+            }
+            Registration::Wasted { delivery, doses } => {
+                let stock = self.stocks.get_mut(delivery);
+                let stock = stock.ok_or_else(|| format!("{delivery} is wasted, and unknown"))?;
+                stock.wasted = *doses;
+            }
+            Registration::Recalled { campaign, lot } => {
+                self.recalled.insert((*campaign, lot.clone()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn become_is(&mut self, id: HoldId, is: Recorded) {
+        if let Some(has) = self.live.get_mut(&id) {
+            has.is = is;
+        }
+    }
+
+    /// Takes a dose of a delivery for a booking.
+    fn claim(&mut self, booking: &Booking, dose: &Dose) -> Result<(), String> {
+        let Some(id) = dose.delivery else { return Ok(()) };
+        let what = format!("{} has a dose of {id}", booking.id);
+        let stock = self.stocks.get_mut(&id).ok_or_else(|| format!("{what}, which is unknown"))?;
+        stock.claimed.insert(booking.id);
+        let it = &stock.delivery;
+        if (it.campaign, it.place, &it.vaccine) != (dose.campaign, dose.place, &dose.vaccine) {
+            return Err(format!("{what}, which is of another vaccine or place"));
+        }
+        if self.recalled.contains(&(it.campaign, it.lot.clone())) {
+            return Err(format!("{what}, which was recalled"));
+        }
+        if stock.owes() {
+            return Err(format!("{what}, of which none was left"));
+        }
+        Ok(())
+    }
+
+    fn unclaim(&mut self, id: HoldId, delivery: Option<DeliveryId>) -> bool {
+        let Some(delivery) = delivery else { return true };
+        self.stocks.get_mut(&delivery).is_some_and(|stock| stock.claimed.remove(&id))
+    }
+
+    fn ends(&mut self, booking: &Booking) {
+        let Some(has) = self.live.remove(&booking.id) else { return };
+        self.unclaim(booking.id, has.dose.delivery);
+        let key = (has.dose.campaign, booking.person.clone());
+        if let Some(theirs) = self.people.get_mut(&key) {
+            theirs.remove(&booking.id);
+        }
+    }
+
+    fn held(
+        &mut self,
+        sequence: Sequence,
+        at: Timestamp,
+        booking: &Booking,
+        dose: &Dose,
+    ) -> Result<(), String> {
+        let for_one = matches!(booking.details.offer, Some(Offer::Appointment(_)));
+        let judged = if for_one { Ok(()) } else { self.may_have(at, booking, dose) };
+        let (booking, dose) = (booking.clone(), dose.clone());
+        let claimed = self.claim(&booking, &dose);
+        if !for_one {
+            let key = (dose.campaign, booking.person.clone());
+            self.people.entry(key).or_default().insert(booking.id);
+        }
+        let bare = dose.delivery.is_none().then(|| format!("{} has no dose", booking.id));
+        let id = booking.id;
+        let is = Recorded::Held;
+        self.live.insert(id, Has { booking, dose, is, away: false, since: sequence });
+        judged.and(claimed).and(bare.map_or(Ok(()), Err))
+    }
+
+    /// Whether the campaign lets them have it, as far as is written.
+    fn may_have(&self, at: Timestamp, booking: &Booking, dose: &Dose) -> Result<(), String> {
+        let id = booking.id;
+        let campaign = self.campaigns.get(&(dose.campaign, dose.version));
+        let campaign = campaign.ok_or_else(|| format!("{id} is of no known campaign"))?;
+        let phase = campaign.phases.iter().find(|phase| phase.id == dose.phase);
+        let phase = phase.ok_or_else(|| format!("{id} is of no known phase"))?;
+        let open = phase.opens <= at && phase.closes.is_none_or(|closes| at < closes);
+        let number = phase.doses.is_empty() || phase.doses.contains(&dose.number);
+        let theirs = phase.groups.is_empty()
+            || phase.groups.iter().any(|group| {
+                let band = group.bands.is_empty() || group.bands.contains(&dose.band);
+                let territory = dose.territory.as_ref();
+                let there = group.territories.is_empty()
+                    || territory.is_some_and(|it| group.territories.contains(it));
+                band && there
+            });
+        let vaccine = campaign.vaccine(&dose.vaccine);
+        let band = vaccine.is_some_and(|it| it.bands.is_empty() || it.bands.contains(&dose.band));
+        let known = vaccine.is_some_and(|it| (1..=it.most()).contains(&dose.number));
+        if !open || !number || !theirs || !band || !known {
+            return Err(format!("{id} is not for who has it: {dose:?}"));
+        }
+        self.in_order(booking, dose)
+    }
+
+    /// Whether it goes with the other doses of the person.
+    fn in_order(&self, booking: &Booking, dose: &Dose) -> Result<(), String> {
+        let Some(campaign) = self.campaigns.get(&(dose.campaign, dose.version)) else {
+            return Err(format!("{} is of no known campaign", booking.id));
+        };
+        let records: Vec<Record> = self.records(booking, dose);
+        let mut facts = Facts::of(dose.band.clone(), Timestamp::default());
+        facts.elsewhere.extend(dose.elsewhere.map(|at| {
+            let (number, vaccine) = (dose.number.saturating_sub(1), dose.vaccine.clone());
+            Elsewhere { number, vaccine, at }
+        }));
+        let (number, start) = (dose.number, booking.span.start);
+        let asked = Asked { vaccine: &dose.vaccine, number, start, facts: &facts };
+        let follows = campaign.follows(&asked, &records, None);
+        follows.map_err(|why| format!("{} does not go with other doses: {why}", booking.id))
+    }
+
+    /// What is recorded of a person beside one booking. A twin counts as booked.
+    fn records(&self, booking: &Booking, dose: &Dose) -> Vec<Record> {
+        let theirs = self.people.get(&(dose.campaign, booking.person.clone()));
+        let has = theirs.into_iter().flatten().filter(|id| **id != booking.id);
+        let has = has.filter_map(|id| self.live.get(id)).filter(|has| !has.away);
+        has.map(|has| Record {
+            booking: Some(has.booking.id),
+            number: has.dose.number,
+            vaccine: has.dose.vaccine.clone(),
+            at: has.booking.span.start,
+            is: if has.dose.twin == Some(booking.id) {
+                Recorded::Booked.max(has.is)
+            } else {
+                has.is
+            },
+        })
+        .collect()
+    }
+
+    fn dosed(
+        &mut self,
+        booking: &Booking,
+        dose: &Dose,
+        before: Option<DeliveryId>,
+        all: &[Event],
+    ) -> Result<(), String> {
+        let id = booking.id;
+        let had = self.live.get(&id).map(|has| has.dose.delivery);
+        let first = self.goes_first(id, before, dose.delivery, all);
+        let gone = self.unclaim(id, before);
+        let claimed = self.claim(booking, dose);
+        if let Some(has) = self.live.get_mut(&id) {
+            (has.booking, has.dose) = (booking.clone(), dose.clone());
+        }
+        if had != Some(before) || !gone {
+            return Err(format!("{id} leaves a dose of {before:?}, and had one of {had:?}"));
+        }
+        claimed.and(first)
+    }
+
+    /// Whether nobody who booked later keeps a dose that somebody is left without.
+    fn goes_first(
+        &self,
+        id: HoldId,
+        before: Option<DeliveryId>,
+        to: Option<DeliveryId>,
+        all: &[Event],
+    ) -> Result<(), String> {
+        let moves = |event: &Event| {
+            let moved = matches!(
+                event,
+                Event::Moved { .. } | Event::Accepted { .. } | Event::Marked { .. }
+            );
+            moved && event.booking().is_some_and(|booking| booking.id == id)
+        };
+        if to.is_some() || all.iter().any(moves) {
+            return Ok(());
+        }
+        let stock = before.and_then(|before| self.stocks.get(&before));
+        let (Some(stock), Some(own)) = (stock, self.live.get(&id)) else { return Ok(()) };
+        let lot = (stock.delivery.campaign, stock.delivery.lot.clone());
+        let served = |has: &Has| stock.delivery.serves(has.booking.span.start);
+        if self.recalled.contains(&lot) || !served(own) {
+            return Ok(());
+        }
+        if !stock.owes() {
+            return Err(format!("{id} is left without a dose, and there was one"));
+        }
+        let others = stock.claimed.iter().filter_map(|other| self.live.get(other));
+        match others.filter(|has| !has.away).find(|has| own.since < has.since) {
+            Some(later) => {
+                let later = later.booking.id;
+                Err(format!("{id} is left without a dose, and {later}, which came later, is not"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn given(
+        &mut self,
+        at: Timestamp,
+        booking: &Booking,
+        dose: &Dose,
+        before: Option<DeliveryId>,
+    ) -> Result<(), String> {
+        let id = booking.id;
+        let had = self.live.get(&id).map(|has| (has.dose.delivery, has.is));
+        let records = self.records(booking, dose);
+        let gone = self.unclaim(id, before);
+        let claimed = self.claim(booking, dose);
+        self.unclaim(id, dose.delivery);
+        if let Some(stock) = dose.delivery.and_then(|id| self.stocks.get_mut(&id)) {
+            stock.given += 1;
+            let it = &stock.delivery;
+            if at < it.arrives || it.expires <= at {
+                return Err(format!("{id} has a dose that is not there, or has expired"));
+            }
+        }
+        if let Some(has) = self.live.get_mut(&id) {
+            has.booking = booking.clone();
+            has.booking.span.start = at;
+            (has.dose, has.is, has.away) = (dose.clone(), Recorded::Given, false);
+            // It is in an arm, and no delivery has it any more.
+            has.dose.delivery = None;
+        }
+        let was = matches!(had, Some((delivery, Recorded::Booked)) if delivery == before);
+        if !was || !gone || dose.delivery.is_none() {
+            return Err(format!("{id} is given a dose, and had {had:?}, not {before:?}"));
+        }
+        if records.iter().any(|record| record.number == dose.number) {
+            return Err(format!("{id} is the same dose of the same person once more"));
+        }
+        let first = dose.number.saturating_sub(1);
+        let given = |it: &Record| it.number == first && it.is == Recorded::Given;
+        if 0 < first && dose.elsewhere.is_none() && !records.iter().any(given) {
+            return Err(format!("{id} is given before the dose before it"));
+        }
+        claimed
+    }
+
+    /// What holds after an entry: an appointment that has moved keeps to its interval, and its dose
+    /// is there for its day.
+    fn whole(&self, events: &[Event]) -> Result<(), String> {
+        for event in events {
+            let (Event::Moved { booking, .. } | Event::Accepted { booking, .. }) = event else {
+                continue;
+            };
+            let Some(has) = self.live.get(&booking.id) else { continue };
+            self.in_order(&has.booking, &has.dose)?;
+            let stock = has.dose.delivery.and_then(|id| self.stocks.get(&id));
+            if !stock.is_some_and(|stock| stock.delivery.serves(has.booking.span.start)) {
+                return Err(format!("{} moves to where there is no dose for it", booking.id));
+            }
+        }
+        for event in events {
+            let Event::Held { booking, .. } = event else { continue };
+            let stock = booking.delivery().and_then(|id| self.stocks.get(&id));
+            if stock.is_some_and(|stock| !stock.delivery.serves(booking.span.start)) {
+                return Err(format!("{} has a dose that is not there on its day", booking.id));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! Campaigns: what they set, what is delivered for them, and the doses of holds and appointments.
+
+mod cover;
+mod coverage;
+mod deliveries;
+mod giving;
+mod pairs;
+mod settings;
+mod wanted;
+
+use super::{Engine, Named, refused};

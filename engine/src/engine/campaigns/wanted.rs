@@ -1,0 +1,195 @@
+//! The dose of a hold or a move: whether it may be its person's, and the claim on it.
+
+use super::Engine;
+use crate::booking::{Booking, Reason, Rejection, Schedule, Slot};
+use crate::campaign::{Asked, Dose, Elsewhere, Facts, Record, Recorded};
+use crate::engine::holds::Attempt;
+use crate::error::Error;
+use crate::ids::{CalendarId, HoldId, ReasonId};
+use crate::limits::CLAIM_WAITS_MAX;
+use crate::request::HoldSlot;
+use crate::runtime::sync::yield_now;
+use crate::runtime::{Busy, Claim, DoseClaim, View, dose_rows, guard_key};
+use crate::time::Timestamp;
+
+impl Engine {
+    /// The dose that a hold of a reason is to have, but for its delivery; none where the reason
+    /// gives none. It claims nothing.
+    pub(in crate::engine) fn dose_wanted(
+        &self,
+        asked: &HoldSlot,
+        schedule: &Schedule,
+        reason: &Reason,
+    ) -> Result<Option<Dose>, Rejection> {
+        let invalid = |field: &str, rule: &str| {
+            Err(Rejection::Invalid { field: field.to_owned(), rule: rule.to_owned() })
+        };
+        let offered = asked.details.dose.as_deref();
+        let Some(rule) = &reason.rules.dose else {
+            let none = asked.dose.is_none() && offered.is_none();
+            let rule = "must not be stated: the reason gives none";
+            return if none { Ok(None) } else { invalid("dose", rule) };
+        };
+        let place = schedule.definition().agenda.place.ok_or(Rejection::NoDose)?;
+        let doses = self.shared().index.doses();
+        let dose = match (offered, asked.dose.as_deref()) {
+            // What is offered to an appointment is the dose that it has.
+            (Some(dose), _) => Dose { place, delivery: None, ..dose.clone() },
+            (None, None) => return invalid("dose", "must be stated: the reason gives one"),
+            (None, Some(stated)) => {
+                if stated.campaign != rule.campaign {
+                    return invalid("dose.campaign", "must be that of the reason");
+                }
+                stated.facts.check()?;
+                let campaign = doses.campaign(rule.campaign);
+                let (version, campaign) = campaign.ok_or(Rejection::UnknownCampaign)?;
+                let (number, start, facts) = (stated.number, asked.start, &stated.facts);
+                let wanted = Asked { vaccine: &rule.vaccine, number, start, facts };
+                let phase = campaign.eligible(&wanted, self.now())?.id.clone();
+                let before = facts.elsewhere.iter().find(|it| it.number + 1 == number);
+                Dose {
+                    campaign: rule.campaign,
+                    version,
+                    phase,
+                    vaccine: rule.vaccine.clone(),
+                    number,
+                    place,
+                    delivery: None,
+                    band: facts.band.clone(),
+                    territory: facts.territory.clone(),
+                    elsewhere: before.map(|before| before.at),
+                    twin: None,
+                }
+            }
+        };
+        if !doses.has(dose.campaign, place, &dose.vaccine, asked.start) {
+            return Err(Rejection::NoDose);
+        }
+        Ok(Some(dose))
+    }
+
+    /// Claims a dose, once it goes with what is recorded of the person. The person's guard of the
+    /// campaign is claimed: nobody adds to that meanwhile.
+    pub(in crate::engine) fn dose_won(
+        &self,
+        asked: &HoldSlot,
+        dose: Dose,
+        (settled, together): (Option<HoldId>, Option<&Record>),
+    ) -> Result<Result<(Dose, DoseClaim), Attempt>, Error> {
+        let shared = self.shared();
+        if let Some(stated) = &asked.dose {
+            let rows = shared.index.rows();
+            let mut records = dose_rows::records(rows, dose.campaign, &asked.person)?;
+            records.extend(together.cloned());
+            // No hold of theirs lives, so what is recorded as held is not any more, or is booked:
+            // once that is durable it is recorded.
+            let held = records.iter().filter(|record| record.is == Recorded::Held);
+            if let Some(hold) = held.filter_map(|record| record.booking).next()
+                && settled != Some(hold)
+            {
+                return Ok(Err(Attempt::Settle(hold)));
+            }
+            let campaign = shared.index.doses().campaign(dose.campaign);
+            let Some((_, campaign)) = campaign else {
+                return Ok(Err(Attempt::Refused(Rejection::UnknownCampaign)));
+            };
+            let (number, start, facts) = (dose.number, asked.start, &stated.facts);
+            let wanted = Asked { vaccine: &dose.vaccine, number, start, facts };
+            if let Err(why) = campaign.follows(&wanted, &records, None) {
+                return Ok(Err(Attempt::Refused(why.into())));
+            }
+        }
+        let doses = shared.index.doses();
+        Ok(match doses.claim(dose.campaign, dose.place, &dose.vaccine, asked.start) {
+            Some(claim) => Ok((Dose { delivery: Some(claim.delivery), ..dose }, claim)),
+            None => Err(Attempt::Refused(Rejection::NoDose)),
+        })
+    }
+
+    /// The free slots nearest to one, of those for which a dose is left.
+    pub(in crate::engine) fn alternatives(
+        &self,
+        view: &View,
+        reason: &ReasonId,
+        start: Timestamp,
+        now: Timestamp,
+    ) -> Vec<Slot> {
+        let mut slots = view.alternatives(reason, start, now);
+        self.shared().index.doses().retain(&view.schedule, reason, &mut slots);
+        slots
+    }
+
+    /// What a change of an appointment claims beside its slot: its person's turn in the campaign,
+    /// so that nothing that it rests on changes meanwhile.
+    pub(in crate::engine) async fn turn_of(
+        &self,
+        booking: &Booking,
+    ) -> Result<Result<Option<Claim>, Rejection>, Error> {
+        let Some(dose) = booking.details.dose.as_deref() else { return Ok(Ok(None)) };
+        let guards = &self.shared().guards;
+        let key = guard_key(&Dose::guard(dose.campaign), booking.calendar, &booking.person);
+        for _ in 0..CLAIM_WAITS_MAX {
+            match guards.claim(key) {
+                Ok(claim) => return Ok(Ok(Some(claim))),
+                Err(Busy::Pending(waiting)) => waiting.ended().await,
+                Err(Busy::Kept(hold)) => {
+                    let row = self.shared().index.booking(hold, self.now())?;
+                    let lives = row.is_some_and(|row| {
+                        matches!(row.state, crate::runtime::BookingState::Held { .. })
+                    });
+                    if lives {
+                        return Ok(Err(Rejection::PersonHasHold { hold }));
+                    }
+                    let queue = &self.shared().queue;
+                    queue.durable(queue.last_submitted()).await?;
+                    yield_now().await;
+                }
+            }
+        }
+        Err(self.contended())
+    }
+
+    /// Whether an appointment's dose may be given at `start` instead, as to what else is recorded
+    /// of its person.
+    pub(in crate::engine) fn dose_may_move(
+        &self,
+        booking: &Booking,
+        start: Timestamp,
+    ) -> Result<Result<(), Rejection>, Error> {
+        let Some(dose) = booking.details.dose.as_deref() else { return Ok(Ok(())) };
+        let shared = self.shared();
+        let records = dose_rows::records(shared.index.rows(), dose.campaign, &booking.person)?;
+        let Some((_, campaign)) = shared.index.doses().campaign(dose.campaign) else {
+            return Ok(Err(Rejection::UnknownCampaign));
+        };
+        let mut facts = Facts::of(dose.band.clone(), self.now());
+        // Who booked said so then.
+        facts.elsewhere.extend(dose.elsewhere.map(|at| {
+            let (number, vaccine) = (dose.number.saturating_sub(1), dose.vaccine.clone());
+            Elsewhere { number, vaccine, at }
+        }));
+        let asked = Asked { vaccine: &dose.vaccine, number: dose.number, start, facts: &facts };
+        Ok(campaign.follows(&asked, &records, Some(booking.id)).map_err(Rejection::from))
+    }
+
+    /// Claims the dose of an appointment that moves, where it needs another.
+    pub(in crate::engine) async fn dose_there(
+        &self,
+        booking: &Booking,
+        to: CalendarId,
+        start: Timestamp,
+    ) -> Result<Result<Option<DoseClaim>, Rejection>, Error> {
+        let Some(dose) = booking.details.dose.as_deref() else { return Ok(Ok(None)) };
+        let view = self.directory().view(&self.directory().entry(to)).await?;
+        let Some(place) = view.schedule.definition().agenda.place else {
+            return Ok(Err(Rejection::NoDose));
+        };
+        let doses = self.shared().index.doses();
+        let own = dose.delivery.filter(|_| place == dose.place).and_then(|id| doses.lot(id));
+        if own.is_some_and(|lot| lot.delivery.serves(start) && !lot.is_recalled()) {
+            return Ok(Ok(None));
+        }
+        let claim = doses.claim(dose.campaign, place, &dose.vaccine, start);
+        Ok(claim.map(Some).ok_or(Rejection::NoDose))
+    }
+}
