@@ -123,6 +123,11 @@ bugs! {
     FirstTwice in "engine/first.rs": "two requests for a first free slot take no turns";
     DoseFromNowhere in "runtime/doses.rs": "a dose is claimed where none is left";
     DoseClaimKept in "runtime/doses.rs": "a dose that a refused hold had claimed stays claimed";
+    PhaseIgnored in "campaign/eligibility.rs": "a phase is open before it opens";
+    FirstLeftWithout in "engine/campaigns/cover.rs": "who booked first is left without a dose";
+    MoveForgetsInterval in "engine/campaigns/wanted.rs": "a dose moves out of its interval";
+    SecondGivenFirst in "engine/campaigns/giving.rs": "a second dose is given before the first";
+    TallyTwice in "runtime/dose_rows.rs": "an entry is counted again when it is replayed";
     DoseNotGivenBack in "runtime/doses.rs": "the dose of a cancelled appointment stays claimed";
     ReviewedTwice in "engine/reviews.rs": "two reviews of one appointment take no turns";
     HoldsFillAll in "runtime/admission.rs": "holds take the places of confirms";

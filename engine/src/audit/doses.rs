@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::booking::{Booking, Event, Mark, Offer, Registration};
 use crate::campaign::{Asked, Campaign, Delivery, Dose, Elsewhere, Facts, Record, Recorded};
 use crate::ids::{CampaignId, DeliveryId, HoldId, LotId, PersonId};
+#[cfg(any(test, feature = "testing"))]
+use crate::ids::{PlaceId, VaccineId};
 use crate::journal::Sequence;
 use crate::time::Timestamp;
 
@@ -397,5 +399,65 @@ impl Doses {
             }
         }
         Ok(())
+    }
+}
+
+/// What a simulation compares.
+#[cfg(any(test, feature = "testing"))]
+impl Doses {
+    /// What nobody has of each delivery.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (DeliveryId, i64)> {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.stocks
+            .iter()
+            .map(move |(id, it)| (*id, i64::from(it.delivery.doses) - count(it.taken())))
+    }
+
+    /// Doses of a delivery that are claimed, given and wasted.
+    pub(crate) fn tally(&self, id: DeliveryId) -> Option<(u32, u32, u32)> {
+        let stock = self.stocks.get(&id)?;
+        let claimed = u32::try_from(stock.claimed.len()).unwrap_or(u32::MAX);
+        Some((claimed, stock.given, stock.wasted))
+    }
+
+    /// Whether a dose is left for what starts then.
+    pub(crate) fn has(
+        &self,
+        (campaign, place): (CampaignId, PlaceId),
+        vaccine: &VaccineId,
+        start: Timestamp,
+    ) -> bool {
+        self.stocks.values().any(|stock| {
+            let it = &stock.delivery;
+            let lot = (it.campaign, it.lot.clone());
+            (it.campaign, it.place, &it.vaccine) == (campaign, place, vaccine)
+                && it.serves(start)
+                && stock.taken() < it.doses as usize
+                && !self.recalled.contains(&lot)
+        })
+    }
+
+    /// Appointments to come and doses given, by campaign.
+    pub(crate) fn coverage(&self) -> BTreeMap<CampaignId, (u64, u64)> {
+        let mut all: BTreeMap<CampaignId, (u64, u64)> = BTreeMap::new();
+        for has in self.live.values() {
+            let sums = all.entry(has.dose.campaign).or_default();
+            match has.is {
+                Recorded::Booked if !has.away => sums.0 += 1,
+                Recorded::Given => sums.1 += 1,
+                _ => {}
+            }
+        }
+        all
+    }
+
+    /// What is recorded of people.
+    pub(crate) fn people(
+        &self,
+    ) -> impl Iterator<Item = (CampaignId, PersonId, HoldId, u8, Recorded)> {
+        self.people.iter().flat_map(|((campaign, person), theirs)| {
+            let has = theirs.iter().filter_map(|id| self.live.get(id)).filter(|has| !has.away);
+            has.map(|has| (*campaign, person.clone(), has.booking.id, has.dose.number, has.is))
+        })
     }
 }

@@ -4,6 +4,7 @@ use super::definition::{Campaign, Phase, Vaccine};
 use super::dose::{Record, Recorded};
 use super::facts::Facts;
 use crate::ids::{Code, HoldId, VaccineId};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
@@ -148,7 +149,8 @@ impl Campaign {
         };
         let ended = |phase: &Phase| phase.closes.is_some_and(|closes| closes <= now);
         let theirs = || self.phases.iter().filter(is_for);
-        if let Some(open) = theirs().find(|phase| phase.opens <= now && !ended(phase)) {
+        let begun = |phase: &Phase| phase.opens <= now || planted::is(Bug::PhaseIgnored);
+        if let Some(open) = theirs().find(|phase| begun(phase) && !ended(phase)) {
             return Ok(open);
         }
         let says = |phase: &Phase| phase.says.clone();

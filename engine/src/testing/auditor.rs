@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::campaigning;
 use super::ledger::{Ask, Record, Told};
 use super::model::{Model, Named, State, Told as Known};
 use crate::booking::{By, Event, Mark, Offer, Part, Rejection};
@@ -202,6 +203,7 @@ fn of_practice(model: &Model, ask: &Ask, told: &Told) -> Result<bool, String> {
             let known = known(model, asked.appointment.into())?;
             has_been(known, &outcome.value) && matches!(known.state, State::Marked(_))
         }
+        (Ask::Give(asked), told) => campaigning::was_given(model, asked, told),
         (Ask::Register(_), Told::Registered(told)) => {
             model.registered.iter().any(|what| told.is(what))
         }
@@ -246,6 +248,9 @@ fn brought_about(named: &Named, ask: &Ask, told: &Told) -> bool {
         (Event::Held { booking, .. }, Ask::Offer(_), Told::Hold(outcome))
         | (Event::Renewed { booking, .. }, Ask::Renew(_), Told::Hold(outcome)) => {
             booking.id == outcome.value.id
+        }
+        (Event::Given { booking, .. }, Ask::Give(asked), Told::Given(_)) => {
+            booking.id == asked.appointment.into()
         }
         (Event::Registered { what, .. }, Ask::Register(_), Told::Registered(told)) => told.is(what),
         (Event::Delayed { calendar, minutes, .. }, Ask::Delay(_), Told::Delayed(delay)) => {
@@ -310,6 +315,7 @@ fn refused(
     let hold = match &record.ask {
         Ask::Confirm(asked) | Ask::Release(asked) | Ask::Renew(asked) => Some(asked.hold),
         Ask::Mark(asked) => Some(asked.appointment.into()),
+        Ask::Give(asked) => Some(asked.appointment.into()),
         Ask::Cancel(asked) => Some(asked.appointment.into()),
         Ask::Move(asked) => Some(asked.appointment.into()),
         _ => None,
@@ -398,7 +404,7 @@ fn by(ask: &Ask) -> Option<&By> {
         Ask::Cancel(asked) => Some(&asked.by),
         Ask::Move(asked) => Some(&asked.by),
         Ask::Hold(asked) => Some(&asked.by),
-        Ask::Offer(_) | Ask::Mark(_) => Some(&By::Practice),
+        Ask::Offer(_) | Ask::Mark(_) | Ask::Give(_) => Some(&By::Practice),
         Ask::First(asked) => Some(&asked.by),
         Ask::Withdraw(asked) => Some(&asked.by),
         Ask::Create(..) | Ask::Change(_) | Ask::Delay(_) | Ask::Wish(_) | Ask::Register(_) => None,

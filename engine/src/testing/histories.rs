@@ -228,6 +228,7 @@ impl<'a> Teller<'a> {
             | Ask::Mark(_)
             | Ask::Delay(_)
             | Ask::Register(_)
+            | Ask::Give(_)
             | Ask::Wish(_)
             | Ask::Withdraw(_) => return None,
             Ask::Offer(asked) => self.offered(record, asked)?,
@@ -506,6 +507,7 @@ impl<'a> Teller<'a> {
             | Told::Delayed(_)
             | Told::Wish(_)
             | Told::Withdrawn
+            | Told::Given(_)
             | Told::Registered(_) => Outcome::NotDone,
             Told::Hold(outcome) => {
                 let hold = outcome.value.id;

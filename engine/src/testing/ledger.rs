@@ -6,9 +6,9 @@ use crate::engine::Engine;
 use crate::error::{Answer, Error};
 use crate::ids::CommandKey;
 use crate::request::{
-    Appointment, AskWish, CalendarInfo, ChangeCalendar, Delay, DelayCalendar, Hold, HoldFirst,
-    HoldSlot, MarkAppointment, MoveAppointment, OfAppointment, OfHold, OfWish, OfferSlot, Outcome,
-    WishInfo,
+    Appointment, AskWish, CalendarInfo, ChangeCalendar, Delay, DelayCalendar, DoseGiven, GiveDose,
+    Hold, HoldFirst, HoldSlot, MarkAppointment, MoveAppointment, OfAppointment, OfHold, OfWish,
+    OfferSlot, Outcome, WishInfo,
 };
 use crate::time::Timestamp;
 
@@ -47,6 +47,8 @@ pub enum Ask {
     Withdraw(OfWish),
     /// Something is put into the register.
     Register(Registering),
+    /// A dose was given.
+    Give(GiveDose),
 }
 
 /// What a request brought about.
@@ -69,6 +71,8 @@ pub enum Told {
     Withdrawn,
     /// Something of the register.
     Registered(Registered),
+    /// A dose was given.
+    Given(Outcome<DoseGiven>),
 }
 
 impl Ask {
@@ -92,6 +96,7 @@ impl Ask {
             Self::Cancel(asked) => asked.command.as_ref(),
             Self::Move(asked) => asked.command.as_ref(),
             Self::Register(asked) => asked.command.as_ref(),
+            Self::Give(asked) => asked.command.as_ref(),
         }
     }
 
@@ -114,6 +119,7 @@ impl Ask {
             Self::Cancel(asked) => asked.command = name,
             Self::Move(asked) => asked.command = name,
             Self::Register(asked) => asked.command = name,
+            Self::Give(asked) => asked.command = name,
         }
         self
     }
@@ -150,6 +156,7 @@ impl Ask {
             Self::Register(asked) => {
                 Ok(Box::pin(asked.put_to(engine)).await?.map(Told::Registered))
             }
+            Self::Give(asked) => Ok(Box::pin(engine.give_dose(asked)).await?.map(Told::Given)),
             Self::Wish(asked) => Ok(Box::pin(engine.wish(asked)).await?.map(Told::Wish)),
             Self::Withdraw(asked) => {
                 Ok(Box::pin(engine.withdraw(asked)).await?.map(|()| Told::Withdrawn))
@@ -169,6 +176,7 @@ impl Told {
             Self::Hold(outcome) if !outcome.fresh => None,
             Self::Appointment(outcome) if !outcome.fresh => None,
             Self::Wish(outcome) if !outcome.fresh => None,
+            Self::Given(outcome) if !outcome.fresh => None,
             told => Some(told),
         }
     }

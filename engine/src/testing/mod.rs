@@ -16,6 +16,7 @@
 //! - [`words`]: slot words alone, for benchmarks.
 
 pub mod auditor;
+mod campaigning;
 mod counted;
 pub mod disk;
 mod followed;

@@ -108,7 +108,8 @@ pub struct Model {
     /// Wishes, and the calendars on whose lists they were put.
     pub wishes: BTreeSet<(WishId, CalendarId)>,
     lists: Lists,
-    doses: Doses,
+    /// Who has which dose.
+    pub(super) doses: Doses,
     live: BTreeSet<(CalendarId, u16, Timestamp, Timestamp, HoldId)>,
     /// The hash of the last frame that was read, and where that frame begins in the log.
     last_frame: Option<(usize, FrameHash)>,
@@ -363,7 +364,9 @@ impl Model {
     ) -> Result<(), String> {
         let told = self.bookings.get_mut(&booking.id).ok_or("the appointment is not known")?;
         let was = before.map_or(State::Booked, State::Marked);
-        let early = mark != Mark::Arrived && at < booking.span.start;
+        // A dose is given to who comes early, on the day.
+        let given = booking.details.dose.is_some() && mark == Mark::Fulfilled;
+        let early = mark != Mark::Arrived && at < booking.span.start && !given;
         let last = before == Some(Mark::Fulfilled) || before == Some(mark);
         if told.state != was || told.booking != *booking || early || last {
             return Err(format!("{} could not be {mark:?}", booking.id));

@@ -40,6 +40,8 @@ pub struct Plan {
     pub long_pauses: u64,
     /// During how many of a thousand closings the power fails, if they last.
     pub closing_crashes: u64,
+    /// How many of a thousand requests are about a campaign.
+    pub campaigns: u64,
 }
 
 impl Plan {
@@ -68,6 +70,8 @@ impl Plan {
             starvings: if dice.chance(250) { dice.between(1, 8) } else { 0 },
             long_pauses: *dice.pick(&[5, 30, 120]).unwrap_or(&30),
             closing_crashes: 300,
+            // Dice of their own, so that they do not shift what else a seed is.
+            campaigns: *dice.clone().fork().pick(&[0, 0, 200, 500]).unwrap_or(&0),
         }
     }
 

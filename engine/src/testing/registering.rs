@@ -7,10 +7,16 @@ use super::model::Model;
 use super::random::Dice;
 use super::scene::{Scene, locked};
 use crate::booking::{Fee, LinkOf, Location, Profile, Registration, Review, ReviewReply, Sector};
+use crate::campaign::Campaign;
 use crate::engine::Engine;
 use crate::error::Answer;
-use crate::ids::{AppointmentId, CalendarId, CommandKey, LinkId, PlaceId, PractitionerId, TextId};
-use crate::request::{ListReviews, ReplyToReview, ReviewAppointment, ReviewInfo};
+use crate::ids::{
+    AppointmentId, CalendarId, CampaignId, CommandKey, DeliveryId, LinkId, LotId, PlaceId,
+    PractitionerId, TextId,
+};
+use crate::request::{
+    CampaignInfo, ListReviews, PutDelivery, ReplyToReview, ReviewAppointment, ReviewInfo,
+};
 
 /// What is asked of the register, and under which name.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +42,14 @@ pub enum Wanted {
     Review(ReviewAppointment),
     /// A reply to a review.
     Reply(ReplyToReview),
+    /// A campaign, new or changed.
+    Campaign(Option<CampaignId>, Campaign),
+    /// A delivery, new or changed.
+    Delivery(PutDelivery),
+    /// Doses of a delivery that were wasted, in all.
+    Waste(DeliveryId, u32),
+    /// A recall of a lot.
+    Recall(CampaignId, LotId),
 }
 
 /// What was told of it.
@@ -88,6 +102,24 @@ impl Registering {
                 let asked = ReviewAppointment { command, ..asked };
                 engine.review(asked).await?.map(|it| Registration::Reviewed(it.value.review))
             }
+            Wanted::Campaign(id, campaign) => {
+                engine.put_campaign(id, campaign, command).await?.map(|it| {
+                    let CampaignInfo { id, version, campaign } = it.value;
+                    Registration::Campaign { id, version, campaign: Box::new(campaign) }
+                })
+            }
+            Wanted::Delivery(asked) => {
+                let put = engine.put_delivery(PutDelivery { command, ..asked }).await?;
+                put.map(|it| Registration::Delivered(it.value.info.delivery))
+            }
+            Wanted::Waste(delivery, doses) => engine
+                .waste_doses(delivery, doses, command)
+                .await?
+                .map(|_| Registration::Wasted { delivery, doses }),
+            Wanted::Recall(campaign, lot) => engine
+                .recall_lot(campaign, lot.clone(), command)
+                .await?
+                .map(|_| Registration::Recalled { campaign, lot }),
             Wanted::Reply(asked) => {
                 let told = engine.reply_to_review(ReplyToReview { command, ..asked }).await?;
                 match told.map(|it| it.value.reply) {
@@ -172,7 +204,7 @@ fn profile(dice: &mut Dice) -> Profile {
     Profile { name, specialty, languages, sector, fees: vec![fee] }
 }
 
-fn place(dice: &mut Dice) -> Location {
+pub(super) fn place(dice: &mut Dice) -> Location {
     let name = format!("place {}", dice.below(100));
     Location { name, address: None, lat: None, lon: None, department: None }
 }

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::time::Instant;
 
+use super::campaigning;
 use super::disk::SimDisk;
 use super::ledger::{Ask, Counts, Record, Told};
 use super::model::Model;
 use super::plan::Plan;
+use super::registering::Registered;
 use crate::booking::Definition;
 use crate::engine::Engine;
 use crate::error::{Answer, Error};
@@ -42,6 +44,8 @@ pub struct Book {
     pub appointments: Vec<AppointmentId>,
     /// Wishes that were acknowledged.
     pub wishes: Vec<WishId>,
+    /// What campaigns need of the register.
+    pub campaigns: campaigning::Known,
     /// Stretches of engine time in which nothing could run.
     pub unaware: Vec<(Timestamp, Timestamp)>,
     trace: blake3::Hasher,
@@ -59,6 +63,7 @@ impl Default for Book {
             holds: Vec::new(),
             appointments: Vec::new(),
             wishes: Vec::new(),
+            campaigns: campaigning::Known::default(),
             unaware: Vec::new(),
             trace: blake3::Hasher::new(),
             commands: 0,
@@ -307,6 +312,8 @@ fn remember(book: &mut Book, told: &Told) {
         | Told::Withdrawn
         | Told::Released
         | Told::Delayed(_)
-        | Told::Registered(_) => {}
+        | Told::Given(_) => {}
+        Told::Registered(Registered::Is(what)) => book.campaigns.remember(what),
+        Told::Registered(_) => {}
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::ledger::{Ask, Told};
 use super::plan;
 use super::random::Dice;
-use super::registering;
 use super::scene::{Scene, locked};
+use super::{campaigning, registering};
 use crate::booking::{
     Block, By, Change, Channel, Definition, Details, Joined, Mark, Part, Reason, Terms,
 };
@@ -50,6 +50,15 @@ impl Client {
     }
 
     async fn act(&mut self) {
+        if 0 < self.scene.plan.campaigns && self.dice.chance(self.scene.plan.campaigns) {
+            let appointment = self.known_appointment();
+            let ask = campaigning::wanted(&self.scene, &mut self.dice, appointment).await;
+            if let Some(ask) = ask {
+                let name = self.name();
+                self.put(ask.named(name)).await;
+            }
+            return;
+        }
         let ask = match self.dice.weighted(&WEIGHTS) {
             0 => self.hold().await,
             1 => self.of_hold().map(Ask::Confirm),
@@ -274,18 +283,8 @@ impl Client {
         details.joined = Joined::whole(self.parts(calendar));
         let reason = reason.id.clone();
         let overflow = by.is_practice() && self.dice.clone().chance(200);
-        let (start, command) = (slot.start, None);
-        Some(HoldSlot {
-            calendar,
-            start,
-            reason,
-            person,
-            details,
-            by,
-            overflow,
-            dose: None,
-            command,
-        })
+        let (start, dose, command) = (slot.start, None, None);
+        Some(HoldSlot { calendar, start, reason, person, details, by, overflow, dose, command })
     }
 
     /// Sometimes others too, and now and then such as cannot be had.

@@ -89,6 +89,7 @@ async fn due(engine: &Engine, cursor: &mut Option<Vec<u8>>) -> Vec<String> {
             DueKind::Moved { .. } => "moved".to_owned(),
             DueKind::Cancelled => "cancelled".to_owned(),
             DueKind::Late { minutes } => format!("late by {minutes}"),
+            DueKind::WithoutDose => "without a dose".to_owned(),
             DueKind::Offer => "offered".to_owned(),
         };
         format!("{} {kind}", due.person)

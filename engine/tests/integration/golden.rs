@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use creneau::booking::{Booking, Event, ReasonRef, Span, Taken};
+use creneau::campaign::{Booster, Campaign, Delivery, Dose, DoseRule, Group, Phase, Vaccine};
 use creneau::journal::entry::ENTRY_FORM;
 use creneau::journal::{Entry, Frame, Remembered, frame};
 use creneau::*;
@@ -123,6 +124,10 @@ fn full() -> Definition {
         per_day: Some(4),
         instructions: Some("À jeun.".to_owned()),
         practice_only: true,
+        dose: Some(DoseRule {
+            campaign: CampaignId::from_bits(0xCA),
+            vaccine: "arnm".parse().unwrap(),
+        }),
     };
     definition
 }
@@ -206,6 +211,8 @@ fn file_of(event: &Event) -> &'static str {
         Event::Wished { .. } => "wished",
         Event::Withdrawn { .. } => "withdrawn",
         Event::Accepted { .. } => "accepted",
+        Event::Dosed { .. } => "dosed",
+        Event::Given { .. } => "given",
         Event::Registered { what, .. } => match **what {
             Registration::Practitioner { .. } => "registered-practitioner",
             Registration::Place { .. } => "registered-place",
@@ -213,6 +220,10 @@ fn file_of(event: &Event) -> &'static str {
             Registration::Unlinked { .. } => "unlinked",
             Registration::Reviewed(_) => "reviewed",
             Registration::Replied(_) => "replied",
+            Registration::Campaign { .. } => "campaign",
+            Registration::Delivered(_) => "delivered",
+            Registration::Wasted { .. } => "wasted",
+            Registration::Recalled { .. } => "recalled",
         },
     }
 }
@@ -232,6 +243,60 @@ fn of_calendars(form: u16) -> [(Option<Remembered>, Event); 2] {
     [(named("create-1"), created), (None, changed)]
 }
 
+/// All that a dose can be.
+fn dose(delivery: Option<DeliveryId>) -> Dose {
+    Dose {
+        campaign: CampaignId::from_bits(0xCA),
+        version: 3,
+        phase: "soignants".parse().unwrap(),
+        vaccine: "arnm".parse().unwrap(),
+        number: 2,
+        place: PlaceId::from_bits(0xAD),
+        delivery,
+        band: "65-74".parse().unwrap(),
+        territory: Some("2A".parse().unwrap()),
+        elsewhere: Some(at(-86_400_000)),
+        twin: Some(HoldId::from_bits(0xB5)),
+    }
+}
+
+/// All that a campaign can set.
+fn campaign() -> Campaign {
+    let code = |name: &str| name.parse::<Code>().unwrap();
+    let group = Group {
+        bands: vec![code("65-74")],
+        conditions: vec![code("diabete")],
+        professions: vec![code("soignant")],
+        territories: vec![code("2A"), code("2B")],
+    };
+    let vaccine = Vaccine {
+        id: "arnm".parse().unwrap(),
+        name: "ARN messager".to_owned(),
+        doses: 2,
+        days_min: 21,
+        days_max: 42,
+        booster: Some(Booster { after_days: 90, most: 1 }),
+        after_infection_days: 60,
+        reaction_minutes: 15,
+        bands: vec![code("65-74")],
+    };
+    let phase = Phase {
+        id: code("soignants"),
+        says: "les soignants".to_owned(),
+        opens: at(-1),
+        closes: Some(at(1)),
+        groups: vec![group.clone(), Group::default()],
+        doses: vec![1, 2],
+    };
+    Campaign {
+        name: "Printemps".to_owned(),
+        bands: vec![code("0-17"), code("65-74")],
+        vaccines: vec![vaccine],
+        phases: vec![phase],
+        line: vec![group],
+    }
+}
+
 /// All that a booking can have.
 fn details() -> Details {
     Details {
@@ -242,6 +307,7 @@ fn details() -> Details {
         offer: Some(Offer::Appointment(AppointmentId::from_bits(0xA11))),
         joined: Joined::part_of(HoldId::from_bits(0xB1)),
         wish: Some(WishId::from_bits(0xB4)),
+        dose: Some(Box::new(dose(Some(DeliveryId::from_bits(0xDE))))),
     }
 }
 
@@ -297,6 +363,11 @@ fn of_form_2() -> Vec<(&'static str, Option<Remembered>, Event)> {
             guards: guards(),
         }),
     };
+    let (before, stays_until) = (Some(DeliveryId::from_bits(0xDF)), at(900_000));
+    let bare = Details { dose: Some(Box::new(dose(None))), ..details() };
+    let bare = Booking { details: bare.into(), ..booking() };
+    let dosed = Event::Dosed { at: at(13), booking: bare, before };
+    let given = Event::Given { at: at(14), booking: booking(), before, stays_until };
     let withdrawn = Event::Withdrawn { calendar: calendar(1), at: at(12), wish: wish().id };
     let wished = Event::Wished { calendar: calendar(1), at: at(11), wish: Box::new(wish()) };
     vec![
@@ -307,6 +378,8 @@ fn of_form_2() -> Vec<(&'static str, Option<Remembered>, Event)> {
         ("marked", None, marked),
         ("delayed", None, delayed),
         ("accepted", named("accept-1"), accepted),
+        ("dosed", None, dosed),
+        ("given", named("give-1"), given),
     ]
 }
 
@@ -363,6 +436,26 @@ fn of_register(form: u16) -> Vec<(Option<Remembered>, Event)> {
             at: at(7),
             text: "reply-4711".parse().unwrap(),
         }),
+        Registration::Campaign {
+            id: CampaignId::from_bits(0xCA),
+            version: 3,
+            campaign: Box::new(campaign()),
+        },
+        Registration::Delivered(Delivery {
+            id: DeliveryId::from_bits(0xDE),
+            campaign: CampaignId::from_bits(0xCA),
+            place: PlaceId::from_bits(0xAD),
+            vaccine: "arnm".parse().unwrap(),
+            lot: "FE-1573".parse().unwrap(),
+            arrives: at(0),
+            expires: at(86_400_000),
+            doses: 1_170,
+        }),
+        Registration::Wasted { delivery: DeliveryId::from_bits(0xDE), doses: 6 },
+        Registration::Recalled {
+            campaign: CampaignId::from_bits(0xCA),
+            lot: "FE-1573".parse().unwrap(),
+        },
     ];
     let entry = |what| (named("put-1"), Event::Registered { at: at(7), what: Box::new(what) });
     all.into_iter().filter(|_| 1 < form).map(entry).collect()
@@ -431,5 +524,5 @@ fn frames_are_read_and_built_as_ever() {
 /// BLAKE3 of the frame of each form.
 const HASHES: [&str; 2] = [
     "ee623042675756d6e5aff7bdca0c34266fd6d83d75c564ba54163a390de2f42c",
-    "ddd61625c6f1d3419c7ec12370ac17163bcb741e53fa64edfc5b832b722d3f16",
+    "2a8b4ef38d3d0722e1e9d9b53fcf3fbe6b9861720df5cfe53791faf2e09f86d8",
 ];

@@ -3,6 +3,8 @@
 #[cfg(feature = "rocksdb")]
 mod audit;
 #[cfg(test)]
+mod campaign;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod engine;

@@ -49,6 +49,7 @@ fn wanted(calendar: CalendarId, start: &str, who: &str, with: &[CalendarId]) -> 
         details: Details { joined: Joined::whole(parts), ..Details::default() },
         by: By::Unsaid,
         overflow: false,
+        dose: None,
         command: None,
     }
 }

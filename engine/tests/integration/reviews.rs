@@ -49,6 +49,7 @@ async fn booked(engine: &Engine, calendar: CalendarId, start: &str, who: &str) -
         details: Details { booked_by: Some("mum".parse().unwrap()), ..Details::default() },
         by: By::Unsaid,
         overflow: false,
+        dose: None,
         command: None,
     };
     let hold = engine.hold(asked).await.unwrap().unwrap().value.id;

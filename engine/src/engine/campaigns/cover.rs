@@ -6,6 +6,7 @@ use crate::campaign::{Delivery, Dose};
 use crate::error::{Answer, Error};
 use crate::ids::{AppointmentId, CampaignId, DeliveryId, HoldId};
 use crate::limits::{CLAIM_WAITS_MAX, LIST_MAX};
+use crate::planted::{self, Bug};
 use crate::request::Concerned;
 use crate::runtime::dose_rows::{self, Holder};
 use crate::runtime::sync;
@@ -23,6 +24,9 @@ impl Engine {
         let mut holders = self.holders(id)?;
         holders.retain(|holder| !holder.given);
         holders.sort_by_key(|holder| std::cmp::Reverse((holder.since, holder.booking)));
+        if planted::is(Bug::FirstLeftWithout) {
+            holders.reverse();
+        }
         let mut concerned = Vec::new();
         for holder in holders {
             let Some(booking) = self.coming(holder.booking)? else { continue };

@@ -73,6 +73,8 @@ impl Engine {
         self.cover_without(&delivery).await?;
         concerned.truncate(LIST_MAX);
         let info = self.delivery_info(delivery.id).ok_or(Error::OutcomeUnknown)?;
+        // As it was said by this command, whatever was said since.
+        let info = DeliveryInfo { delivery, ..info };
         Ok(Ok(Outcome { value: PutDelivered { info, concerned }, fresh: true }))
     }
 
@@ -218,6 +220,12 @@ impl Engine {
         }
         let lots = doses.lots_at(campaign, place);
         Ok(Ok(lots.iter().map(|lot| self.info(lot)).collect()))
+    }
+
+    /// What the word of a delivery says is left, for tests.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn left_of(&self, id: DeliveryId) -> Option<i64> {
+        self.shared().index.doses().lot(id).map(|lot| lot.left())
     }
 
     pub(super) fn delivery_info(&self, id: DeliveryId) -> Option<DeliveryInfo> {

@@ -7,6 +7,7 @@ use crate::engine::answers;
 use crate::error::{Answer, Error};
 use crate::ids::DeliveryId;
 use crate::metrics;
+use crate::planted::{self, Bug};
 use crate::request::{DoseGiven, GiveDose, Outcome};
 use crate::runtime::{DoseClaim, Verdict, Work, dose_rows, key_of};
 
@@ -91,7 +92,8 @@ impl Engine {
                 let booking = same.booking;
                 return Ok(Err(Ineligible::HasDose { number, booking }.into()));
             }
-            let before = number.saturating_sub(1);
+            let before =
+                if planted::is(Bug::SecondGivenFirst) { 0 } else { number.saturating_sub(1) };
             let given = |record: &crate::campaign::Record| {
                 record.number == before && record.is == Recorded::Given
             };

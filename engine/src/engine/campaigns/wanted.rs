@@ -7,6 +7,7 @@ use crate::engine::holds::Attempt;
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId, ReasonId};
 use crate::limits::CLAIM_WAITS_MAX;
+use crate::planted::{self, Bug};
 use crate::request::HoldSlot;
 use crate::runtime::sync::yield_now;
 use crate::runtime::{Busy, Claim, DoseClaim, View, dose_rows, guard_key};
@@ -156,7 +157,9 @@ impl Engine {
         booking: &Booking,
         start: Timestamp,
     ) -> Result<Result<(), Rejection>, Error> {
-        let Some(dose) = booking.details.dose.as_deref() else { return Ok(Ok(())) };
+        let forgets = planted::is(Bug::MoveForgetsInterval);
+        let dose = booking.details.dose.as_deref().filter(|_| !forgets);
+        let Some(dose) = dose else { return Ok(Ok(())) };
         let shared = self.shared();
         let records = dose_rows::records(shared.index.rows(), dose.campaign, &booking.person)?;
         let Some((_, campaign)) = shared.index.doses().campaign(dose.campaign) else {

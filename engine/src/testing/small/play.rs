@@ -286,9 +286,13 @@ impl Names {
                 })
             }
             Ok(Ok(Told::Released)) => Ok(Said::Released),
-            Ok(Ok(Told::Delayed(_) | Told::Wish(_) | Told::Withdrawn | Told::Registered(_))) => {
-                Err(odd())
-            }
+            Ok(Ok(
+                Told::Delayed(_)
+                | Told::Wish(_)
+                | Told::Withdrawn
+                | Told::Registered(_)
+                | Told::Given(_),
+            )) => Err(odd()),
             Ok(Ok(Told::Calendar(info))) => {
                 let calendar = self.calendars.iter().position(|id| *id == info.id);
                 let calendar = calendar.and_then(|it| u8::try_from(it).ok()).ok_or_else(odd)?;
