@@ -237,14 +237,25 @@ impl Doses {
         if !open || !number || !theirs || !band || !known {
             return Err(format!("{id} is not for who has it: {dose:?}"));
         }
-        self.in_order(booking, dose)
+        self.in_order(booking, dose, campaign)
+    }
+
+    /// Whether an appointment that has moved goes with the other doses of the person. That is judged
+    /// by the campaign as it was then, which may have been set anew since the booking.
+    fn in_order_still(&self, booking: &Booking, dose: &Dose) -> Result<(), String> {
+        let versions = (dose.campaign, dose.version)..=(dose.campaign, u32::MAX);
+        let mut wrong = Err(format!("{} is of no known campaign", booking.id));
+        for (_, campaign) in self.campaigns.range(versions) {
+            match self.in_order(booking, dose, campaign) {
+                Ok(()) => return Ok(()),
+                Err(what) => wrong = Err(what),
+            }
+        }
+        wrong
     }
 
     /// Whether it goes with the other doses of the person.
-    fn in_order(&self, booking: &Booking, dose: &Dose) -> Result<(), String> {
-        let Some(campaign) = self.campaigns.get(&(dose.campaign, dose.version)) else {
-            return Err(format!("{} is of no known campaign", booking.id));
-        };
+    fn in_order(&self, booking: &Booking, dose: &Dose, campaign: &Campaign) -> Result<(), String> {
         let records: Vec<Record> = self.records(booking, dose);
         let mut facts = Facts::of(dose.band.clone(), Timestamp::default());
         facts.elsewhere.extend(dose.elsewhere.map(|at| {
@@ -385,7 +396,7 @@ impl Doses {
                 continue;
             };
             let Some(has) = self.live.get(&booking.id) else { continue };
-            self.in_order(&has.booking, &has.dose)?;
+            self.in_order_still(&has.booking, &has.dose)?;
             let stock = has.dose.delivery.and_then(|id| self.stocks.get(&id));
             if !stock.is_some_and(|stock| stock.delivery.serves(has.booking.span.start)) {
                 return Err(format!("{} moves to where there is no dose for it", booking.id));

@@ -191,7 +191,7 @@ impl Engine {
         let command = named.as_ref().map(|(command, _)| command.clone());
         let event = Event::Registered { at: shared.now(), what: Box::new(what.clone()) };
         let entry = Prepared::new(Entry { command, events: vec![event] }).ok_or(Error::Failed)?;
-        shared.index.will_register(&what);
+        self.wait_for(&shared.index.will_register(&what)).await?;
         let (reply, done) = oneshot::channel();
         let done_with = Box::new(move |outcome| {
             let _ = reply.send(outcome);

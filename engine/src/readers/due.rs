@@ -60,7 +60,12 @@ impl ToldRow {
         let unchanged = record.is_some_and(|record| record.revision == revision);
         match told {
             Told::Booked => Ok(record.is_some_and(|record| record.stands)),
-            Told::Moved { .. } | Told::Cancelled | Told::WithoutDose => Ok(unchanged),
+            Told::Moved { .. } | Told::Cancelled => Ok(unchanged),
+            // It may have had one in between, and was told of once more since.
+            Told::WithoutDose => {
+                let latest = store.get(Table::Readers, &without_key(id))?;
+                Ok(latest.is_some_and(|it| it == sequence.to_be_bytes()))
+            }
             Told::Late { calendar, .. } => {
                 let latest = store.get(Table::Readers, &late_key(calendar))?;
                 let is_latest = latest.is_some_and(|it| *it == sequence.to_be_bytes());
@@ -103,6 +108,10 @@ fn told_key(sequence: Sequence, id: AppointmentId) -> Vec<u8> {
 
 fn late_key(calendar: CalendarId) -> Vec<u8> {
     key(Kind::Late, &[&id_key(calendar)])
+}
+
+fn without_key(id: AppointmentId) -> Vec<u8> {
+    key(Kind::Without, &[&id.bits().to_be_bytes()])
 }
 
 fn timed_key(due: Timestamp, id: AppointmentId, minutes: u32) -> Vec<u8> {
@@ -231,7 +240,13 @@ pub(super) fn take_in(
         }
         // Who did not come has none either, and is not told.
         Event::Dosed { booking, .. } if booking.delivery().is_none() => {
-            tell(rows, sequence, booking.id.into(), Told::WithoutDose)
+            let id = booking.id.into();
+            rows.put(without_key(id), Some(sequence.to_be_bytes().to_vec()));
+            tell(rows, sequence, id, Told::WithoutDose)
+        }
+        Event::Dosed { booking, .. } => {
+            rows.put(without_key(booking.id.into()), None);
+            Ok(())
         }
         // An accepted offer comes as a move; settings are taken in by themselves.
         Event::Accepted { .. }
@@ -242,7 +257,6 @@ pub(super) fn take_in(
         | Event::Expired { .. }
         | Event::Wished { .. }
         | Event::Withdrawn { .. }
-        | Event::Dosed { .. }
         | Event::Given { .. }
         | Event::Registered { .. } => Ok(()),
     }

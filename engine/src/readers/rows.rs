@@ -19,7 +19,7 @@ const FORM: u64 = 3;
 const REMOVED_AT_ONCE: usize = 4_096;
 
 /// Kinds of keys.
-const KINDS: usize = 10;
+const KINDS: usize = 11;
 
 /// What a key begins with.
 #[derive(Clone, Copy)]
@@ -44,6 +44,8 @@ pub(super) enum Kind {
     Coverage = 8,
     /// Where an appointment with a dose is counted.
     Counted = 9,
+    /// The entry that last left an appointment without a dose.
+    Without = 10,
 }
 
 /// A key of a kind.

@@ -187,7 +187,8 @@ impl<K: Keep> Rows<'_, K> {
             return;
         }
         match event {
-            Event::Held { .. } | Event::Confirmed { .. } => self.holds(booking, sequence, false),
+            // Whoever held first came first, whenever they confirm.
+            Event::Held { .. } => self.holds(booking, sequence, false),
             Event::Released { .. } | Event::Expired { .. } | Event::Cancelled { .. } => {
                 self.holds_no_more(booking);
             }

@@ -3,15 +3,16 @@
 //!
 //! A dose is claimed by one compare-and-swap, as a slot is, and given back by dropping the claim.
 //! Which bookings have which dose is written with them: the words follow from that, and decide
-//! nothing that the journal would not bear out. Fewer doses count at once, before that is written;
-//! more count once it is durable. So whatever claims one comes after its delivery in the journal.
+//! nothing that the journal would not bear out. More count once it is durable, and less counts at
+//! once: before that is written, nobody can claim by what was said until then any more, and whoever
+//! has is waited for. So whatever claims a dose stands on its own side of what is said of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use smallvec::SmallVec;
 
-use super::sync::{AtomicBool, AtomicI64, Ordering, RwLock};
+use super::sync::{AtomicBool, AtomicI64, AtomicUsize, Ordering, RwLock};
 use crate::booking::{Event, Registration, Schedule, Slot, doses};
 use crate::campaign::{Campaign, Delivery, Tally};
 use crate::ids::{CampaignId, DeliveryId, LotId, PlaceId, ReasonId, VaccineId};
@@ -28,11 +29,24 @@ struct Word {
 /// A delivery, and what is left of it.
 #[derive(Debug)]
 pub(crate) struct Lot {
+    /// As it was said last, as far as is durable.
     pub(crate) delivery: Delivery,
+    /// When doses of it can be claimed, and how many the word counts: never more than is durable.
+    arrives: Timestamp,
+    expires: Timestamp,
+    counted: u32,
     word: Arc<Word>,
+    /// Claims that were made by what is said here, and whose entries are not enqueued yet.
+    pending: Arc<AtomicUsize>,
 }
 
 impl Lot {
+    fn of(delivery: &Delivery, word: Arc<Word>) -> Self {
+        let Delivery { arrives, expires, doses, .. } = *delivery;
+        let (delivery, counted) = (delivery.clone(), doses);
+        Self { delivery, arrives, expires, counted, word, pending: Arc::default() }
+    }
+
     /// Doses that nobody has; fewer than none where more are booked than there are.
     pub(crate) fn left(&self) -> i64 {
         self.word.left.load(Ordering::Acquire)
@@ -43,7 +57,8 @@ impl Lot {
     }
 
     fn has_one(&self, start: Timestamp) -> bool {
-        self.delivery.serves(start) && 0 < self.left() && !self.is_recalled()
+        let there = self.arrives <= start && start < self.expires;
+        there && 0 < self.left() && !self.is_recalled()
     }
 
     /// Claims a dose for what starts then.
@@ -54,11 +69,12 @@ impl Lot {
         self.claim_any()
     }
 
-    /// Claims a dose, whatever it is for.
-    pub(crate) fn claim_any(&self) -> Option<DoseClaim> {
+    fn claim_any(&self) -> Option<DoseClaim> {
         let less = |left: i64| (0 < left || planted::is(Bug::DoseFromNowhere)).then(|| left - 1);
         self.word.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).ok()?;
-        Some(DoseClaim { word: self.word.clone(), delivery: self.delivery.id, kept: false })
+        self.pending.fetch_add(1, Ordering::AcqRel);
+        let (word, pending) = (self.word.clone(), self.pending.clone());
+        Some(DoseClaim { word, pending, delivery: self.delivery.id, kept: false })
     }
 }
 
@@ -66,6 +82,7 @@ impl Lot {
 #[derive(Debug)]
 pub(crate) struct DoseClaim {
     word: Arc<Word>,
+    pending: Arc<AtomicUsize>,
     pub(crate) delivery: DeliveryId,
     kept: bool,
 }
@@ -75,6 +92,17 @@ impl Drop for DoseClaim {
         if !self.kept && !planted::is(Bug::DoseClaimKept) {
             self.word.left.fetch_add(1, Ordering::AcqRel);
         }
+        self.pending.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Claims that were made before less was to be had.
+pub(crate) struct Earlier(Vec<Arc<AtomicUsize>>);
+
+impl Earlier {
+    /// Whether the entries of all of them are enqueued, or they were given back.
+    pub(crate) fn are_over(&self) -> bool {
+        self.0.iter().all(|pending| pending.load(Ordering::Acquire) == 0)
     }
 }
 
@@ -143,8 +171,10 @@ impl Doses {
 
     /// The deliveries of a lot, wherever they went.
     pub(crate) fn of_lot(&self, campaign: CampaignId, lot: &LotId) -> Vec<Arc<Lot>> {
-        let of = |it: &&Arc<Lot>| it.delivery.campaign == campaign && it.delivery.lot == *lot;
-        self.read(|known| known.lots.values().filter(of).cloned().collect())
+        self.read(|known| {
+            let ids = known.of_lot(campaign, lot);
+            ids.iter().filter_map(|id| known.lots.get(id)).cloned().collect()
+        })
     }
 
     /// Whether a dose is left for what starts then.
@@ -180,25 +210,47 @@ impl Doses {
         });
     }
 
-    /// Has fewer doses of a delivery, or none of a lot, before that is written.
-    pub(crate) fn will_write(&self, what: &Registration, wasted: u32) {
-        match what {
-            Registration::Delivered(delivery) => {
-                let Some(lot) = self.lot(delivery.id) else { return };
-                let fewer = i64::from(lot.delivery.doses) - i64::from(delivery.doses);
-                lot.word.left.fetch_sub(fewer.max(0), Ordering::AcqRel);
+    /// Claims a dose of a delivery, whatever it is for.
+    pub(crate) fn claim_of(&self, id: DeliveryId) -> Option<DoseClaim> {
+        self.read(|known| {
+            let lot = known.lots.get(&id).filter(|lot| !lot.is_recalled());
+            lot.and_then(|lot| lot.claim_any())
+        })
+    }
+
+    /// Has less to be had of deliveries, before that is written. What was claimed until now is to be
+    /// enqueued first: nobody claims by what was said before from now on.
+    pub(crate) fn will_write(&self, what: &Registration, wasted: u32) -> Earlier {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let ids: Vec<DeliveryId> = match what {
+            Registration::Delivered(delivery) => vec![delivery.id],
+            Registration::Wasted { delivery, .. } => vec![*delivery],
+            Registration::Recalled { campaign, lot } => known.of_lot(*campaign, lot),
+            _ => Vec::new(),
+        };
+        let mut earlier = Vec::new();
+        for id in ids {
+            let Some(lot) = known.lots.get(&id).cloned() else { continue };
+            let mut next = Lot::of(&lot.delivery, lot.word.clone());
+            (next.arrives, next.expires, next.counted) = (lot.arrives, lot.expires, lot.counted);
+            let fewer = match what {
+                Registration::Delivered(said) => {
+                    next.arrives = next.arrives.max(said.arrives);
+                    next.expires = next.expires.min(said.expires);
+                    next.counted = next.counted.min(said.doses);
+                    i64::from(lot.counted) - i64::from(next.counted)
+                }
+                Registration::Wasted { doses, .. } => i64::from(doses.saturating_sub(wasted)),
+                _ => 0,
+            };
+            next.word.left.fetch_sub(fewer, Ordering::AcqRel);
+            if matches!(what, Registration::Recalled { .. }) {
+                next.word.recalled.store(true, Ordering::Release);
             }
-            Registration::Wasted { delivery, doses } => {
-                let Some(lot) = self.lot(*delivery) else { return };
-                let more = i64::from(doses.saturating_sub(wasted));
-                lot.word.left.fetch_sub(more, Ordering::AcqRel);
-            }
-            Registration::Recalled { campaign, lot } => {
-                let lots = self.of_lot(*campaign, lot);
-                lots.iter().for_each(|lot| lot.word.recalled.store(true, Ordering::Release));
-            }
-            _ => {}
+            earlier.push(lot.pending.clone());
+            known.put(Arc::new(next));
         }
+        Earlier(earlier)
     }
 
     /// Brings the words up to an entry that was enqueued, for which `claims` were made.
@@ -252,8 +304,8 @@ impl Known {
     fn deliver(&mut self, delivery: &Delivery) {
         let word = match self.lots.get(&delivery.id) {
             Some(lot) => {
-                let more = i64::from(delivery.doses) - i64::from(lot.delivery.doses);
-                lot.word.left.fetch_add(more.max(0), Ordering::AcqRel);
+                let more = i64::from(delivery.doses) - i64::from(lot.counted);
+                lot.word.left.fetch_add(more, Ordering::AcqRel);
                 lot.word.clone()
             }
             None => {
@@ -264,13 +316,22 @@ impl Known {
         if self.recalled.contains(&(delivery.campaign, delivery.lot.clone())) {
             word.recalled.store(true, Ordering::Release);
         }
-        let lot = Arc::new(Lot { delivery: delivery.clone(), word });
-        self.lots.insert(delivery.id, lot.clone());
-        let stocks = self.stocks.entry((delivery.campaign, delivery.place)).or_default();
-        let stock = stocks.entry(delivery.vaccine.clone()).or_default();
-        stock.retain(|other| other.delivery.id != delivery.id);
+        self.put(Arc::new(Lot::of(delivery, word)));
+    }
+
+    fn put(&mut self, lot: Arc<Lot>) {
+        let Delivery { id, campaign, place, ref vaccine, .. } = lot.delivery;
+        self.lots.insert(id, lot.clone());
+        let stocks = self.stocks.entry((campaign, place)).or_default();
+        let stock = stocks.entry(vaccine.clone()).or_default();
+        stock.retain(|other| other.delivery.id != id);
         stock.push(lot);
         stock.sort_by_key(|lot| lot.delivery.preference());
+    }
+
+    fn of_lot(&self, campaign: CampaignId, lot: &LotId) -> Vec<DeliveryId> {
+        let of = |it: &&Arc<Lot>| it.delivery.campaign == campaign && it.delivery.lot == *lot;
+        self.lots.values().filter(of).map(|it| it.delivery.id).collect()
     }
 
     fn recall(&mut self, campaign: CampaignId, lot: &LotId) {
@@ -278,9 +339,8 @@ impl Known {
         if !self.recalled.contains(&key) {
             self.recalled.push(key);
         }
-        let of = |it: &&Arc<Lot>| it.delivery.campaign == campaign && it.delivery.lot == *lot;
-        for it in self.lots.values().filter(of) {
-            it.word.recalled.store(true, Ordering::Release);
+        for lot in self.of_lot(campaign, lot).iter().filter_map(|id| self.lots.get(id)) {
+            lot.word.recalled.store(true, Ordering::Release);
         }
     }
 }

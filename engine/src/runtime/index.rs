@@ -11,7 +11,7 @@ use super::behind::Behind;
 use super::claims::key_of;
 use super::commit::Durable;
 use super::dose_rows::{self, Tallies};
-use super::doses::Doses;
+use super::doses::{Doses, Earlier};
 use super::names::Names;
 use super::register::{self, Register};
 use super::rows::{self, BookingRow, BookingState, CommandRow, Content, DefinitionRow, HoldRow};
@@ -385,12 +385,12 @@ impl Index {
     }
 
     /// Takes note of what is about to be written, where less may be claimed from then on.
-    pub(crate) fn will_register(&self, what: &Registration) {
+    pub(crate) fn will_register(&self, what: &Registration) -> Earlier {
         let wasted = match what {
             Registration::Wasted { delivery, .. } => self.tally(*delivery).wasted,
             _ => 0,
         };
-        self.doses.will_write(what, wasted);
+        self.doses.will_write(what, wasted)
     }
 
     fn registered(&self, what: &Registration) {

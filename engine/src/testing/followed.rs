@@ -236,6 +236,7 @@ fn sound(model: &Model, history: &History, due: &[Due]) -> Result<Listed, String
         let new = match due.kind {
             DueKind::Reminder { minutes_before } => listed.told.insert((id, minutes_before)),
             DueKind::Late { .. } => listed.late.insert(id),
+            DueKind::WithoutDose => listed.told.insert((id, u32::MAX)),
             DueKind::Offer => listed.offers.insert(id),
             // A confirmation and a move later on are both told; each of the others once.
             DueKind::Confirmation if moved => true,

@@ -469,6 +469,8 @@ impl<'a> Teller<'a> {
         };
         Outcome::Refused(match rejection {
             Rejection::SlotTaken { .. } if self.is_plain(record) => Refusal::SlotTaken,
+            // A change of an appointment with a dose waits for no hold of its campaign.
+            Rejection::PersonHasHold { .. } if record.ask.changes_appointment() => Refusal::Other,
             Rejection::PersonHasHold { hold } => Refusal::PersonHasHold(*hold),
             Rejection::HoldReleased => Refusal::HoldReleased,
             Rejection::HoldExpired => Refusal::HoldExpired,

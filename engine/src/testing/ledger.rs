@@ -100,6 +100,12 @@ impl Ask {
         }
     }
 
+    /// Whether it is about an appointment that is there.
+    #[must_use]
+    pub fn changes_appointment(&self) -> bool {
+        matches!(self, Self::Move(_) | Self::Cancel(_) | Self::Accept(_) | Self::Mark(_))
+    }
+
     /// The same under another name.
     #[must_use]
     pub fn named(mut self, name: Option<CommandKey>) -> Self {

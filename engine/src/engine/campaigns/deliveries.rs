@@ -1,5 +1,7 @@
 //! What is delivered for a campaign, and what becomes of it.
 
+use std::time::Duration;
+
 use super::{Engine, refused};
 use crate::booking::{Registration, Rejection};
 use crate::campaign::Delivery;
@@ -8,7 +10,12 @@ use crate::ids::{CampaignId, CommandKey, DeliveryId, LotId, PlaceId};
 use crate::limits::LIST_MAX;
 use crate::metrics;
 use crate::request::{Concerned, DeliveryInfo, Outcome, PutDelivered, PutDelivery};
-use crate::runtime::{Lot, key_of};
+use crate::runtime::sync;
+use crate::runtime::{Earlier, Lot, key_of};
+
+/// Milliseconds for which requests are waited for that have claimed a dose and not yet said so:
+/// longer than any of them waits for its calendars.
+const EARLIER_WAITS_MAX: usize = 10_000;
 
 impl Engine {
     /// Says what is or will be delivered, anew or of a delivery that was said before. Where it is
@@ -226,6 +233,17 @@ impl Engine {
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn left_of(&self, id: DeliveryId) -> Option<i64> {
         self.shared().index.doses().lot(id).map(|lot| lot.left())
+    }
+
+    /// Waits until what was claimed before less was to be had is enqueued or given back.
+    pub(in crate::engine) async fn wait_for(&self, earlier: &Earlier) -> Result<(), Error> {
+        for _ in 0..EARLIER_WAITS_MAX {
+            if earlier.are_over() {
+                return Ok(());
+            }
+            sync::sleep(Duration::from_millis(1)).await;
+        }
+        Err(self.contended())
     }
 
     pub(super) fn delivery_info(&self, id: DeliveryId) -> Option<DeliveryInfo> {

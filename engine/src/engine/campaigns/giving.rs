@@ -1,7 +1,7 @@
 //! Doses that are given.
 
 use super::{Engine, Named, refused};
-use crate::booking::{Booking, Command, Event, Rejection};
+use crate::booking::{Booking, Command, Event, Mark, Rejection};
 use crate::campaign::{Ineligible, Recorded};
 use crate::engine::answers;
 use crate::error::{Answer, Error};
@@ -9,7 +9,7 @@ use crate::ids::DeliveryId;
 use crate::metrics;
 use crate::planted::{self, Bug};
 use crate::request::{DoseGiven, GiveDose, Outcome};
-use crate::runtime::{DoseClaim, Verdict, Work, dose_rows, key_of};
+use crate::runtime::{BookingRow, BookingState, DoseClaim, Verdict, Work, dose_rows, key_of};
 
 impl Engine {
     /// Says that the dose of an appointment was given, on its day or later: the appointment is
@@ -42,9 +42,22 @@ impl Engine {
         };
         let row = shared.index.booking(appointment.into(), self.now())?;
         let row = row.filter(|row| answers::appointment_of(row).is_some());
-        let Some(booking) = row.map(|row| row.booking) else {
+        let Some(BookingRow { booking, state, .. }) = row else {
             return refused(Rejection::UnknownAppointment);
         };
+        match state {
+            BookingState::Cancelled => return refused(Rejection::NotChangeable),
+            BookingState::Marked(Mark::Fulfilled) if booking.details.dose.is_some() => {
+                // It is in an arm.
+                let same = delivery.is_none_or(|it| booking.delivery() == Some(it));
+                return if same {
+                    self.given_before(&booking)
+                } else {
+                    refused(Rejection::NotChangeable)
+                };
+            }
+            _ => {}
+        }
         let turn = match self.turn_of(&booking).await? {
             Ok(turn) => turn,
             Err(rejection) => return refused(rejection),
@@ -58,6 +71,8 @@ impl Engine {
         let work = Work::Dose { command, dose: claim };
         match self.settle(booking.calendar, work, (named, turn)).await? {
             Verdict::Decided { events } => self.given(&events, true),
+            // Its calendar does not know it any more: it is long over.
+            Verdict::Refused(Rejection::UnknownAppointment) => refused(Rejection::NotChangeable),
             Verdict::Refused(rejection) => refused(rejection),
             Verdict::Already | Verdict::Own(_) | Verdict::Failed(_) => self.given_before(&booking),
         }
@@ -108,7 +123,7 @@ impl Engine {
         }
         let claim = match dose.delivery == Some(delivery) || already {
             true => None,
-            false => match lot.claim_any() {
+            false => match doses.claim_of(delivery) {
                 Some(claim) => Some(claim),
                 None => return Ok(Err(Rejection::NoDose)),
             },
