@@ -240,8 +240,8 @@ impl Doses {
         self.in_order(booking, dose, campaign)
     }
 
-    /// Whether an appointment that has moved goes with the other doses of the person. That is judged
-    /// by the campaign as it was then, which may have been set anew since the booking.
+    /// Whether an appointment that has moved goes with the other doses of the person. That is
+    /// judged by the campaign as it was then, which may have been set anew since the booking.
     fn in_order_still(&self, booking: &Booking, dose: &Dose) -> Result<(), String> {
         let versions = (dose.campaign, dose.version)..=(dose.campaign, u32::MAX);
         let mut wrong = Err(format!("{} is of no known campaign", booking.id));

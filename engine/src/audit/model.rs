@@ -528,38 +528,6 @@ impl Model {
         self.lie(booking.id, now, faults);
     }
 
-    fn moved(
-        &mut self,
-        seen: &Seen<'_>,
-        from_calendar: CalendarId,
-        from: &Span,
-        faults: &mut Faults,
-    ) {
-        let Seen { sequence, at, booking } = *seen;
-        let id = AppointmentId::from(booking.id);
-        let now = Known::new(booking, State::Booked, at, sequence);
-        let fault = match self.certain(booking.id) {
-            None if self.gap == 0 => Some((FaultKind::NotLive, "moves, and never was booked")),
-            Some(known) if known.state != State::Booked => {
-                Some((FaultKind::NotLive, "moves, but was not booked any more"))
-            }
-            Some(known) if (known.calendar, known.span) != (from_calendar, *from) => {
-                Some((FaultKind::Misplaced, "moves from where it did not lie"))
-            }
-            Some(known) if !known.is_whose(&now) => {
-                Some((FaultKind::Misplaced, "moves as another appointment than it was"))
-            }
-            _ if from.start <= at => Some((FaultKind::Misplaced, "moves after its start")),
-            _ if booking.span.start < at => Some((FaultKind::Misplaced, "moves into the past")),
-            _ => None,
-        };
-        if let Some((kind, what)) = fault {
-            faults.add(kind, sequence, format!("{id} {what}"));
-        }
-        self.leave(booking.id);
-        self.lie(booking.id, now, faults);
-    }
-
     /// What is known of a booking, unless it may have ended in a hole.
     fn certain(&self, id: HoldId) -> Option<Known> {
         self.bookings.get(&id).copied().filter(|known| self.gap <= known.since)

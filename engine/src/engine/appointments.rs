@@ -132,8 +132,8 @@ impl Engine {
         self.counted(metrics::Asked::Cancel, told)
     }
 
-    /// Cancels an appointment of a campaign, and says what becomes of the one for the dose after it:
-    /// both in one step, or it alone.
+    /// Cancels an appointment of a campaign, and says what becomes of the one for the dose after
+    /// it: both in one step, or it alone.
     ///
     /// Refused as [`Engine::cancel`], and as [`Rejection::NextDose`] where that was not said, or
     /// [`Rejection::PersonHasHold`] while its person holds a slot of the campaign.

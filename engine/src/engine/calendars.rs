@@ -304,9 +304,9 @@ impl Engine {
         Ok(outside.iter().map(told).collect())
     }
 
-    /// Free slots of a reason: advisory, since others book meanwhile. Wakes no calendar. Of a reason
-    /// that gives doses, those for which one is left: a page may have fewer than its limit, and go
-    /// on all the same.
+    /// Free slots of a reason: advisory, since others book meanwhile. Wakes no calendar. Of a
+    /// reason that gives doses, those for which one is left: a page may have fewer than its limit,
+    /// and go on all the same.
     ///
     /// Refused as [`Rejection::Invalid`], [`Rejection::UnknownCalendar`],
     /// [`Rejection::UnknownReason`] or [`Rejection::PracticeOnly`].

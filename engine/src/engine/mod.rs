@@ -21,6 +21,7 @@ mod calendars;
 mod campaigns;
 mod first;
 mod followed;
+mod held;
 mod holds;
 mod joint;
 mod offers;

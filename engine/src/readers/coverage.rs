@@ -1,4 +1,5 @@
-//! Who is protected: doses given and booked, by place, day, vaccine, number, age band and territory.
+//! Who is protected: doses given and booked, by place, day, vaccine, number, age band and
+//! territory.
 
 use jiff::civil::Date;
 use rkyv::{Archive, Deserialize, Serialize};

@@ -218,8 +218,8 @@ impl Doses {
         })
     }
 
-    /// Has less to be had of deliveries, before that is written. What was claimed until now is to be
-    /// enqueued first: nobody claims by what was said before from now on.
+    /// Has less to be had of deliveries, before that is written. What was claimed until now is to
+    /// be enqueued first: nobody claims by what was said before from now on.
     pub(crate) fn will_write(&self, what: &Registration, wasted: u32) -> Earlier {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let ids: Vec<DeliveryId> = match what {

@@ -18,7 +18,7 @@ use super::rows::{self, BookingRow, BookingState, CommandRow, Content, Definitio
 use super::rows::{Key, SnapshotRow, damaged, decode_definition, encode_definition};
 use super::sync::RwLock;
 use super::wishes;
-use crate::booking::{Booking, Definition, Event, Late, Mark, Registration, Span, Taken};
+use crate::booking::{Booking, Definition, Event, Late, Registration, Span, Taken};
 use crate::campaign::Tally;
 use crate::ids::{CalendarId, CommandKey, DeliveryId, HoldId, PersonId, PlaceId, PractitionerId};
 use crate::journal::{Remembered, Sequence};
@@ -355,9 +355,8 @@ impl Index {
             Event::Marked { at, booking, mark, .. } => {
                 self.put_booking(booking, BookingState::Marked(*mark), *at);
             }
-            Event::Dosed { at, booking, .. } => self.dosed(*at, booking),
-            Event::Given { at, booking, .. } => {
-                self.put_booking(booking, BookingState::Marked(Mark::Fulfilled), *at);
+            Event::Dosed { at, booking, .. } | Event::Given { at, booking, .. } => {
+                self.dosed(*at, booking);
             }
             Event::Delayed { calendar, at, minutes, until } => {
                 let (minutes, from, until) = (*minutes, *at, *until);

@@ -1,8 +1,8 @@
 //! A reservation: the claims of one request, taken in a fixed order and undone on loss.
 //!
 //! This engine builds three kinds of claim: slot bits first, then person guards in the order of
-//! their keys, then a dose. Dropping a reservation undoes all of them; the calendar's actor consumes it in the
-//! same step in which it enqueues the entry.
+//! their keys, then a dose. Dropping a reservation undoes all of them; the calendar's actor
+//! consumes it in the same step in which it enqueues the entry.
 
 use std::sync::Arc;
 

@@ -260,14 +260,7 @@ impl Model {
                 self.settle(*at, offer, *deadline, guards, accepted)?;
                 self.moved(*at, booking, *from_calendar, from)
             }
-            Event::Dosed { booking, .. } | Event::Given { booking, .. } => {
-                let told = self.bookings.get_mut(&booking.id).ok_or("nothing has the dose")?;
-                told.booking.details = booking.details.clone();
-                if told.booking == *booking {
-                    return Ok(());
-                }
-                Err(format!("{} has another dose, and is another booking", booking.id))
-            }
+            Event::Dosed { booking, .. } | Event::Given { booking, .. } => self.dosed(booking),
             Event::Registered { what, .. } => self.register(what),
             Event::Held { at, booking, deadline, guards } => {
                 self.held(*at, booking, *deadline, guards)
@@ -304,6 +297,15 @@ impl Model {
                 self.moved(*at, booking, *from_calendar, from)
             }
         }
+    }
+
+    fn dosed(&mut self, booking: &Booking) -> Result<(), String> {
+        let told = self.bookings.get_mut(&booking.id).ok_or("nothing has the dose")?;
+        told.booking.details = booking.details.clone();
+        if told.booking == *booking {
+            return Ok(());
+        }
+        Err(format!("{} has another dose, and is another booking", booking.id))
     }
 
     fn moved(

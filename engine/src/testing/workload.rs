@@ -50,16 +50,13 @@ impl Client {
     }
 
     async fn act(&mut self) {
-        if 0 < self.scene.plan.campaigns && self.dice.chance(self.scene.plan.campaigns) {
-            let appointment = self.known_appointment();
-            let ask = campaigning::wanted(&self.scene, &mut self.dice, appointment).await;
-            if let Some(ask) = ask {
-                let name = self.name();
-                self.put(ask.named(name)).await;
-            }
-            return;
-        }
+        let share = self.scene.plan.campaigns;
+        let about_campaigns = 0 < share && self.dice.chance(share);
         let ask = match self.dice.weighted(&WEIGHTS) {
+            _ if about_campaigns => {
+                let appointment = self.known_appointment();
+                campaigning::wanted(&self.scene, &mut self.dice, appointment).await
+            }
             0 => self.hold().await,
             1 => self.of_hold().map(Ask::Confirm),
             2 => self.of_hold().map(Ask::Release),

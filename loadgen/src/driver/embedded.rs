@@ -61,10 +61,9 @@ impl Embedded {
             }
             Ask::Hold { calendar, start, reason, patient } => {
                 let (reason, person) = (reason.clone(), patient.clone());
-                let (calendar, start) = (*calendar, *start);
                 let wanted = HoldSlot {
-                    calendar,
-                    start,
+                    calendar: *calendar,
+                    start: *start,
                     reason,
                     person,
                     details: Details::default(),

@@ -3,7 +3,7 @@
 use super::{Known, KnownCalendar, Model, Seen, State, hash, hash_guards};
 use crate::audit::derived::register_rows;
 use crate::audit::report::{FaultKind, Faults};
-use crate::booking::{Guard, Late, Mark, Registration, Review, Taken};
+use crate::booking::{Guard, Late, Mark, Registration, Review, Span, Taken};
 use crate::ids::{AppointmentId, CalendarId};
 use crate::journal::Sequence;
 use crate::time::Timestamp;
@@ -130,6 +130,38 @@ impl Model {
         if mark != Mark::Arrived && at < booking.span.start && !early {
             let what = format!("{id} is {mark:?} before its start");
             faults.add(FaultKind::Misplaced, sequence, what);
+        }
+        self.leave(booking.id);
+        self.lie(booking.id, now, faults);
+    }
+
+    pub(super) fn moved(
+        &mut self,
+        seen: &Seen<'_>,
+        from_calendar: CalendarId,
+        from: &Span,
+        faults: &mut Faults,
+    ) {
+        let Seen { sequence, at, booking } = *seen;
+        let id = AppointmentId::from(booking.id);
+        let now = Known::new(booking, State::Booked, at, sequence);
+        let fault = match self.certain(booking.id) {
+            None if self.gap == 0 => Some((FaultKind::NotLive, "moves, and never was booked")),
+            Some(known) if known.state != State::Booked => {
+                Some((FaultKind::NotLive, "moves, but was not booked any more"))
+            }
+            Some(known) if (known.calendar, known.span) != (from_calendar, *from) => {
+                Some((FaultKind::Misplaced, "moves from where it did not lie"))
+            }
+            Some(known) if !known.is_whose(&now) => {
+                Some((FaultKind::Misplaced, "moves as another appointment than it was"))
+            }
+            _ if from.start <= at => Some((FaultKind::Misplaced, "moves after its start")),
+            _ if booking.span.start < at => Some((FaultKind::Misplaced, "moves into the past")),
+            _ => None,
+        };
+        if let Some((kind, what)) = fault {
+            faults.add(kind, sequence, format!("{id} {what}"));
         }
         self.leave(booking.id);
         self.lie(booking.id, now, faults);

@@ -83,9 +83,8 @@ prop_compose! {
         infected_at in proptest::option::of(instant()),
     ) -> Facts {
         let territory = territory.map(code);
-        let stated_at = Timestamp::default();
-        let band = code(band);
-        Facts { stated_at, band, territory, conditions, professions, infected_at, elsewhere: vec![] }
+        let facts = Facts::of(code(band), Timestamp::default());
+        Facts { territory, conditions, professions, infected_at, ..facts }
     }
 }
 
@@ -105,7 +104,7 @@ fn naive(campaign: &Campaign, facts: &Facts, number: u8, start: Timestamp, now: 
     let mut allowed = false;
     for phase in &campaign.phases {
         let open = phase.opens <= now && phase.closes.is_none_or(|closes| now < closes);
-        let dose = phase.doses.is_empty() || phase.doses.iter().any(|dose| *dose == number);
+        let dose = phase.doses.is_empty() || phase.doses.contains(&number);
         let person = phase.groups.is_empty() || phase.groups.iter().any(&in_group);
         allowed |= open && dose && person;
     }

@@ -156,7 +156,8 @@ fn what_a_campaign_breaks_is_named() {
         change(&mut campaign);
         campaign.checked().map_err(|it| format!("{} {}", it.field, it.rule)).unwrap_err()
     };
-    let all: [(&dyn Fn(&mut Campaign), &str); 15] = [
+    type Broken<'a> = (&'a dyn Fn(&mut Campaign), &'a str);
+    let all: [Broken<'_>; 15] = [
         (&|it| it.name.clear(), "name must not be empty"),
         (&|it| it.bands = codes("a a"), "bands must not name anything twice"),
         (&|it| it.bands.clear(), "bands must be 1 to 32"),

@@ -58,7 +58,7 @@ impl Engine {
     }
 
     /// Goes on, after a start, with what a crash has cut short.
-    pub(in crate::engine) fn go_on_covering(&self) {
+    pub(in super::super) fn go_on_covering(&self) {
         let index = &self.shared().index;
         let mut lots = index.doses().lots();
         lots.retain(|lot| {

@@ -19,9 +19,9 @@ const EARLIER_WAITS_MAX: usize = 10_000;
 
 impl Engine {
     /// Says what is or will be delivered, anew or of a delivery that was said before. Where it is
-    /// less than was booked, or comes too late for some, doses are taken of what else is left at the
-    /// place, for who booked first; whoever booked last may be left without one, and is named. Where
-    /// it is more, those who were left without get it first.
+    /// less than was booked, or comes too late for some, doses are taken of what else is left at
+    /// the place, for who booked first; whoever booked last may be left without one, and is named.
+    /// Where it is more, those who were left without get it first.
     ///
     /// Refused as [`Rejection::Invalid`], [`Rejection::CommandReused`],
     /// [`Rejection::UnknownCampaign`], [`Rejection::UnknownPlace`] or
@@ -236,7 +236,7 @@ impl Engine {
     }
 
     /// Waits until what was claimed before less was to be had is enqueued or given back.
-    pub(in crate::engine) async fn wait_for(&self, earlier: &Earlier) -> Result<(), Error> {
+    pub(in super::super) async fn wait_for(&self, earlier: &Earlier) -> Result<(), Error> {
         for _ in 0..EARLIER_WAITS_MAX {
             if earlier.are_over() {
                 return Ok(());

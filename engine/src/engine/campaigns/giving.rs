@@ -1,9 +1,9 @@
 //! Doses that are given.
 
+use super::super::answers;
 use super::{Engine, Named, refused};
 use crate::booking::{Booking, Command, Event, Mark, Rejection};
 use crate::campaign::{Ineligible, Recorded};
-use crate::engine::answers;
 use crate::error::{Answer, Error};
 use crate::ids::DeliveryId;
 use crate::metrics;

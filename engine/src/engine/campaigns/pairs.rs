@@ -1,10 +1,10 @@
 //! Two doses of a person that are held, confirmed and ended together.
 
+use super::super::answers;
+use super::super::holds::{Attempt, Wanted, Won, hold_print};
 use super::{Engine, Named, refused};
 use crate::booking::{Booking, Command, Rejection};
 use crate::campaign::{Record, Recorded};
-use crate::engine::answers;
-use crate::engine::holds::{Attempt, Wanted, Won, hold_print};
 use crate::error::{Answer, Error};
 use crate::ids::HoldId;
 use crate::journal::Remembered;
@@ -17,10 +17,10 @@ use crate::runtime::{
 };
 
 impl Engine {
-    /// Holds a slot for each of two doses of a person, one after the other: both or neither. They are
-    /// confirmed, renewed and given back together, whichever of them is named; once they are
-    /// appointments, each can be moved within the vaccine's interval. The command's name is that of
-    /// the first.
+    /// Holds a slot for each of two doses of a person, one after the other: both or neither. They
+    /// are confirmed, renewed and given back together, whichever of them is named; once they are
+    /// appointments, each can be moved within the vaccine's interval. The command's name is that
+    /// of the first.
     ///
     /// Refused as [`Engine::hold`], and as [`Rejection::Invalid`] for two that do not belong
     /// together.
@@ -151,7 +151,7 @@ impl Engine {
     }
 
     /// Has a hold and the one that was made with it serve a command, both or neither.
-    pub(in crate::engine) async fn settle_both(
+    pub(in super::super) async fn settle_both(
         &self,
         booking: &Booking,
         command: Command,
@@ -173,7 +173,7 @@ impl Engine {
 
     /// The appointment for the dose after that of one that is to be cancelled, where it goes too;
     /// none where there is none or it stays.
-    pub(in crate::engine) fn next_dose(
+    pub(in super::super) fn next_dose(
         &self,
         booking: &Booking,
         next: Option<NextDose>,

@@ -2,10 +2,10 @@
 
 use rkyv::rancor::Error as RkyvError;
 
+use super::super::calendars::check_limit;
 use super::{Engine, refused};
 use crate::booking::{Registration, Rejection};
 use crate::campaign::{Asked, Campaign, Record};
-use crate::engine::calendars::check_limit;
 use crate::error::{Answer, Error};
 use crate::ids::{CampaignId, Code, CommandKey, PersonId};
 use crate::metrics;

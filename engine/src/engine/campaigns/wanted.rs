@@ -1,9 +1,9 @@
 //! The dose of a hold or a move: whether it may be its person's, and the claim on it.
 
+use super::super::holds::Attempt;
 use super::Engine;
 use crate::booking::{Booking, Reason, Rejection, Schedule, Slot};
 use crate::campaign::{Asked, Dose, Elsewhere, Facts, Record, Recorded};
-use crate::engine::holds::Attempt;
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId, ReasonId};
 use crate::limits::CLAIM_WAITS_MAX;
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 impl Engine {
     /// The dose that a hold of a reason is to have, but for its delivery; none where the reason
     /// gives none. It claims nothing.
-    pub(in crate::engine) fn dose_wanted(
+    pub(in super::super) fn dose_wanted(
         &self,
         asked: &HoldSlot,
         schedule: &Schedule,
@@ -71,7 +71,7 @@ impl Engine {
 
     /// Claims a dose, once it goes with what is recorded of the person. The person's guard of the
     /// campaign is claimed: nobody adds to that meanwhile.
-    pub(in crate::engine) fn dose_won(
+    pub(in super::super) fn dose_won(
         &self,
         asked: &HoldSlot,
         dose: Dose,
@@ -108,7 +108,7 @@ impl Engine {
     }
 
     /// The free slots nearest to one, of those for which a dose is left.
-    pub(in crate::engine) fn alternatives(
+    pub(in super::super) fn alternatives(
         &self,
         view: &View,
         reason: &ReasonId,
@@ -122,7 +122,7 @@ impl Engine {
 
     /// What a change of an appointment claims beside its slot: its person's turn in the campaign,
     /// so that nothing that it rests on changes meanwhile.
-    pub(in crate::engine) async fn turn_of(
+    pub(in super::super) async fn turn_of(
         &self,
         booking: &Booking,
     ) -> Result<Result<Option<Claim>, Rejection>, Error> {
@@ -152,7 +152,7 @@ impl Engine {
 
     /// Whether an appointment's dose may be given at `start` instead, as to what else is recorded
     /// of its person.
-    pub(in crate::engine) fn dose_may_move(
+    pub(in super::super) fn dose_may_move(
         &self,
         booking: &Booking,
         start: Timestamp,
@@ -176,7 +176,7 @@ impl Engine {
     }
 
     /// Claims the dose of an appointment that moves, where it needs another.
-    pub(in crate::engine) async fn dose_there(
+    pub(in super::super) async fn dose_there(
         &self,
         booking: &Booking,
         to: CalendarId,

@@ -54,7 +54,10 @@ pub(crate) fn order_joint(
         let (Some(source), Some(target)) = (at(from), at(to)) else { return };
         let own = match &what {
             Joint::Hold { command, .. } => target.own_hold(command, now),
-            Joint::HoldBoth(both) => source.own_hold(&both[0].0, now),
+            Joint::HoldBoth(both) => {
+                let [(first, _), _] = &**both;
+                source.own_hold(first, now)
+            }
             _ => None,
         };
         if let Some(own) = own {

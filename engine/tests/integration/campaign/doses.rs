@@ -42,7 +42,7 @@ async fn a_reason_and_a_dose_go_together() {
     let refused = spring.engine.hold(plain.clone()).await.unwrap().unwrap_err();
     assert!(refused.to_string().starts_with("dose must be stated"), "{refused}");
     let mut slipped = plain;
-    slipped.details.dose = spring.hold("bob", 1, "01-05T09:00").await.unwrap().details.dose.clone();
+    slipped.details.dose = spring.hold("bob", 1, "01-05T09:00").await.unwrap().details.dose;
     assert!(spring.engine.hold(slipped).await.unwrap().is_err(), "the engine alone says which");
     let mut definition = Definition::weekdays("Elsewhere", "Europe/Paris");
     let centre = spring.engine.calendar(spring.calendar).await.unwrap().unwrap();
