@@ -20,8 +20,8 @@ use super::request::{self, Asked};
 use super::router::{Found, Operation};
 use super::watch::Watch;
 use super::{
-    appointments, backup, calendars, docs, events, followed, health, holds, register, reviews,
-    running, slots, wishes,
+    appointments, backup, calendars, campaigns, coverage, deliveries, docs, doses, events,
+    followed, health, holds, register, reviews, running, slots, wishes,
 };
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
@@ -80,7 +80,7 @@ impl App {
         request: Request<Incoming>,
     ) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
-        let Found { operation, id, .. } = found;
+        let Found { operation, id, inner, .. } = found;
         let bytes_max = if operation.describes_a_calendar() {
             self.limits.calendar_bytes_max
         } else {
@@ -93,7 +93,7 @@ impl App {
         let query = parts.uri.query().map(str::to_owned);
         let (headers, local) = (parts.headers, place.local);
         let (caller, operates) = (caller.name.clone(), caller.operates());
-        let asked = Asked { id, query, headers, body, caller, operates, local };
+        let asked = Asked { id, inner, query, headers, body, caller, operates, local };
         let patience = match operation.takes_long() {
             true => self.limits.backup_timeout,
             false => self.limits.answer_timeout,
@@ -173,5 +173,46 @@ async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Respon
         Operation::ListReviews => reviews::list(app, &asked).await,
         Operation::FollowEvents => events::follow(app, &asked),
         Operation::BackUp => backup::take(app, &asked).await,
+        Operation::HoldDoses => Box::pin(holds::both(app, &asked)).await,
+        Operation::AddCampaign
+        | Operation::ChangeCampaign
+        | Operation::ListCampaigns
+        | Operation::ReadCampaign
+        | Operation::AddDelivery
+        | Operation::ChangeDelivery
+        | Operation::ListDeliveries
+        | Operation::ReadDelivery
+        | Operation::WasteDoses
+        | Operation::RecallLot
+        | Operation::ListWithoutDose
+        | Operation::ReadCoverage
+        | Operation::ReadDesk
+        | Operation::GiveDose
+        | Operation::CheckEligibility
+        | Operation::SearchDoses => Box::pin(campaign(app, operation, asked)).await,
+    }
+}
+
+/// The operations of campaigns.
+async fn campaign(app: &App, operation: Operation, asked: Asked) -> Result<Response, Problem> {
+    match operation {
+        Operation::AddCampaign => campaigns::add(app, &asked).await,
+        Operation::ChangeCampaign => campaigns::change(app, &asked).await,
+        Operation::ListCampaigns => campaigns::list(app, &asked).await,
+        Operation::ReadCampaign => campaigns::read(app, &asked).await,
+        Operation::AddDelivery => deliveries::add(app, &asked).await,
+        Operation::ChangeDelivery => deliveries::change(app, &asked).await,
+        Operation::ListDeliveries => deliveries::list(app, &asked).await,
+        Operation::ReadDelivery => deliveries::read(app, &asked).await,
+        Operation::WasteDoses => deliveries::waste(app, &asked).await,
+        Operation::RecallLot => deliveries::recall(app, &asked).await,
+        Operation::ListWithoutDose => deliveries::without(app, &asked).await,
+        Operation::ReadCoverage => coverage::read(app, &asked).await,
+        Operation::ReadDesk => coverage::desk(app, &asked).await,
+        Operation::GiveDose => doses::give(app, &asked).await,
+        Operation::CheckEligibility => doses::eligibility(app, &asked).await,
+        Operation::SearchDoses => doses::search(app, &asked).await,
+        // Nothing else comes here.
+        _ => Err(refusal::unavailable()),
     }
 }

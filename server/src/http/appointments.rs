@@ -1,14 +1,15 @@
 //! Appointments: reading, cancelling, moving, and finding a patient's.
 
 use creneau::{
-    AppointmentId, CalendarId, ListAppointments, MoveAppointment, OfAppointment, Rejection,
+    AppointmentId, CalendarId, CancelDose, ListAppointments, MoveAppointment, NextDose, Rejection,
 };
 use hyper::StatusCode;
 
 use super::answer::{self, Response};
 use super::app::App;
-use super::by_dto::{self, ByAsked};
+use super::by_dto;
 use super::cursor::{self, List};
+use super::dose_dto::CancelAsked;
 use super::dto::{AppointmentBody, AppointmentsPage, MoveAsked, SearchAsked};
 use super::limits::LIST_DEFAULT;
 use super::problem::Problem;
@@ -23,10 +24,12 @@ pub(super) async fn read(app: &App, asked: &Asked) -> Result<Response, Problem> 
 
 pub(super) async fn cancel(app: &App, asked: &Asked) -> Result<Response, Problem> {
     asked.query(&[])?;
-    let by = asked.json_or_none::<ByAsked>()?.read(asked)?;
+    let CancelAsked { by, practice, next_dose } = asked.json_or_none()?;
+    let by = by_dto::by(asked, by, practice)?;
     let command = asked.command()?;
-    let wanted = OfAppointment { appointment: id(app, asked).await?, by, command };
-    let cancelled = app.settled(Box::pin(app.engine.cancel(wanted)).await).await?;
+    let next = next_dose.map(NextDose::from);
+    let wanted = CancelDose { appointment: id(app, asked).await?, next, by, command };
+    let cancelled = app.settled(Box::pin(app.engine.cancel_dose(wanted)).await).await?;
     answer(app, &cancelled.value).await
 }
 

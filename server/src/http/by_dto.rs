@@ -1,9 +1,11 @@
 //! In whose name something is asked, and how a booking came about.
 
+use creneau::campaign::DoseRule;
 use creneau::{By, Channel, Details, PersonId, Rules, Standing, Visit};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::dose_dto::DoseRuleJson;
 use super::dto::Text;
 use super::openapi::texts;
 use super::problem::{Code, Problem};
@@ -142,6 +144,9 @@ pub(super) struct RulesJson {
     /// Whether only the practice may book it.
     #[serde(default)]
     practice_only: bool,
+    /// The dose that whoever books it has; none if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dose: Option<DoseRuleJson>,
 }
 
 impl From<RulesJson> for Rules {
@@ -159,6 +164,7 @@ impl From<RulesJson> for Rules {
             per_day: rules.per_day,
             instructions: rules.instructions,
             practice_only: rules.practice_only,
+            dose: rules.dose.map(DoseRule::from),
         }
     }
 }
@@ -178,6 +184,7 @@ pub(super) fn rules_of(rules: &Rules) -> Option<RulesJson> {
         per_day: rules.per_day,
         instructions: rules.instructions.clone(),
         practice_only: rules.practice_only,
+        dose: rules.dose.as_ref().map(DoseRuleJson::from),
     })
 }
 

@@ -15,6 +15,7 @@ pub(super) enum List {
     Practitioners = 5,
     Places = 6,
     Reviews = 7,
+    Campaigns = 8,
 }
 
 /// A place in a list as text.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::by_dto::{self, ChannelJson, PatientJson, VisitJson};
+use super::dose_dto::{DoseBody, DoseJson};
 use super::local::{Instant, Local, Zone};
 use super::openapi::texts;
 use super::practice_dto::StatusBody;
@@ -83,6 +84,9 @@ pub(super) struct HoldAsked {
     #[serde(default)]
     #[schema(value_type = Vec<texts::CalendarId>, max_items = 4)]
     pub(super) with: Vec<String>,
+    /// The dose of a campaign, where the reason gives one.
+    #[serde(default)]
+    pub(super) dose: Option<DoseJson>,
 }
 
 /// Where the first free slot is to be held for a patient: in one of the calendars named, or in one
@@ -123,6 +127,9 @@ pub(super) struct FirstAsked {
     #[serde(default)]
     #[schema(value_type = Option<texts::Instant>)]
     pub(super) from: Option<Text<Instant>>,
+    /// The dose of a campaign, where the reason gives one.
+    #[serde(default)]
+    pub(super) dose: Option<DoseJson>,
 }
 
 /// Where an appointment is to be moved.
@@ -213,6 +220,10 @@ pub(super) struct HoldBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<texts::CalendarId>, max_items = 4)]
     with: Vec<String>,
+    /// The dose of a campaign that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    dose: Option<DoseBody>,
     status: HoldStatusBody,
     /// What it has become; only once it is `confirmed`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -245,6 +256,7 @@ impl HoldBody {
             renewals_left: held.then_some(hold.renewals_left),
             offer_for,
             with: by_dto::with(&hold.details),
+            dose: DoseBody::of(hold.details.dose.as_deref()),
             status,
             appointment_id: hold.appointment.map(|id| id.to_string()),
         }
@@ -282,6 +294,10 @@ pub(super) struct AppointmentBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<texts::CalendarId>, max_items = 4)]
     with: Vec<String>,
+    /// The dose of a campaign that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    dose: Option<DoseBody>,
     status: StatusBody,
     /// Minutes that the practice says to be late.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -301,6 +317,7 @@ impl AppointmentBody {
             visit: by_dto::visit_of(&appointment.details),
             channel: by_dto::channel_of(&appointment.details),
             with: by_dto::with(&appointment.details),
+            dose: DoseBody::of(appointment.details.dose.as_deref()),
             status: appointment.status.into(),
             late_minutes: appointment.late_minutes,
         }

@@ -5,8 +5,8 @@
 
 use creneau::booking::{Booking, Guard, GuardScope, Part, Span, Taken};
 use creneau::{
-    AppointmentId, CalendarId, Definition, Event, HoldId, Location, Offer, PersonId, PlaceId,
-    Practitioner, PractitionerId, Reason, ReasonId, Sequence, Timestamp, WishId,
+    AppointmentId, CalendarId, Definition, DeliveryId, Event, HoldId, Location, Offer, PersonId,
+    PlaceId, Practitioner, PractitionerId, Reason, ReasonId, Sequence, Timestamp, WishId,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::agenda_dto::{AbsenceJson, HolidaysJson, TemplateJson};
 use super::by_dto::{self, ChannelJson, PatientJson, RulesJson, VisitJson};
 use super::calendar_dto::{ExceptionBody, LocationJson, PractitionerJson, WeekJson};
+use super::campaign_event_dto::DoseSeen;
 use super::dto::Text;
 use super::openapi::texts;
 use super::practice_dto::MarkJson;
@@ -51,6 +52,8 @@ enum EventBody {
     Accepted(AcceptSeen),
     Wished(WishSeen),
     Withdrawn(WithdrawSeen),
+    Dosed(DosedSeen),
+    Given(GivenSeen),
     Registered(RegisterSeen),
 }
 
@@ -190,6 +193,10 @@ struct BookingSeen {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<texts::HoldId>, nullable = false)]
     part_of: Option<Text<HoldId>>,
+    /// The dose of a campaign that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    dose: Option<DoseSeen>,
     #[serde(flatten)]
     span: SpanBody,
 }
@@ -283,6 +290,31 @@ struct AcceptSeen {
     guards: Vec<GuardBody>,
 }
 
+/// The dose of a booking is of another delivery from now on, or of none.
+#[derive(Serialize, ToSchema)]
+struct DosedSeen {
+    #[serde(flatten)]
+    booking: BookingSeen,
+    /// The delivery of which it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::DeliveryId>, nullable = false)]
+    before: Option<Text<DeliveryId>>,
+}
+
+/// The dose of an appointment was given.
+#[derive(Serialize, ToSchema)]
+struct GivenSeen {
+    #[serde(flatten)]
+    booking: BookingSeen,
+    /// The delivery of which the dose was that had been booked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::DeliveryId>, nullable = false)]
+    before: Option<Text<DeliveryId>>,
+    /// Until when the patient stays.
+    #[schema(value_type = texts::UtcInstant)]
+    stays_until: Text<Timestamp>,
+}
+
 /// Where a person guard counts.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -363,6 +395,15 @@ fn body(event: &Event) -> EventBody {
             calendar_id: Text(*calendar),
             wish_id: Text(*wish),
         }),
+        Event::Dosed { at, booking, before } => EventBody::Dosed(DosedSeen {
+            booking: seen(*at, booking, false),
+            before: before.map(Text),
+        }),
+        Event::Given { at, booking, before, stays_until } => EventBody::Given(GivenSeen {
+            booking: seen(*at, booking, true),
+            before: before.map(Text),
+            stays_until: Text(*stays_until),
+        }),
         Event::Registered { at, what } => EventBody::Registered(RegisterSeen::new(*at, what)),
     }
 }
@@ -388,6 +429,7 @@ fn seen(at: Timestamp, booking: &Booking, is_appointment: bool) -> BookingSeen {
         },
         parts: booking.details.parts().iter().map(PartSeen::from).collect(),
         part_of: booking.details.part_of().map(Text),
+        dose: DoseSeen::of(booking),
         span: span(booking.span),
     }
 }

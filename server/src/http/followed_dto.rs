@@ -26,6 +26,8 @@ enum DueKindBody {
     Late,
     /// A slot is offered.
     Offer,
+    /// There is no dose for it any more.
+    WithoutDose,
 }
 
 /// Something that is to be told to a patient.
@@ -87,6 +89,7 @@ impl DueBody {
             DueKind::Cancelled => (DueKindBody::Cancelled, None),
             DueKind::Late { .. } => (DueKindBody::Late, None),
             DueKind::Offer => (DueKindBody::Offer, None),
+            DueKind::WithoutDose => (DueKindBody::WithoutDose, None),
         };
         let minutes_before = match due.kind {
             DueKind::Reminder { minutes_before } => Some(minutes_before),

@@ -135,12 +135,12 @@ impl Front {
         request: Request<Incoming>,
     ) -> Result<Response, Problem> {
         let (parts, _) = request.into_parts();
-        let Found { operation, id, .. } = found;
+        let Found { operation, id, inner, .. } = found;
         let query = parts.uri.query().map(str::to_owned);
         let (headers, local) = (parts.headers, place.local);
         let (caller, operates) = (caller.name.clone(), caller.operates());
         let body = Bytes::new();
-        let asked = Asked { id, query, headers, body, caller, operates, local };
+        let asked = Asked { id, inner, query, headers, body, caller, operates, local };
         match operation {
             Operation::Home => docs::home(&asked),
             Operation::ShowDocs => docs::page(&asked),

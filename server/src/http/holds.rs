@@ -1,14 +1,15 @@
 //! Holds: taking a slot for a while, giving it back, and making an appointment of it.
 
 use creneau::{
-    CalendarId, Details, Hold, HoldFirst, HoldId, HoldSlot, Joined, OfHold, Outcome, Part, PlaceId,
-    Rejection, Standing,
+    CalendarId, CommandKey, Details, Hold, HoldFirst, HoldId, HoldSlot, Joined, OfHold, Outcome,
+    Part, PlaceId, Rejection, Standing,
 };
 use hyper::StatusCode;
 
 use super::answer::{self, Response};
 use super::app::App;
 use super::by_dto::{self, ByAsked, VisitJson};
+use super::dose_dto::{DosesAsked, DosesBody};
 use super::dto::{AppointmentBody, FirstAsked, HoldAsked, HoldBody};
 use super::problem::Problem;
 use super::request::Asked;
@@ -16,7 +17,35 @@ use super::request::Asked;
 pub(super) async fn hold(app: &App, asked: &Asked) -> Result<Response, Problem> {
     asked.query(&[])?;
     let command = asked.command()?;
-    let wanted: HoldAsked = asked.json()?;
+    let wanted = slot(app, asked, asked.json()?, command).await?;
+    let Outcome { value, fresh } = app.settled(Box::pin(app.engine.hold(wanted)).await).await?;
+    let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
+    let response = answer::json(status, &body(app, &value).await);
+    Ok(answer::located(response, &format!("/v1/holds/{}", value.id)))
+}
+
+/// A slot for each of two doses: both or neither.
+pub(super) async fn both(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    asked.query(&[])?;
+    let command = asked.command()?;
+    let DosesAsked { first, second } = asked.json()?;
+    let first = slot(app, asked, first, command).await?;
+    let second = slot(app, asked, second, None).await?;
+    let held = Box::pin(app.engine.hold_doses(first, second)).await;
+    let Outcome { value: [first, second], fresh } = app.settled(held).await?;
+    let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
+    let at = format!("/v1/holds/{}", first.id);
+    let (first, second) = (body(app, &first).await, body(app, &second).await);
+    Ok(answer::located(answer::json(status, &DosesBody { first, second }), &at))
+}
+
+/// The slot that is to be held.
+async fn slot(
+    app: &App,
+    asked: &Asked,
+    wanted: HoldAsked,
+    command: Option<CommandKey>,
+) -> Result<HoldSlot, Problem> {
     let by = by_dto::by(asked, None, wanted.practice)?;
     let details = Details {
         booked_by: wanted.booked_by.map(|person| person.0),
@@ -33,13 +62,9 @@ pub(super) async fn hold(app: &App, asked: &Asked) -> Result<Response, Problem> 
     let Ok(calendar) = wanted.calendar_id.parse::<CalendarId>() else {
         return Err(app.refused(Rejection::UnknownCalendar).await);
     };
+    let dose = app.dose(wanted.dose).await?.map(Box::new);
     let (reason, person, start) = (wanted.reason.0, wanted.patient_id.0, wanted.start.0.0);
-    let wanted =
-        HoldSlot { calendar, start, reason, person, details, by, overflow, dose: None, command };
-    let Outcome { value, fresh } = app.settled(app.engine.hold(wanted).await).await?;
-    let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
-    let response = answer::json(status, &body(app, &value).await);
-    Ok(answer::located(response, &format!("/v1/holds/{}", value.id)))
+    Ok(HoldSlot { calendar, start, reason, person, details, by, overflow, dose, command })
 }
 
 impl App {
@@ -74,9 +99,9 @@ pub(super) async fn first(app: &App, asked: &Asked) -> Result<Response, Problem>
         return Err(app.refused(Rejection::UnknownPlace).await);
     };
     let from = wanted.from.map(|from| from.0.0);
+    let dose = app.dose(wanted.dose).await?.map(Box::new);
     let (reason, person) = (wanted.reason.0, wanted.patient_id.0);
-    let wanted =
-        HoldFirst { calendars, place, reason, from, person, details, by, dose: None, command };
+    let wanted = HoldFirst { calendars, place, reason, from, person, details, by, dose, command };
     let Outcome { value, fresh } =
         app.settled(Box::pin(app.engine.hold_first(wanted)).await).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };

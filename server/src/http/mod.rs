@@ -17,7 +17,7 @@
 //!   and JSON as clients see them.
 //! - `watch`, `readiness`, `metrics` and `traces`: what is known of the server from outside.
 //! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`, `docs`:
-//!   the operations.
+//!   the operations; `campaigns`, `deliveries`, `doses` and `coverage` those of campaigns.
 //! - `openapi`: what the operations ask and answer, as a document.
 
 mod crowd;
@@ -46,7 +46,12 @@ mod request;
 
 mod by_dto;
 mod calendar_dto;
+mod campaign_dto;
+mod campaign_event_dto;
+mod coverage_dto;
 mod cursor;
+mod delivery_dto;
+mod dose_dto;
 mod dto;
 pub(crate) mod event_dto;
 mod followed_dto;
@@ -65,7 +70,11 @@ mod watch;
 mod appointments;
 mod backup;
 mod calendars;
+mod campaigns;
+mod coverage;
+mod deliveries;
 mod docs;
+mod doses;
 mod events;
 mod followed;
 mod health;

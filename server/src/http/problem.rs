@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use creneau::Timestamp;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{self, Response};
+use super::dto::Text;
 use super::local::Local;
 use super::openapi::texts;
 use super::readiness::Check;
@@ -24,6 +26,8 @@ pub(super) enum Code {
     UnknownHold,
     UnknownAppointment,
     UnknownWish,
+    UnknownCampaign,
+    UnknownDelivery,
     NotYours,
     PracticeOnly,
     UnknownPractitioner,
@@ -49,6 +53,9 @@ pub(super) enum Code {
     PartTaken,
     TooLate,
     DayFull,
+    NoDose,
+    NextDose,
+    DoseNotGiven,
     ExternalIdTaken,
     BackupFailed,
     HoldExpired,
@@ -58,6 +65,7 @@ pub(super) enum Code {
     UnsupportedMediaType,
     UnknownReason,
     PatientsOnly,
+    NotEligible,
     VisitNotOffered,
     OutsideOpenings,
     InThePast,
@@ -143,6 +151,8 @@ impl Code {
             | Self::PartClosed | Self::PartTaken
             | Self::UnknownWish | Self::TooManyWishes | Self::ListFull
             | Self::PatientsOnly | Self::VisitNotOffered | Self::TooSoon => self.of_rule(),
+            Self::UnknownCampaign | Self::UnknownDelivery | Self::NotEligible | Self::NoDose
+            | Self::NextDose | Self::DoseNotGiven => self.of_campaign(),
         }
     }
 
@@ -187,6 +197,41 @@ impl Code {
     }
 }
 
+impl Code {
+    /// Of refusals that concern doses of a campaign.
+    #[rustfmt::skip]
+    const fn of_campaign(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::UnknownCampaign =>
+                (S::NOT_FOUND, "unknown_campaign", "There is no such campaign"),
+            Self::UnknownDelivery =>
+                (S::NOT_FOUND, "unknown_delivery", "There is no such delivery"),
+            Self::NotEligible =>
+                (S::UNPROCESSABLE_ENTITY, "not_eligible", "The dose may not be the patient's"),
+            Self::NoDose => (S::CONFLICT, "no_dose", "No dose is left there at that time"),
+            Self::NextDose =>
+                (S::CONFLICT, "next_dose", "The patient has an appointment for the dose after it"),
+            Self::DoseNotGiven =>
+                (S::CONFLICT, "dose_not_given", "The appointment is fulfilled by its dose"),
+            // Nothing else comes here.
+            _ => (S::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
+        }
+    }
+}
+
+/// Why a dose may not be somebody's.
+#[derive(Debug, Serialize)]
+pub(super) struct Why {
+    pub(super) why: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) opens: Option<Text<Timestamp>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<Text<Timestamp>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<Text<Timestamp>>,
+}
+
 /// A field that breaks a rule.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct FieldError {
@@ -219,6 +264,7 @@ pub(super) enum More {
     Calendar { calendar_id: String },
     Version { current_version: u32 },
     Checks { checks: Vec<Check> },
+    Why(Why),
 }
 
 /// The code of an answer that is a problem, for who counts answers.

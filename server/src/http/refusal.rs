@@ -1,10 +1,12 @@
 //! Which refusal or failure of the engine becomes which problem. Exhaustive on purpose: a new
 //! variant does not compile until someone has decided what clients are told.
 
+use creneau::campaign::Ineligible;
 use creneau::{CalendarId, Error, Rejection, Slot, Standing};
 
 use super::app::App;
-use super::problem::{Alternative, Code, More, Problem};
+use super::dto::Text;
+use super::problem::{Alternative, Code, More, Problem, Why};
 
 impl App {
     /// What the engine answered, or what the client is told instead.
@@ -120,6 +122,12 @@ fn problem_of(rejection: Rejection) -> Problem {
         Rejection::UnknownWish => none_of(Code::UnknownWish, "wish"),
         Rejection::TooManyWishes => Problem::new(Code::TooManyWishes, "withdraw another one first"),
         Rejection::ListFull => Problem::new(Code::ListFull, "try another calendar, or later"),
+        Rejection::UnknownCampaign
+        | Rejection::UnknownDelivery
+        | Rejection::NotEligible { .. }
+        | Rejection::NoDose
+        | Rejection::NextDose { .. }
+        | Rejection::DoseNotGiven => of_dose(rejection),
         Rejection::PartClosed { calendar } => no_room(Code::PartClosed, calendar),
         Rejection::PartTaken { calendar } => no_room(Code::PartTaken, calendar),
     }
@@ -136,6 +144,51 @@ fn of_review(rejection: &Rejection) -> Problem {
         }
         _ => Problem::new(Code::UnknownReview, "nobody has reviewed this appointment"),
     }
+}
+
+/// A refusal that concerns a dose of a campaign.
+fn of_dose(rejection: Rejection) -> Problem {
+    match rejection {
+        Rejection::UnknownCampaign => none_of(Code::UnknownCampaign, "campaign"),
+        Rejection::UnknownDelivery => none_of(Code::UnknownDelivery, "delivery"),
+        Rejection::NotEligible { why } => not_eligible(&why),
+        Rejection::NoDose => {
+            Problem::new(Code::NoDose, "nothing is held: take another time, or another place")
+        }
+        Rejection::NextDose { appointment } => {
+            let more = More::Appointment { appointment_id: appointment.to_string() };
+            let detail = "say in next_dose whether that is to keep or to cancel";
+            Problem::new(Code::NextDose, detail).with(more)
+        }
+        Rejection::DoseNotGiven => {
+            Problem::new(Code::DoseNotGiven, "say of which delivery its dose was given")
+        }
+        // Nothing else comes here.
+        _ => unavailable(),
+    }
+}
+
+/// The text is for people; programs decide by `why`.
+fn not_eligible(why: &Ineligible) -> Problem {
+    let (kind, opens, from, until) = match why {
+        Ineligible::FactsOutdated => ("facts_outdated", None, None, None),
+        Ineligible::UnknownBand { .. } => ("unknown_band", None, None, None),
+        Ineligible::UnknownVaccine { .. } => ("unknown_vaccine", None, None, None),
+        Ineligible::NoSuchDose { .. } => ("no_such_dose", None, None, None),
+        Ineligible::NotForBand { .. } => ("not_for_band", None, None, None),
+        Ineligible::NotYet { opens, .. } => ("not_yet", Some(*opens), None, None),
+        Ineligible::Over { .. } => ("over", None, None, None),
+        Ineligible::NotForThem => ("not_for_them", None, None, None),
+        Ineligible::AfterInfection { from } => ("after_infection", None, Some(*from), None),
+        Ineligible::HasDose { .. } => ("has_dose", None, None, None),
+        Ineligible::NeedsDose { .. } => ("needs_dose", None, None, None),
+        Ineligible::OtherVaccine { .. } => ("other_vaccine", None, None, None),
+        Ineligible::TooEarly { from } => ("too_early", None, Some(*from), None),
+        Ineligible::TooLate { until } => ("too_late", None, None, Some(*until)),
+    };
+    let (opens, from, until) = (opens.map(Text), from.map(Text), until.map(Text));
+    let more = More::Why(Why { why: kind, opens, from, until });
+    Problem::new(Code::NotEligible, why.to_string()).with(more)
 }
 
 /// A calendar that is needed too has no room.

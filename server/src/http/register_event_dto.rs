@@ -6,6 +6,8 @@ use creneau::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::campaign_dto::CampaignBody;
+use super::campaign_event_dto::{DeliverySeen, RecallSeen, WastedSeen};
 use super::dto::Text;
 use super::openapi::texts;
 use super::register_dto::{PlaceBody, PractitionerBody};
@@ -34,6 +36,14 @@ enum RegisteredBody {
     Reviewed(ReviewSeen),
     /// A practice replied to a review.
     Replied(ReplySeen),
+    /// A campaign, new or changed.
+    Campaign(CampaignBody),
+    /// A delivery of doses, new or changed.
+    Delivered(DeliverySeen),
+    /// Doses were wasted.
+    Wasted(WastedSeen),
+    /// A lot was recalled.
+    Recalled(RecallSeen),
 }
 
 /// What was said of an appointment that took place.
@@ -107,5 +117,16 @@ fn registered(what: &Registration) -> RegisteredBody {
             appointment_id: Text(reply.appointment),
             text_id: Text(reply.text.clone()),
         }),
+        Registration::Campaign { id, version, campaign } => {
+            RegisteredBody::Campaign(CampaignBody::new(*id, *version, campaign))
+        }
+        Registration::Delivered(delivery) => RegisteredBody::Delivered(delivery.into()),
+        Registration::Wasted { delivery, doses } => {
+            RegisteredBody::Wasted(WastedSeen { delivery_id: Text(*delivery), doses: *doses })
+        }
+        Registration::Recalled { campaign, lot } => {
+            let (campaign_id, lot) = (Text(*campaign), Text(lot.clone()));
+            RegisteredBody::Recalled(RecallSeen { campaign_id, lot })
+        }
     }
 }

@@ -20,6 +20,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub(super) struct Asked {
     /// The identifier in the path, decoded; empty where the path has none.
     pub(super) id: String,
+    /// The second one, where the path has two.
+    pub(super) inner: String,
     pub(super) query: Option<String>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -80,7 +82,7 @@ pub(super) struct Query {
 }
 
 impl Query {
-    fn read(text: &str, known: &[&str]) -> Result<Self, Problem> {
+    pub(super) fn read(text: &str, known: &[&str]) -> Result<Self, Problem> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             if !known.contains(&name.as_ref()) {

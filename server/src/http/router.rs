@@ -57,6 +57,23 @@ pub(super) enum Operation {
     ReadReview,
     ReplyToReview,
     ListReviews,
+    AddCampaign,
+    ChangeCampaign,
+    ListCampaigns,
+    ReadCampaign,
+    AddDelivery,
+    ChangeDelivery,
+    ListDeliveries,
+    ReadDelivery,
+    WasteDoses,
+    RecallLot,
+    ListWithoutDose,
+    ReadCoverage,
+    ReadDesk,
+    GiveDose,
+    HoldDoses,
+    CheckEligibility,
+    SearchDoses,
     ReadPractitioner,
     ListPractitioners,
     ReadPlace,
@@ -96,6 +113,14 @@ impl Operation {
             | Self::WithdrawWish
             | Self::ReviewAppointment
             | Self::ReplyToReview
+            | Self::AddCampaign
+            | Self::ChangeCampaign
+            | Self::AddDelivery
+            | Self::ChangeDelivery
+            | Self::WasteDoses
+            | Self::RecallLot
+            | Self::GiveDose
+            | Self::HoldDoses
             | Self::BackUp => true,
             Self::Home
             | Self::ShowDocs
@@ -124,6 +149,15 @@ impl Operation {
             | Self::ListWaiting
             | Self::ReadReview
             | Self::ListReviews
+            | Self::ListCampaigns
+            | Self::ReadCampaign
+            | Self::ReadCoverage
+            | Self::ReadDesk
+            | Self::ListDeliveries
+            | Self::ReadDelivery
+            | Self::ListWithoutDose
+            | Self::CheckEligibility
+            | Self::SearchDoses
             | Self::FollowEvents => false,
         }
     }
@@ -148,6 +182,8 @@ impl Operation {
             | Self::ListPlaces
             | Self::ReadReview
             | Self::ListReviews
+            | Self::ListCampaigns
+            | Self::ReadCampaign
             | Self::EndLink => Need::Token,
             Self::HoldSlot
             | Self::ReadHold
@@ -166,6 +202,9 @@ impl Operation {
             | Self::WithdrawWish
             | Self::SearchWishes
             | Self::ReviewAppointment
+            | Self::HoldDoses
+            | Self::CheckEligibility
+            | Self::SearchDoses
             | Self::LinkPatient => Need::Scope(Scope::Book),
             Self::Metrics
             | Self::CreateCalendar
@@ -184,6 +223,18 @@ impl Operation {
             | Self::LinkCalendar
             | Self::ListWaiting
             | Self::ReplyToReview
+            | Self::AddCampaign
+            | Self::ChangeCampaign
+            | Self::AddDelivery
+            | Self::ChangeDelivery
+            | Self::WasteDoses
+            | Self::RecallLot
+            | Self::GiveDose
+            | Self::ReadCoverage
+            | Self::ReadDesk
+            | Self::ListDeliveries
+            | Self::ReadDelivery
+            | Self::ListWithoutDose
             | Self::FollowEvents
             | Self::BackUp => Need::Scope(Scope::Operate),
         }
@@ -199,9 +250,12 @@ impl Operation {
         matches!(self, Self::BackUp)
     }
 
-    /// Whether its body describes a calendar, and so may be larger.
+    /// Whether its body describes a calendar or a campaign, and so may be larger.
     pub(super) const fn describes_a_calendar(self) -> bool {
-        matches!(self, Self::CreateCalendar | Self::ChangeCalendar)
+        matches!(
+            self,
+            Self::CreateCalendar | Self::ChangeCalendar | Self::AddCampaign | Self::ChangeCampaign
+        )
     }
 }
 
@@ -360,6 +414,67 @@ pub(super) const PATHS: &[Path] = &[
         template: "/v1/appointments/search",
         operations: &[(Method::POST, Operation::SearchAppointments)],
     },
+    Path {
+        template: "/v1/appointments/{appointment_id}/dose",
+        operations: &[(Method::POST, Operation::GiveDose)],
+    },
+    Path { template: "/v1/holds/doses", operations: &[(Method::POST, Operation::HoldDoses)] },
+    Path {
+        template: "/v1/campaigns",
+        operations: &[
+            (Method::GET, Operation::ListCampaigns),
+            (Method::POST, Operation::AddCampaign),
+        ],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}",
+        operations: &[
+            (Method::GET, Operation::ReadCampaign),
+            (Method::PUT, Operation::ChangeCampaign),
+        ],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/eligibility",
+        operations: &[(Method::POST, Operation::CheckEligibility)],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/doses/search",
+        operations: &[(Method::POST, Operation::SearchDoses)],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/deliveries",
+        operations: &[
+            (Method::GET, Operation::ListDeliveries),
+            (Method::POST, Operation::AddDelivery),
+        ],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/deliveries/{delivery_id}",
+        operations: &[
+            (Method::GET, Operation::ReadDelivery),
+            (Method::PUT, Operation::ChangeDelivery),
+        ],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/deliveries/{delivery_id}/wasted",
+        operations: &[(Method::POST, Operation::WasteDoses)],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/recalls",
+        operations: &[(Method::POST, Operation::RecallLot)],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/without_dose",
+        operations: &[(Method::GET, Operation::ListWithoutDose)],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/coverage",
+        operations: &[(Method::GET, Operation::ReadCoverage)],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/desk",
+        operations: &[(Method::GET, Operation::ReadDesk)],
+    },
     Path { template: "/v1/due", operations: &[(Method::GET, Operation::ListDue)] },
     Path { template: "/v1/backup", operations: &[(Method::POST, Operation::BackUp)] },
     Path { template: "/v1/events", operations: &[(Method::GET, Operation::FollowEvents)] },
@@ -371,8 +486,10 @@ pub(super) struct Found {
     pub(super) operation: Operation,
     /// The path without its identifiers, for logs.
     pub(super) template: &'static str,
-    /// What stands in the path for its one parameter, decoded; empty where it has none.
+    /// What stands in the path for its parameter, decoded; empty where it has none.
     pub(super) id: String,
+    /// The same for its second parameter.
+    pub(super) inner: String,
 }
 
 /// The paths, made ready.
@@ -402,10 +519,11 @@ impl Router {
         let Some((_, operation)) = operations.iter().find(|(method, _)| method == wanted) else {
             return Err(not_allowed(operations));
         };
-        let id = found.params.iter().next().map(|(_, id)| id).unwrap_or_default();
         // What is no UTF-8 is no identifier either, and is told so.
-        let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
-        Ok(Found { operation: *operation, template, id })
+        let decoded = |(_, id)| percent_decode_str(id).decode_utf8_lossy().into_owned();
+        let mut ids = found.params.iter().map(decoded);
+        let (id, inner) = (ids.next().unwrap_or_default(), ids.next().unwrap_or_default());
+        Ok(Found { operation: *operation, template, id, inner })
     }
 }
 
@@ -436,6 +554,10 @@ mod tests {
             (Operation::ReadHold, "hold_1".to_owned())
         );
         assert_eq!(found(Method::HEAD, "/livez").unwrap().0, Operation::Livez);
+        let inner = "/v1/campaigns/camp_1/deliveries/dlv%5F2/wasted";
+        let inner = router.find(&Method::POST, inner).unwrap();
+        assert_eq!((inner.operation, &*inner.id), (Operation::WasteDoses, "camp_1"));
+        assert_eq!(inner.inner, "dlv_2");
         assert_eq!(found(Method::GET, "/").unwrap().0, Operation::Home);
         for path in ["", "/v1/", "/v1/calendars/", "/v1/holds/a/b", "/v2/holds"] {
             assert_eq!(found(Method::GET, path).unwrap_err().code(), Code::NotFound, "{path}");

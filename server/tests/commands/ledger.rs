@@ -82,6 +82,11 @@ impl Lanes {
             }
             Event::Registered { .. } => {}
             Event::Held { booking, .. } => self.occupy(booking),
+            Event::Dosed { booking, .. } | Event::Given { booking, .. } => {
+                if let Some(known) = self.booked.get_mut(&booking.id) {
+                    *known = booking.clone();
+                }
+            }
             Event::Confirmed { booking, .. } => {
                 self.booked.insert(booking.id, booking.clone());
             }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::described::{
     APPOINTMENTS, Described, HOLDS, bare, body, by, json_of, leading_to, located,
 };
+use super::problems::schema;
 use crate::http::problem::Code;
 
 pub(super) const HOLD_ADDRESS: &str = "^/v1/holds/hold_[0-9a-z]{26}$";
@@ -68,6 +69,9 @@ pub(super) fn hold() -> Described {
             Code::PatientHasHold,
             Code::DayFull,
             Code::HeldTooOften,
+            Code::UnknownCampaign,
+            Code::NotEligible,
+            Code::NoDose,
             Code::PartClosed,
             Code::PartTaken,
             Code::IdempotencyKeyReused,
@@ -78,6 +82,41 @@ pub(super) fn hold() -> Described {
             "Hold a slot",
             "For 15 minutes, unless the server says \
             otherwise. A patient has one live hold in each calendar, whoever books for them.",
+        )
+    }
+}
+
+pub(super) fn both() -> Described {
+    let held = |text| located(json_of(text, "HeldDoses"), HOLD_ADDRESS);
+    let dose = |number: u8, start: &str| {
+        json!({
+            "calendar_id": "cal_3etb4a8m0v7xq2c9d5h6j1k8n4",
+            "start": start,
+            "reason": "vaccination",
+            "patient_id": "patient-5",
+            "dose": {
+                "campaign_id": "camp_2kr3t0v7xq2c9d5h6j1k8n4m2p",
+                "number": number,
+                "facts": {"stated_at": "2027-03-22T07:00:00+01:00", "band": "75-plus"},
+            },
+        })
+    };
+    let (first, second) =
+        (dose(1, "2027-03-23T15:00:00+01:00"), dose(2, "2027-04-13T15:00:00+02:00"));
+    Described {
+        body: body("DosesRequest", &json!({"first": first, "second": second})),
+        answers: vec![
+            (201, held("Both holds.")),
+            (200, held("The patient's own holds, unchanged: they hold these already.")),
+        ],
+        refusals: hold().refusals,
+        ..booking(
+            HOLDS,
+            "holdDoses",
+            "Hold two doses",
+            "A slot for each of two doses of a patient, one after the other: both or neither. They \
+             are confirmed, renewed and released together, whichever of them is named; once they \
+             are appointments, each can be moved within the vaccine's interval.",
         )
     }
 }
@@ -113,6 +152,9 @@ pub(super) fn first() -> Described {
             Code::SlotTaken,
             Code::PatientHasHold,
             Code::DayFull,
+            Code::UnknownCampaign,
+            Code::NotEligible,
+            Code::NoDose,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
@@ -212,6 +254,9 @@ pub(super) fn accept() -> Described {
             Code::HoldReleased,
             Code::NotChangeable,
             Code::InThePast,
+            Code::NotEligible,
+            Code::NoDose,
+            Code::PatientHasHold,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
@@ -233,14 +278,22 @@ pub(super) fn read_appointment() -> Described {
 }
 
 pub(super) fn cancel() -> Described {
+    let says = json!({
+        "required": false,
+        "description": "Who asks, and what becomes of the dose after it; no body where nobody \
+            says so.",
+        "content": {"application/json": {"schema": schema("CancelRequest"), "example": {}}},
+    });
     Described {
-        body: by(),
+        body: Some(says),
         answers: vec![(200, json_of("The appointment, cancelled.", "Appointment"))],
         refusals: &[
             Code::UnknownAppointment,
             Code::NotYours,
             Code::NotChangeable,
             Code::TooLate,
+            Code::NextDose,
+            Code::PatientHasHold,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
@@ -249,7 +302,8 @@ pub(super) fn cancel() -> Described {
             "Cancel an appointment",
             "Its slot is free at \
             once. It can be cancelled until it begins; by anyone but the practice, until the \
-            calendar's `change_until_minutes` before that.",
+            calendar's `change_until_minutes` before that. Where the patient has an appointment \
+            for the dose after it, `next_dose` says what becomes of that.",
         )
     }
 }
@@ -274,6 +328,10 @@ pub(super) fn change() -> Described {
             Code::BeyondHorizon,
             Code::SlotTaken,
             Code::DayFull,
+            Code::UnknownCampaign,
+            Code::NotEligible,
+            Code::NoDose,
+            Code::PatientHasHold,
             Code::PartClosed,
             Code::PartTaken,
             Code::IdempotencyKeyReused,

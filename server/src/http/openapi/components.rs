@@ -11,6 +11,15 @@ use crate::http::by_dto::ByAsked;
 use crate::http::calendar_dto::{
     CalendarAsked, CalendarBody, CalendarsPage, ChangeAsked, ChangedBody, LocationJson,
 };
+use crate::http::campaign_dto::{CampaignBody, CampaignJson, CampaignsPage};
+use crate::http::coverage_dto::{CoveragePage, DeskBody};
+use crate::http::delivery_dto::{
+    ConcernedPage, DeliveredBody, DeliveriesBody, DeliveryAsked, RecallAsked, WastedAsked,
+};
+use crate::http::dose_dto::{
+    CancelAsked, DosesAsked, DosesBody, DosesSearchAsked, EligibilityAsked, EligibilityBody,
+    GiveAsked, GivenBody, RecordsBody,
+};
 use crate::http::dto::{
     AppointmentBody, AppointmentsPage, FirstAsked, HoldAsked, HoldBody, MoveAsked, SearchAsked,
     SlotsPage,
@@ -74,6 +83,7 @@ impl Components {
         all.add::<WishSearchAsked>()?;
         all.add::<WishesPage>()?;
         all.add::<WaitingPage>()?;
+        all.add_campaigns()?;
         all.add::<DuePage>()?;
         all.add::<ActivityPage>()?;
         all.add::<EventLine>()?;
@@ -92,6 +102,9 @@ impl Components {
         all.add::<texts::PlaceId>()?;
         all.add::<texts::TextId>()?;
         all.add::<texts::WishId>()?;
+        all.add::<texts::CampaignId>()?;
+        all.add::<texts::DeliveryId>()?;
+        all.add::<texts::UtcInstant>()?;
         all.add::<texts::LinkId>()?;
         all.add::<texts::LinkSecret>()?;
         all.add::<texts::Cursor>()?;
@@ -99,6 +112,31 @@ impl Components {
         all.add::<texts::Instant>()?;
         all.add::<texts::IdempotencyKey>()?;
         Ok(all)
+    }
+
+    /// Those of campaigns.
+    fn add_campaigns(&mut self) -> Result<(), serde_json::Error> {
+        self.add::<CampaignJson>()?;
+        self.add::<CampaignBody>()?;
+        self.add::<CampaignsPage>()?;
+        self.add::<DeliveryAsked>()?;
+        self.add::<DeliveredBody>()?;
+        self.add::<DeliveriesBody>()?;
+        self.add::<WastedAsked>()?;
+        self.add::<RecallAsked>()?;
+        self.add::<ConcernedPage>()?;
+        self.add::<CoveragePage>()?;
+        self.add::<DeskBody>()?;
+        self.add::<DosesAsked>()?;
+        self.add::<DosesBody>()?;
+        self.add::<DosesSearchAsked>()?;
+        self.add::<RecordsBody>()?;
+        self.add::<EligibilityAsked>()?;
+        self.add::<EligibilityBody>()?;
+        self.add::<CancelAsked>()?;
+        self.add::<GiveAsked>()?;
+        self.add::<GivenBody>()?;
+        Ok(())
     }
 
     fn add<T: ToSchema>(&mut self) -> Result<(), serde_json::Error> {

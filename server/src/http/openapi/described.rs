@@ -27,6 +27,7 @@ pub(super) const CALENDARS: &str = "calendars";
 pub(super) const HOLDS: &str = "holds";
 pub(super) const APPOINTMENTS: &str = "appointments";
 pub(super) const PRACTICE: &str = "practice";
+pub(super) const CAMPAIGNS: &str = "campaigns";
 pub(super) const SERVICE: &str = "service";
 
 pub(super) fn tags() -> Value {
@@ -35,6 +36,7 @@ pub(super) fn tags() -> Value {
         {"name": HOLDS, "description": "Slots held for a patient, until they are confirmed."},
         {"name": APPOINTMENTS, "description": "What confirmed holds become."},
         {"name": PRACTICE, "description": "Who sees patients, and where."},
+        {"name": CAMPAIGNS, "description": "Vaccination campaigns: doses, deliveries, coverage."},
         {"name": SERVICE, "description": "Running the server: probes, feed, backup, this page."},
     ])
 }
@@ -122,23 +124,25 @@ pub(super) fn put(whole: &mut Value, path: &[&str], value: Value) {
     *place = value;
 }
 
-/// The parameter in a path, by its name.
+/// The parameters in a path, by their names.
 fn in_path(template: &str) -> Vec<Value> {
-    let name = template.split(['{', '}']).nth(1);
-    let wanted = name.map(|name| match name {
+    let names = template.split(['{', '}']).skip(1).step_by(2);
+    let wanted = names.map(|name| match name {
         "calendar_id" => (name, schema("CalendarId")),
         "hold_id" => (name, schema("HoldId")),
         "appointment_id" => (name, schema("AppointmentId")),
         "practitioner_id" => (name, schema("PractitionerId")),
         "place_id" => (name, schema("PlaceId")),
         "wish_id" => (name, schema("WishId")),
+        "campaign_id" => (name, schema("CampaignId")),
+        "delivery_id" => (name, schema("DeliveryId")),
         "link_id" => (name, schema("LinkId")),
         "secret" => (name, schema("LinkSecret")),
         name => (name, json!({"type": "string", "enum": FILES})),
     });
     let described =
         |(name, schema)| json!({"name": name, "in": "path", "required": true, "schema": schema});
-    wanted.map(described).into_iter().collect()
+    wanted.map(described).collect()
 }
 
 fn idempotency_key() -> Value {
@@ -168,6 +172,12 @@ pub(super) fn query(name: &str, text: &str, schema: Value) -> Value {
     json!({
         "name": name, "in": "query", "required": false, "description": text, "schema": schema,
     })
+}
+
+/// A parameter in the query that must be there.
+pub(super) fn required(mut parameter: Value) -> Value {
+    put(&mut parameter, &["required"], json!(true));
+    parameter
 }
 
 pub(super) fn limit() -> Value {

@@ -10,8 +10,10 @@ pub(super) mod texts;
 
 mod bookings;
 mod calendars;
+mod campaigns;
 mod components;
 mod described;
+mod doses;
 mod followed;
 mod problems;
 mod register;
@@ -106,6 +108,23 @@ fn describe(operation: Operation) -> Described {
         Operation::ReadReview => reviews::read(),
         Operation::ReplyToReview => reviews::reply(),
         Operation::ListReviews => reviews::list(),
+        Operation::HoldDoses => bookings::both(),
+        Operation::AddCampaign => campaigns::add(),
+        Operation::ChangeCampaign => campaigns::change(),
+        Operation::ListCampaigns => campaigns::list(),
+        Operation::ReadCampaign => campaigns::read(),
+        Operation::AddDelivery => campaigns::add_delivery(),
+        Operation::ChangeDelivery => campaigns::change_delivery(),
+        Operation::ListDeliveries => campaigns::list_deliveries(),
+        Operation::ReadDelivery => campaigns::read_delivery(),
+        Operation::WasteDoses => campaigns::waste(),
+        Operation::RecallLot => campaigns::recall(),
+        Operation::ListWithoutDose => campaigns::without_dose(),
+        Operation::ReadCoverage => campaigns::coverage(),
+        Operation::ReadDesk => campaigns::desk(),
+        Operation::GiveDose => doses::give(),
+        Operation::CheckEligibility => doses::eligibility(),
+        Operation::SearchDoses => doses::search(),
     }
 }
 

@@ -13,15 +13,38 @@ pub(super) fn schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
+/// Why a dose may not be somebody's.
+const WHY: [&str; 14] = [
+    "facts_outdated",
+    "unknown_band",
+    "unknown_vaccine",
+    "no_such_dose",
+    "not_for_band",
+    "not_yet",
+    "over",
+    "not_for_them",
+    "after_infection",
+    "has_dose",
+    "needs_dose",
+    "other_vaccine",
+    "too_early",
+    "too_late",
+];
+
 /// What a problem has beyond what all have: its name, its schema, and whether it is always there.
-fn member(code: Code) -> Option<(&'static str, Value, bool)> {
+fn members(code: Code) -> Vec<(&'static str, Value, bool)> {
     let list = |name| json!({"type": "array", "items": schema(name)});
-    Some(match code {
+    vec![match code {
         Code::InvalidRequest => ("errors", list("FieldError"), false),
         Code::Unavailable => ("checks", list("Check"), false),
         Code::SlotTaken => ("alternatives", list("Alternative"), true),
         Code::PatientHasHold => ("hold_id", schema("HoldId"), true),
-        Code::HoldConfirmed => ("appointment_id", schema("AppointmentId"), true),
+        Code::NotEligible => {
+            let at = |name| (name, schema("UtcInstant"), false);
+            let why = ("why", json!({"type": "string", "enum": WHY}), true);
+            return vec![why, at("opens"), at("from"), at("until")];
+        }
+        Code::HoldConfirmed | Code::NextDose => ("appointment_id", schema("AppointmentId"), true),
         Code::ExternalIdTaken | Code::PartClosed | Code::PartTaken => {
             ("calendar_id", schema("CalendarId"), true)
         }
@@ -29,8 +52,8 @@ fn member(code: Code) -> Option<(&'static str, Value, bool)> {
             let version = json!({"type": "integer", "format": "int32", "minimum": 1});
             ("current_version", version, true)
         }
-        _ => return None,
-    })
+        _ => return Vec::new(),
+    }]
 }
 
 /// What all problems have.
@@ -68,7 +91,7 @@ fn of_code(code: Code) -> Value {
             "code": {"const": name},
         },
     });
-    if let Some((member, schema, always)) = member(code) {
+    for (member, schema, always) in members(code) {
         put(&mut own, &["properties", member], schema);
         if always {
             put(&mut own, &["required"], json!([member]));

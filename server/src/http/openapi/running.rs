@@ -16,6 +16,7 @@ pub(super) fn mark() -> Described {
             Code::UnknownAppointment,
             Code::NotChangeable,
             Code::NotYet,
+            Code::DoseNotGiven,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
@@ -88,6 +89,9 @@ pub(super) fn offer() -> Described {
             Code::InThePast,
             Code::BeyondHorizon,
             Code::SlotTaken,
+            Code::NotEligible,
+            Code::NoDose,
+            Code::PatientHasHold,
             Code::PartClosed,
             Code::PartTaken,
             Code::IdempotencyKeyReused,

@@ -77,6 +77,17 @@ texts! {
     /// The path of a private link's file.
     FilePath = shaped("^/v1/files/feed_[0-7][0-9a-hjkmnp-tv-z]{25}/calendar.ics$"),
         "/v1/files/feed_2kr3t0v7xq2c9d5h6j1k8n4m2p/calendar.ics";
+    /// The id of a campaign.
+    CampaignId = shaped("^camp_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "camp_2kr3t0v7xq2c9d5h6j1k8n4m2p";
+    /// The id of a delivery of doses.
+    DeliveryId = shaped("^dlv_[0-7][0-9a-hjkmnp-tv-z]{25}$"), "dlv_3kr3t0v7xq2c9d5h6j1k8n4m2p";
+    /// The id of a vaccine within its campaign: visible ASCII characters.
+    VaccineId = shaped(TOKEN), "bnt";
+    /// A lot, as its manufacturer calls it: visible ASCII characters.
+    LotId = shaped(TOKEN), "FK2042";
+    /// A name that a campaign gives to a phase, an age band, a condition, a profession or a
+    /// territory: visible ASCII characters.
+    Code = shaped(TOKEN), "75-plus";
     /// A language, as a tag such as `fr` or `pt-BR`.
     Language = shaped("^[A-Za-z0-9-]{2,35}$"), "fr";
     /// The id of something that is to be told.
