@@ -313,3 +313,76 @@ pub(crate) fn without(
     let found = rows.scan(Table::Register, &prefix, &bare_key(campaign, from), limit)?;
     found.iter().map(|(key, value)| holder(key, value).ok_or_else(damaged)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::booking::booking::{ReasonRef, Span};
+    use crate::booking::{Details, Guard};
+    use crate::campaign::Dose;
+    use crate::ids::{CalendarId, PlaceId};
+    use crate::time::Timestamp;
+
+    #[derive(Default)]
+    struct Plain(BTreeMap<Vec<u8>, Vec<u8>>);
+
+    impl Keep for &mut Plain {
+        fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+            self.0.get(key).cloned()
+        }
+
+        fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+            match value {
+                Some(value) => self.0.insert(key, value),
+                None => self.0.remove(&key),
+            };
+        }
+    }
+
+    fn held() -> Event {
+        let dose = Dose {
+            campaign: CampaignId::from_bits(1),
+            version: 1,
+            phase: "all".parse().unwrap(),
+            vaccine: "v".parse().unwrap(),
+            number: 1,
+            place: PlaceId::from_bits(1),
+            delivery: Some(DeliveryId::from_bits(7)),
+            band: "old".parse().unwrap(),
+            territory: None,
+            elsewhere: None,
+            twin: None,
+        };
+        let at = Timestamp::from_millis;
+        let details = Details { dose: Some(Box::new(dose)), ..Details::default() };
+        let booking = Booking {
+            id: HoldId::from_bits(3),
+            calendar: CalendarId::from_bits(1),
+            person: "p".parse().unwrap(),
+            reason: ReasonRef { id: "jab".parse().unwrap(), version: 1 },
+            span: Span { lane: 0, start: at(10), end: at(20), occupied_until: at(20) },
+            details: details.into(),
+        };
+        Event::Held { at: at(1), booking, deadline: at(5), guards: vec![Guard::per_calendar()] }
+    }
+
+    /// A store may have rows of entries that its own progress does not cover yet.
+    #[test]
+    fn an_entry_that_is_taken_in_twice_counts_once() {
+        let Event::Held { booking, deadline, guards, .. } = held() else { return };
+        let at = deadline;
+        let ended = Event::Expired { at, booking, deadline, guards };
+        let (tallies, mut rows) = (Tallies::default(), Plain::default());
+        let mut take = |sequence, event: Event| {
+            Rows { rows: &mut rows, tallies: &tallies }.take_in(sequence, &[event]);
+            tallies.of(DeliveryId::from_bits(7)).claimed
+        };
+        assert_eq!([take(5, held()), take(5, held())], [1, 1]);
+        assert_eq!([take(6, ended.clone()), take(5, held()), take(6, ended)], [0, 0, 0]);
+        assert_eq!(rows.0.len(), 1, "the tally alone: {:?}", rows.0);
+        let (key, value) = rows.0.pop_first().unwrap();
+        let again = Tallies::default();
+        again.restore(&key, &value).unwrap();
+        assert_eq!(again.of(DeliveryId::from_bits(7)), Tally::default());
+    }
+}

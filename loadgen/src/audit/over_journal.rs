@@ -126,6 +126,11 @@ impl Model {
                 self.vacate(*from_calendar, from, booking.id, verdict);
                 self.occupy(booking, verdict);
             }
+            Event::Dosed { booking, .. } | Event::Given { booking, .. } => {
+                if let Some((known, _)) = self.bookings.get_mut(&booking.id) {
+                    known.details = booking.details.clone();
+                }
+            }
             Event::Registered { .. } => {}
         }
     }
