@@ -15,6 +15,8 @@ mod bounds;
 #[cfg(test)]
 mod calendars;
 #[cfg(test)]
+mod campaign;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod ends;

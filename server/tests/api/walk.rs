@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::document::document;
-use crate::served::{Served, text};
+use crate::served::{Served, practice as calendar_of, text};
 
 /// The example of an operation, with something else in place of a field.
 fn example(id: &str, field: &str, value: &str) -> Value {
@@ -26,6 +26,8 @@ struct Ids {
     link: String,
     secret: String,
     wish: String,
+    campaign: String,
+    delivery: String,
 }
 
 impl Ids {
@@ -39,6 +41,8 @@ impl Ids {
             .replace("{link_id}", &self.link)
             .replace("{secret}", &self.secret)
             .replace("{wish_id}", &self.wish)
+            .replace("{campaign_id}", &self.campaign)
+            .replace("{delivery_id}", &self.delivery)
             .replace("{file}", "docs.js")
     }
 }
@@ -138,7 +142,8 @@ async fn work(client: &mut Client) -> Ids {
     let released = client.delete(&format!("/v1/holds/{}", text(&held, "hold_id"))).await;
     assert_eq!(released.status, 204);
     let wish = wait(client, &calendar).await;
-    Ids { calendar, hold, appointment, practitioner, place, link, secret, wish }
+    let [campaign, delivery] = vaccinate(client, &place).await;
+    Ids { calendar, hold, appointment, practitioner, place, link, secret, wish, campaign, delivery }
 }
 
 /// Nothing took place that could be reviewed.
@@ -170,6 +175,55 @@ async fn wait(client: &mut Client, calendar: &str) -> String {
     let found = client.post("/v1/wishes/search", &search).await.ok(200);
     assert_eq!(found["wishes"][0]["lists"][0]["status"], json!("withdrawn"));
     text(&wish, "wish_id").to_owned()
+}
+
+/// A campaign is set, doses come, and one is given.
+async fn vaccinate(client: &mut Client, place: &str) -> [String; 2] {
+    let example_of = |id: &str| document().example(id);
+    let made = client.post("/v1/campaigns", &example_of("addCampaign")).await.ok(201);
+    let campaign = text(&made, "campaign_id").to_owned();
+    let at = format!("/v1/campaigns/{campaign}");
+    client.send("PUT", &at, &[], Some(&example_of("changeCampaign"))).await.ok(200);
+    client.get(&at).await.ok(200);
+    client.get("/v1/campaigns?limit=1").await.ok(200);
+    let delivery = example("addDelivery", "place_id", place);
+    let put = client.post(&format!("{at}/deliveries"), &delivery).await.ok(201);
+    let id = text(&put["delivery"], "delivery_id").to_owned();
+    let own = format!("{at}/deliveries/{id}");
+    let changed = example("changeDelivery", "place_id", place);
+    client.send("PUT", &own, &[], Some(&changed)).await.ok(200);
+    client.get(&own).await.ok(200);
+    client.get(&format!("{at}/deliveries?place_id={place}")).await.ok(200);
+    client.post(&format!("{own}/wasted"), &example_of("wasteDoses")).await.ok(200);
+    client.post(&format!("{at}/eligibility"), &example_of("checkEligibility")).await.ok(200);
+    let mut calendar = calendar_of();
+    calendar["place_id"] = json!(place);
+    calendar["reasons"] = json!([{
+        "id": "vaccination", "name": "Vaccination", "duration_minutes": 15,
+        "rules": {"dose": {"campaign_id": campaign, "vaccine": "bnt"}},
+    }]);
+    let made = client.post("/v1/calendars", &calendar).await.ok(201);
+    let mut doses = example_of("holdDoses");
+    for which in ["first", "second"] {
+        doses[which]["calendar_id"] = made["calendar_id"].clone();
+        doses[which]["dose"]["campaign_id"] = json!(campaign);
+    }
+    let mut hold = doses["first"].clone();
+    client.post("/v1/holds/doses", &doses).await.ok(201);
+    client.post("/v1/holds/doses", &doses).await.ok(200);
+    client.post(&format!("{at}/doses/search"), &example_of("searchDoses")).await.ok(200);
+    hold["start"] = json!("2027-03-22T09:00:00+01:00");
+    hold["patient_id"] = json!("patient-6");
+    let held = client.post("/v1/holds", &hold).await.ok(201);
+    let confirm = format!("/v1/holds/{}/confirm", text(&held, "hold_id"));
+    let booked = client.post(&confirm, &json!({})).await.ok(201);
+    let give = format!("/v1/appointments/{}/dose", text(&booked, "appointment_id"));
+    client.post(&give, &example_of("giveDose")).await.ok(200);
+    client.get(&format!("{at}/coverage?by=place,day,territory")).await.ok(200);
+    client.get(&format!("{at}/desk?place_id={place}&day=2027-03-22")).await.ok(200);
+    client.post(&format!("{at}/recalls"), &example_of("recallLot")).await.ok(200);
+    client.get(&format!("{at}/without_dose")).await.ok(200);
+    [campaign, id]
 }
 
 /// What a practice does.

@@ -4,7 +4,7 @@
 //! - `texts`: texts with a shape of their own.
 //! - `components`, `problems`: what the operations share.
 //! - `described`: how an operation is described; `service`, `calendars`, `bookings`, `followed`,
-//!   `register`: each of them.
+//!   `register`, `campaigns`, `doses`: each of them.
 
 pub(super) mod texts;
 
