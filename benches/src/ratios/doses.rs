@@ -159,7 +159,8 @@ pub(crate) fn hold(plan: &Plan) -> Fallible<Measured> {
     let runtime = runtime()?;
     let centres = Arc::new(runtime.block_on(Centres::create(plan, "dose-holds"))?);
     let count = plan.sized(CALENDARS, CALENDARS_QUICK);
-    let plain = Practice::create(&plan.place("plain-holds"), count, always_open());
+    let place = plan.place("plain-holds");
+    let plain = Practice::create(&place, count, always_open());
     let plain = runtime.block_on(plain)?;
     let with_dose = |centres: Arc<Centres>| move |slot| centres.with_dose(slot, "75+");
     let measured = plan.alternate(
@@ -219,7 +220,8 @@ pub(crate) fn refused(plan: &Plan) -> Fallible<Measured> {
     let runtime = runtime()?;
     let centres = runtime.block_on(Centres::create(plan, "dose-refused"))?;
     let count = plan.sized(CALENDARS, CALENDARS_QUICK);
-    let plain = Practice::create(&plan.place("plain-refused"), count, always_open());
+    let place = plan.place("plain-refused");
+    let plain = Practice::create(&place, count, always_open());
     let plain = runtime.block_on(plain)?;
     let by_slot = taken(&centres.practice, |slot| centres.with_dose(slot, "75+"));
     let by_slot = runtime.block_on(by_slot)?;
