@@ -7,6 +7,8 @@ pub enum Shape {
     OneCalendar,
     /// Each slot has a calendar of its own: two actors, moves between.
     TwoCalendars,
+    /// The same, and both give doses, of which there is one at their place.
+    OneDose,
 }
 
 impl Shape {
@@ -15,7 +17,7 @@ impl Shape {
     pub const fn calendars(self) -> u8 {
         match self {
             Self::OneCalendar => 1,
-            Self::TwoCalendars => 2,
+            Self::TwoCalendars | Self::OneDose => 2,
         }
     }
 
@@ -24,7 +26,7 @@ impl Shape {
     pub const fn calendar_of(self, slot: u8) -> u8 {
         match self {
             Self::OneCalendar => 0,
-            Self::TwoCalendars => slot,
+            Self::TwoCalendars | Self::OneDose => slot,
         }
     }
 }
@@ -90,9 +92,7 @@ impl Swap {
                 Act::Hold { person: self.person(person), slot: self.slot(slot) }
             }
             Act::Move { booking, slot } => Act::Move { booking, slot: self.slot(slot) },
-            Act::Change(calendar) if shape == Shape::TwoCalendars => {
-                Act::Change(self.slot(calendar))
-            }
+            Act::Change(calendar) if 1 < shape.calendars() => Act::Change(self.slot(calendar)),
             other => other,
         }
     }

@@ -14,6 +14,7 @@
 pub mod act;
 pub mod chosen;
 pub mod crash;
+mod dose;
 pub mod play;
 pub mod spec;
 mod tape;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::act::{Act, Shape};
+use super::dose;
 use super::spec::{Fate, Refusal, Said, Spec};
 use super::tape::{Op, Tape, TapedJournal, TapedStore};
 use crate::booking::{By, Change, Definition, Details, Interval, Reason, Rejection, WeeklyHours};
@@ -90,6 +91,7 @@ pub(super) struct Names {
     persons: Vec<PersonId>,
     caller: CallerId,
     calendars: Vec<CalendarId>,
+    doses: Option<dose::Doses>,
     /// The bookings, in the order in which they were made.
     pub(super) holds: Vec<HoldId>,
 }
@@ -165,8 +167,15 @@ impl Names {
         let known = |error: IdError| error.to_string();
         let reason = ReasonId::new("check-up").map_err(known)?;
         let mut calendars = Vec::new();
+        let doses = match shape {
+            Shape::OneDose => Some(dose::one(engine).await?),
+            Shape::OneCalendar | Shape::TwoCalendars => None,
+        };
         for number in 0..shape.calendars() {
-            let definition = definition(shape, &reason, number);
+            let mut definition = definition(shape, &reason, number);
+            if let Some(doses) = &doses {
+                doses.are_given_by(&mut definition);
+            }
             match Box::pin(engine.create_calendar(definition, None)).await {
                 Ok(Ok(created)) => calendars.push(created.value.id),
                 other => return Err(format!("no calendar: {other:?}")),
@@ -175,7 +184,7 @@ impl Names {
         let persons = ["ana", "bob"].map(PersonId::new).into_iter().collect::<Result<_, _>>();
         let persons = persons.map_err(known)?;
         let caller = CallerId::new("small").map_err(known)?;
-        Ok(Self { shape, reason, persons, caller, calendars, holds: Vec::new() })
+        Ok(Self { shape, reason, persons, caller, calendars, doses, holds: Vec::new() })
     }
 
     fn calendar(&self, number: u8) -> CalendarId {
@@ -187,7 +196,7 @@ impl Names {
         let first = BEGINNING.plus_minutes(FIRST_SLOT_MIN);
         match self.shape {
             Shape::OneCalendar => first.plus_minutes(i64::from(slot) * i64::from(SLOT_MIN)),
-            Shape::TwoCalendars => first,
+            Shape::TwoCalendars | Shape::OneDose => first,
         }
     }
 
@@ -225,7 +234,7 @@ impl Names {
                 details: Details::default(),
                 by: By::Unsaid,
                 overflow: false,
-                dose: None,
+                dose: self.doses.as_ref().map(|doses| Box::new(doses.asked(BEGINNING))),
                 command,
             }),
             Act::Confirm(booking) => {
@@ -391,6 +400,7 @@ fn appointment_status(fate: Fate) -> Option<AppointmentStatus> {
 
 fn refusal(rejection: &Rejection) -> Option<Refusal> {
     Some(match rejection {
+        Rejection::NoDose => Refusal::NoDose,
         Rejection::SlotTaken { .. } => Refusal::SlotTaken,
         Rejection::PersonHasHold { .. } => Refusal::PersonHasHold,
         Rejection::HoldReleased => Refusal::HoldReleased,

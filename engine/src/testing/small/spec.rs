@@ -37,6 +37,7 @@ pub struct Seen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are those of `Rejection`")]
 pub enum Refusal {
+    NoDose,
     SlotTaken,
     PersonHasHold,
     HoldReleased,
@@ -147,9 +148,18 @@ impl Spec {
     /// In how many lanes a slot is free.
     #[must_use]
     pub fn free(&self, slot: u8) -> u16 {
+        if !self.has_dose() {
+            return 0;
+        }
         let (lanes, _) = self.setting(self.shape.calendar_of(slot));
         let free = (0..lanes).filter(|lane| self.is_free(slot, *lane));
         u16::try_from(free.count()).unwrap_or(0)
+    }
+
+    /// Whether a dose is left, where the world has one.
+    fn has_dose(&self) -> bool {
+        let lives = |seen: &Seen| matches!(seen.fate, Fate::Held | Fate::Booked);
+        self.shape != Shape::OneDose || !self.bookings.iter().any(lives)
     }
 
     /// Everything that can be asked next.
@@ -227,12 +237,17 @@ impl Spec {
     fn hold(&mut self, person: u8, slot: u8) -> (Said, bool) {
         let calendar = self.shape.calendar_of(slot);
         let own = self.bookings.iter().position(|seen| {
-            let here = self.shape.calendar_of(seen.slot) == calendar;
+            // Where there are doses, one hold counts for all calendars.
+            let here =
+                self.shape == Shape::OneDose || self.shape.calendar_of(seen.slot) == calendar;
             here && seen.person == person && seen.fate == Fate::Held
         });
         let is_this = own.and_then(|own| self.bookings.get(own)).is_some_and(|s| s.slot == slot);
         if let Some(own) = own.filter(|_| is_this) {
             return (Said::Hold { booking: ordinal(own), person, slot, fresh: false }, false);
+        }
+        if !self.has_dose() {
+            return refused(Refusal::NoDose);
         }
         let Some(lane) = self.free_lane(slot) else { return refused(Refusal::SlotTaken) };
         if own.is_some() {
