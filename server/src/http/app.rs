@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::access::Caller;
 use super::answer::Response;
+use super::campaign_operation::Of;
 use super::crowd::Guest;
 use super::limits::Limits;
 use super::local::{Zone, Zones};
@@ -173,46 +174,29 @@ async fn perform(app: &App, operation: Operation, asked: Asked) -> Result<Respon
         Operation::ListReviews => reviews::list(app, &asked).await,
         Operation::FollowEvents => events::follow(app, &asked),
         Operation::BackUp => backup::take(app, &asked).await,
-        Operation::HoldDoses => Box::pin(holds::both(app, &asked)).await,
-        Operation::AddCampaign
-        | Operation::ChangeCampaign
-        | Operation::ListCampaigns
-        | Operation::ReadCampaign
-        | Operation::AddDelivery
-        | Operation::ChangeDelivery
-        | Operation::ListDeliveries
-        | Operation::ReadDelivery
-        | Operation::WasteDoses
-        | Operation::RecallLot
-        | Operation::ListWithoutDose
-        | Operation::ReadCoverage
-        | Operation::ReadDesk
-        | Operation::GiveDose
-        | Operation::CheckEligibility
-        | Operation::SearchDoses => Box::pin(campaign(app, operation, asked)).await,
+        Operation::Campaign(of) => Box::pin(campaign(app, of, &asked)).await,
     }
 }
 
 /// The operations of campaigns.
-async fn campaign(app: &App, operation: Operation, asked: Asked) -> Result<Response, Problem> {
-    match operation {
-        Operation::AddCampaign => campaigns::add(app, &asked).await,
-        Operation::ChangeCampaign => campaigns::change(app, &asked).await,
-        Operation::ListCampaigns => campaigns::list(app, &asked).await,
-        Operation::ReadCampaign => campaigns::read(app, &asked).await,
-        Operation::AddDelivery => deliveries::add(app, &asked).await,
-        Operation::ChangeDelivery => deliveries::change(app, &asked).await,
-        Operation::ListDeliveries => deliveries::list(app, &asked).await,
-        Operation::ReadDelivery => deliveries::read(app, &asked).await,
-        Operation::WasteDoses => deliveries::waste(app, &asked).await,
-        Operation::RecallLot => deliveries::recall(app, &asked).await,
-        Operation::ListWithoutDose => deliveries::without(app, &asked).await,
-        Operation::ReadCoverage => coverage::read(app, &asked).await,
-        Operation::ReadDesk => coverage::desk(app, &asked).await,
-        Operation::GiveDose => doses::give(app, &asked).await,
-        Operation::CheckEligibility => doses::eligibility(app, &asked).await,
-        Operation::SearchDoses => doses::search(app, &asked).await,
-        // Nothing else comes here.
-        _ => Err(refusal::unavailable()),
+async fn campaign(app: &App, of: Of, asked: &Asked) -> Result<Response, Problem> {
+    match of {
+        Of::HoldDoses => Box::pin(holds::both(app, asked)).await,
+        Of::AddCampaign => campaigns::add(app, asked).await,
+        Of::ChangeCampaign => campaigns::change(app, asked).await,
+        Of::ListCampaigns => campaigns::list(app, asked).await,
+        Of::ReadCampaign => campaigns::read(app, asked).await,
+        Of::AddDelivery => deliveries::add(app, asked).await,
+        Of::ChangeDelivery => deliveries::change(app, asked).await,
+        Of::ListDeliveries => deliveries::list(app, asked).await,
+        Of::ReadDelivery => deliveries::read(app, asked).await,
+        Of::WasteDoses => deliveries::waste(app, asked).await,
+        Of::RecallLot => deliveries::recall(app, asked).await,
+        Of::ListWithoutDose => deliveries::without(app, asked).await,
+        Of::ReadCoverage => coverage::read(app, asked).await,
+        Of::ReadDesk => coverage::desk(app, asked).await,
+        Of::GiveDose => doses::give(app, asked).await,
+        Of::CheckEligibility => doses::eligibility(app, asked).await,
+        Of::SearchDoses => doses::search(app, asked).await,
     }
 }

@@ -9,7 +9,7 @@
 //! - `access` and `rates`: who may do what, and how often.
 //! - `front`: what every request passes: it is admitted, counted, logged, traced, and answered here
 //!   while there is no engine yet.
-//! - `router`: which path and method is which operation.
+//! - `router`, `campaign_operation`: which path and method is which operation.
 //! - `app`: one request, from its header to its answer.
 //! - `request`, `answer` and `body`: reading headers, queries and bodies; writing answers.
 //! - `problem` and `refusal`: every refusal, and which of the engine's becomes which.
@@ -35,6 +35,7 @@ mod front;
 mod rates;
 
 mod app;
+mod campaign_operation;
 mod router;
 
 mod answer;

@@ -101,8 +101,6 @@ impl Code {
                 (S::NOT_FOUND, "unknown_practitioner", "There is no such practitioner"),
             Self::UnknownPlace => (S::NOT_FOUND, "unknown_place", "There is no such place"),
             Self::UnknownLink => (S::NOT_FOUND, "unknown_link", "There is no such link"),
-            Self::UnknownReview =>
-                (S::NOT_FOUND, "unknown_review", "Nobody has reviewed this appointment"),
             Self::MethodNotAllowed =>
                 (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This address has no such method"),
             Self::RequestTimeout =>
@@ -149,7 +147,7 @@ impl Code {
             | Self::NotYet | Self::NotFulfilled | Self::AlreadyReviewed | Self::NotFree
             | Self::HeldTooOften | Self::TooLate | Self::DayFull
             | Self::PartClosed | Self::PartTaken
-            | Self::UnknownWish | Self::TooManyWishes | Self::ListFull
+            | Self::UnknownReview | Self::UnknownWish | Self::TooManyWishes | Self::ListFull
             | Self::PatientsOnly | Self::VisitNotOffered | Self::TooSoon => self.of_rule(),
             Self::UnknownCampaign | Self::UnknownDelivery | Self::NotEligible | Self::NoDose
             | Self::NextDose | Self::DoseNotGiven => self.of_campaign(),
@@ -175,6 +173,8 @@ impl Code {
             Self::NotFree => (S::CONFLICT, "not_free", "Something is held or booked within it"),
             Self::HeldTooOften =>
                 (S::CONFLICT, "held_too_often", "The patient let holds of this slot expire"),
+            Self::UnknownReview =>
+                (S::NOT_FOUND, "unknown_review", "Nobody has reviewed this appointment"),
             Self::UnknownWish => (S::NOT_FOUND, "unknown_wish", "There is no such wish"),
             Self::TooManyWishes =>
                 (S::CONFLICT, "too_many_wishes", "The patient waits for as much as one may"),

@@ -74,11 +74,7 @@ fn problem_of(rejection: Rejection) -> Problem {
         Rejection::UnknownPractitioner => not_registered(Code::UnknownPractitioner),
         Rejection::UnknownPlace => not_registered(Code::UnknownPlace),
         Rejection::UnknownLink => not_registered(Code::UnknownLink),
-        Rejection::VersionMismatch { current } => {
-            let detail = format!("the calendar is at version {current}: read it again");
-            let more = More::Version { current_version: current };
-            Problem::new(Code::VersionMismatch, detail).with(more)
-        }
+        Rejection::VersionMismatch { current } => version_mismatch(current),
         Rejection::ExternalIdTaken { calendar } => {
             let more = More::Calendar { calendar_id: calendar.to_string() };
             Problem::new(Code::ExternalIdTaken, "a calendar with this external_id exists")
@@ -131,6 +127,11 @@ fn problem_of(rejection: Rejection) -> Problem {
         Rejection::PartClosed { calendar } => no_room(Code::PartClosed, calendar),
         Rejection::PartTaken { calendar } => no_room(Code::PartTaken, calendar),
     }
+}
+
+fn version_mismatch(current: u32) -> Problem {
+    let detail = format!("the calendar is at version {current}: read it again");
+    Problem::new(Code::VersionMismatch, detail).with(More::Version { current_version: current })
 }
 
 fn of_review(rejection: &Rejection) -> Problem {

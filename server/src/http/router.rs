@@ -4,6 +4,7 @@ use hyper::Method;
 use percent_encoding::percent_decode_str;
 
 use super::access::{Need, Scope};
+use super::campaign_operation::Of;
 use super::problem::{Code, Problem};
 
 /// What a request may ask for.
@@ -57,23 +58,7 @@ pub(super) enum Operation {
     ReadReview,
     ReplyToReview,
     ListReviews,
-    AddCampaign,
-    ChangeCampaign,
-    ListCampaigns,
-    ReadCampaign,
-    AddDelivery,
-    ChangeDelivery,
-    ListDeliveries,
-    ReadDelivery,
-    WasteDoses,
-    RecallLot,
-    ListWithoutDose,
-    ReadCoverage,
-    ReadDesk,
-    GiveDose,
-    HoldDoses,
-    CheckEligibility,
-    SearchDoses,
+    Campaign(Of),
     ReadPractitioner,
     ListPractitioners,
     ReadPlace,
@@ -113,14 +98,6 @@ impl Operation {
             | Self::WithdrawWish
             | Self::ReviewAppointment
             | Self::ReplyToReview
-            | Self::AddCampaign
-            | Self::ChangeCampaign
-            | Self::AddDelivery
-            | Self::ChangeDelivery
-            | Self::WasteDoses
-            | Self::RecallLot
-            | Self::GiveDose
-            | Self::HoldDoses
             | Self::BackUp => true,
             Self::Home
             | Self::ShowDocs
@@ -149,16 +126,8 @@ impl Operation {
             | Self::ListWaiting
             | Self::ReadReview
             | Self::ListReviews
-            | Self::ListCampaigns
-            | Self::ReadCampaign
-            | Self::ReadCoverage
-            | Self::ReadDesk
-            | Self::ListDeliveries
-            | Self::ReadDelivery
-            | Self::ListWithoutDose
-            | Self::CheckEligibility
-            | Self::SearchDoses
             | Self::FollowEvents => false,
+            Self::Campaign(of) => of.writes(),
         }
     }
 
@@ -182,8 +151,6 @@ impl Operation {
             | Self::ListPlaces
             | Self::ReadReview
             | Self::ListReviews
-            | Self::ListCampaigns
-            | Self::ReadCampaign
             | Self::EndLink => Need::Token,
             Self::HoldSlot
             | Self::ReadHold
@@ -202,9 +169,6 @@ impl Operation {
             | Self::WithdrawWish
             | Self::SearchWishes
             | Self::ReviewAppointment
-            | Self::HoldDoses
-            | Self::CheckEligibility
-            | Self::SearchDoses
             | Self::LinkPatient => Need::Scope(Scope::Book),
             Self::Metrics
             | Self::CreateCalendar
@@ -223,20 +187,9 @@ impl Operation {
             | Self::LinkCalendar
             | Self::ListWaiting
             | Self::ReplyToReview
-            | Self::AddCampaign
-            | Self::ChangeCampaign
-            | Self::AddDelivery
-            | Self::ChangeDelivery
-            | Self::WasteDoses
-            | Self::RecallLot
-            | Self::GiveDose
-            | Self::ReadCoverage
-            | Self::ReadDesk
-            | Self::ListDeliveries
-            | Self::ReadDelivery
-            | Self::ListWithoutDose
             | Self::FollowEvents
             | Self::BackUp => Need::Scope(Scope::Operate),
+            Self::Campaign(of) => of.needs(),
         }
     }
 
@@ -252,10 +205,10 @@ impl Operation {
 
     /// Whether its body describes a calendar or a campaign, and so may be larger.
     pub(super) const fn describes_a_calendar(self) -> bool {
-        matches!(
-            self,
-            Self::CreateCalendar | Self::ChangeCalendar | Self::AddCampaign | Self::ChangeCampaign
-        )
+        match self {
+            Self::Campaign(of) => matches!(of, Of::AddCampaign | Of::ChangeCampaign),
+            _ => matches!(self, Self::CreateCalendar | Self::ChangeCalendar),
+        }
     }
 }
 
@@ -416,64 +369,67 @@ pub(super) const PATHS: &[Path] = &[
     },
     Path {
         template: "/v1/appointments/{appointment_id}/dose",
-        operations: &[(Method::POST, Operation::GiveDose)],
+        operations: &[(Method::POST, Operation::Campaign(Of::GiveDose))],
     },
-    Path { template: "/v1/holds/doses", operations: &[(Method::POST, Operation::HoldDoses)] },
+    Path {
+        template: "/v1/holds/doses",
+        operations: &[(Method::POST, Operation::Campaign(Of::HoldDoses))],
+    },
     Path {
         template: "/v1/campaigns",
         operations: &[
-            (Method::GET, Operation::ListCampaigns),
-            (Method::POST, Operation::AddCampaign),
+            (Method::GET, Operation::Campaign(Of::ListCampaigns)),
+            (Method::POST, Operation::Campaign(Of::AddCampaign)),
         ],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}",
         operations: &[
-            (Method::GET, Operation::ReadCampaign),
-            (Method::PUT, Operation::ChangeCampaign),
+            (Method::GET, Operation::Campaign(Of::ReadCampaign)),
+            (Method::PUT, Operation::Campaign(Of::ChangeCampaign)),
         ],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}/eligibility",
-        operations: &[(Method::POST, Operation::CheckEligibility)],
+        operations: &[(Method::POST, Operation::Campaign(Of::CheckEligibility))],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}/doses/search",
-        operations: &[(Method::POST, Operation::SearchDoses)],
+        operations: &[(Method::POST, Operation::Campaign(Of::SearchDoses))],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}/deliveries",
         operations: &[
-            (Method::GET, Operation::ListDeliveries),
-            (Method::POST, Operation::AddDelivery),
+            (Method::GET, Operation::Campaign(Of::ListDeliveries)),
+            (Method::POST, Operation::Campaign(Of::AddDelivery)),
         ],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}/deliveries/{delivery_id}",
         operations: &[
-            (Method::GET, Operation::ReadDelivery),
-            (Method::PUT, Operation::ChangeDelivery),
+            (Method::GET, Operation::Campaign(Of::ReadDelivery)),
+            (Method::PUT, Operation::Campaign(Of::ChangeDelivery)),
         ],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}/deliveries/{delivery_id}/wasted",
-        operations: &[(Method::POST, Operation::WasteDoses)],
+        operations: &[(Method::POST, Operation::Campaign(Of::WasteDoses))],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}/recalls",
-        operations: &[(Method::POST, Operation::RecallLot)],
+        operations: &[(Method::POST, Operation::Campaign(Of::RecallLot))],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}/without_dose",
-        operations: &[(Method::GET, Operation::ListWithoutDose)],
+        operations: &[(Method::GET, Operation::Campaign(Of::ListWithoutDose))],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}/coverage",
-        operations: &[(Method::GET, Operation::ReadCoverage)],
+        operations: &[(Method::GET, Operation::Campaign(Of::ReadCoverage))],
     },
     Path {
         template: "/v1/campaigns/{campaign_id}/desk",
-        operations: &[(Method::GET, Operation::ReadDesk)],
+        operations: &[(Method::GET, Operation::Campaign(Of::ReadDesk))],
     },
     Path { template: "/v1/due", operations: &[(Method::GET, Operation::ListDue)] },
     Path { template: "/v1/backup", operations: &[(Method::POST, Operation::BackUp)] },
@@ -556,7 +512,7 @@ mod tests {
         assert_eq!(found(Method::HEAD, "/livez").unwrap().0, Operation::Livez);
         let inner = "/v1/campaigns/camp_1/deliveries/dlv%5F2/wasted";
         let inner = router.find(&Method::POST, inner).unwrap();
-        assert_eq!((inner.operation, &*inner.id), (Operation::WasteDoses, "camp_1"));
+        assert_eq!((inner.operation, &*inner.id), (Operation::Campaign(Of::WasteDoses), "camp_1"));
         assert_eq!(inner.inner, "dlv_2");
         assert_eq!(found(Method::GET, "/").unwrap().0, Operation::Home);
         for path in ["", "/v1/", "/v1/calendars/", "/v1/holds/a/b", "/v2/holds"] {

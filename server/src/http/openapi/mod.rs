@@ -29,6 +29,7 @@ use serde_json::{Map, Value, json};
 
 use self::components::Components;
 use self::described::Described;
+use super::campaign_operation::Of;
 use super::problem::Code;
 use super::router::{Operation, PATHS};
 
@@ -108,23 +109,29 @@ fn describe(operation: Operation) -> Described {
         Operation::ReadReview => reviews::read(),
         Operation::ReplyToReview => reviews::reply(),
         Operation::ListReviews => reviews::list(),
-        Operation::HoldDoses => bookings::both(),
-        Operation::AddCampaign => campaigns::add(),
-        Operation::ChangeCampaign => campaigns::change(),
-        Operation::ListCampaigns => campaigns::list(),
-        Operation::ReadCampaign => campaigns::read(),
-        Operation::AddDelivery => campaigns::add_delivery(),
-        Operation::ChangeDelivery => campaigns::change_delivery(),
-        Operation::ListDeliveries => campaigns::list_deliveries(),
-        Operation::ReadDelivery => campaigns::read_delivery(),
-        Operation::WasteDoses => campaigns::waste(),
-        Operation::RecallLot => campaigns::recall(),
-        Operation::ListWithoutDose => campaigns::without_dose(),
-        Operation::ReadCoverage => campaigns::coverage(),
-        Operation::ReadDesk => campaigns::desk(),
-        Operation::GiveDose => doses::give(),
-        Operation::CheckEligibility => doses::eligibility(),
-        Operation::SearchDoses => doses::search(),
+        Operation::Campaign(of) => describe_campaign(of),
+    }
+}
+
+fn describe_campaign(of: Of) -> Described {
+    match of {
+        Of::HoldDoses => bookings::both(),
+        Of::AddCampaign => campaigns::add(),
+        Of::ChangeCampaign => campaigns::change(),
+        Of::ListCampaigns => campaigns::list(),
+        Of::ReadCampaign => campaigns::read(),
+        Of::AddDelivery => campaigns::add_delivery(),
+        Of::ChangeDelivery => campaigns::change_delivery(),
+        Of::ListDeliveries => campaigns::list_deliveries(),
+        Of::ReadDelivery => campaigns::read_delivery(),
+        Of::WasteDoses => campaigns::waste(),
+        Of::RecallLot => campaigns::recall(),
+        Of::ListWithoutDose => campaigns::without_dose(),
+        Of::ReadCoverage => campaigns::coverage(),
+        Of::ReadDesk => campaigns::desk(),
+        Of::GiveDose => doses::give(),
+        Of::CheckEligibility => doses::eligibility(),
+        Of::SearchDoses => doses::search(),
     }
 }
 

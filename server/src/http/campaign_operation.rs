@@ -1,0 +1,73 @@
+//! What a request may ask for of campaigns.
+
+use super::access::{Need, Scope};
+
+/// What a request may ask for of campaigns and their doses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    AddCampaign,
+    ChangeCampaign,
+    ListCampaigns,
+    ReadCampaign,
+    AddDelivery,
+    ChangeDelivery,
+    ListDeliveries,
+    ReadDelivery,
+    WasteDoses,
+    RecallLot,
+    ListWithoutDose,
+    ReadCoverage,
+    ReadDesk,
+    GiveDose,
+    HoldDoses,
+    CheckEligibility,
+    SearchDoses,
+}
+
+impl Of {
+    /// Whether it may change something, and so must not be dropped half-way.
+    pub(super) const fn writes(self) -> bool {
+        match self {
+            Self::AddCampaign
+            | Self::ChangeCampaign
+            | Self::AddDelivery
+            | Self::ChangeDelivery
+            | Self::WasteDoses
+            | Self::RecallLot
+            | Self::GiveDose
+            | Self::HoldDoses => true,
+            Self::ListCampaigns
+            | Self::ReadCampaign
+            | Self::ListDeliveries
+            | Self::ReadDelivery
+            | Self::ListWithoutDose
+            | Self::ReadCoverage
+            | Self::ReadDesk
+            | Self::CheckEligibility
+            | Self::SearchDoses => false,
+        }
+    }
+
+    /// What it asks of who calls it. Whom a delivery concerns is named, and so only told to who
+    /// operates the server.
+    pub(super) const fn needs(self) -> Need {
+        match self {
+            Self::ListCampaigns | Self::ReadCampaign => Need::Token,
+            Self::HoldDoses | Self::CheckEligibility | Self::SearchDoses => {
+                Need::Scope(Scope::Book)
+            }
+            Self::AddCampaign
+            | Self::ChangeCampaign
+            | Self::AddDelivery
+            | Self::ChangeDelivery
+            | Self::ListDeliveries
+            | Self::ReadDelivery
+            | Self::WasteDoses
+            | Self::RecallLot
+            | Self::ListWithoutDose
+            | Self::ReadCoverage
+            | Self::ReadDesk
+            | Self::GiveDose => Need::Scope(Scope::Operate),
+        }
+    }
+}
