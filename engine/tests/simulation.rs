@@ -102,6 +102,8 @@ fn months_that_were_reported_wrongly() {
         (1_795_757_882_716, 13),
         // An appointment came to the same start twice, and its reason had become longer.
         (1_795_757_268_404, 21),
+        // Nobody heard of an offer for an appointment with a part, which was held elsewhere too.
+        (2, 30),
     ] {
         days_of(seed, days);
     }

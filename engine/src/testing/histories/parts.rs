@@ -2,10 +2,12 @@
 //! each on its own calendar.
 
 use super::Teller;
-use crate::audit::history::{Call, Outcome, Place, What};
+use crate::audit::history::{Call, Outcome, Place, Refusal, What};
 use crate::booking::{Booking, Event, Part, Span};
-use crate::ids::{CalendarId, HoldId};
+use crate::ids::{CalendarId, HoldId, PersonId};
+use crate::request::{OfferSlot, OfferTo};
 use crate::testing::ledger::{Ask, Record};
+use crate::testing::model::Told;
 use crate::time::Timestamp;
 
 /// Where a part lay from an instant on, while its booking lay on a calendar, at a start, in a lane.
@@ -98,32 +100,68 @@ impl Teller<'_> {
 
     /// The parts of what a request has held, also where nobody heard that it was.
     fn held_parts(&self, record: &Record, call: &Call, place: Place) -> Vec<Call> {
-        let held = match (call.outcome, &record.ask) {
-            (Outcome::Held { hold, fresh: true, .. }, _) => self.model.bookings.get(&hold),
-            (Outcome::Unknown, Ask::Hold(asked)) => self.model.bookings.values().find(|told| {
-                let booking = &told.booking;
-                let same = self.held.get(&booking.id).is_some_and(|(calendar, span)| {
-                    (*calendar, span.start) == (place.calendar, place.start)
-                });
-                same && booking.person == asked.person
-                    && record.asked_at <= told.held_at
-                    && !booking.details.parts().is_empty()
-            }),
-            _ => None,
+        let (hold, fresh) = match call.outcome {
+            Outcome::Held { hold, fresh, .. } => (hold, fresh),
+            Outcome::Unknown => return self.unheard_parts(record, call, place),
+            _ => return Vec::new(),
         };
+        let held = self.model.bookings.get(&hold).filter(|_| fresh);
         let parts = held.map(|told| told.booking.details.parts()).unwrap_or_default();
         let of = |part: &Part| {
-            let (calendar, span) = self.held.get(&part.id)?;
-            let (lane, start, until) = (Some(span.lane), span.start, span.occupied_until);
-            let what = What::Hold(Place { calendar: *calendar, lane, start, until });
-            let outcome = match call.outcome {
-                Outcome::Held { fresh, .. } => {
-                    Outcome::Held { hold: part.id, fresh, ends: self.ends(part.id) }
-                }
-                outcome => outcome,
-            };
-            Some(Call { what, outcome, ..*call })
+            let outcome = Outcome::Held { hold: part.id, fresh, ends: self.ends(part.id) };
+            Some(Call { what: self.held_at(part)?, outcome, ..*call })
         };
         parts.iter().filter_map(of).collect()
+    }
+
+    /// Where a part was made.
+    fn held_at(&self, part: &Part) -> Option<What> {
+        let (calendar, span) = self.held.get(&part.id)?;
+        let (lane, start, until) = (Some(span.lane), span.start, span.occupied_until);
+        Some(What::Hold(Place { calendar: *calendar, lane, start, until }))
+    }
+
+    /// The parts of what a request may have held and nobody heard of: where the journal of its life
+    /// has them, or else where they were in the way of others until its life took them with it.
+    fn unheard_parts(&self, record: &Record, call: &Call, place: Place) -> Vec<Call> {
+        let Some((person, asked)) = self.asked_with_parts(&record.ask) else { return Vec::new() };
+        let is_it = |told: &Told| {
+            let booking = &told.booking;
+            let same = self.held.get(&booking.id).is_some_and(|(calendar, span)| {
+                (*calendar, span.start) == (place.calendar, place.start)
+            });
+            let life = self.lives.partition_point(|life| life.tail < told.held_in);
+            let calendars = |parts: &[Part]| -> Vec<CalendarId> {
+                parts.iter().map(|part| part.calendar).collect()
+            };
+            same && booking.person == *person
+                && life == record.life
+                && calendars(booking.details.parts()) == calendars(asked)
+        };
+        let held = self.model.bookings.values().filter(|told| is_it(told));
+        let parts = held.flat_map(|told| told.booking.details.parts());
+        let known: Vec<Call> =
+            parts.filter_map(|part| Some(Call { what: self.held_at(part)?, ..*call })).collect();
+        if !known.is_empty() {
+            return known;
+        }
+        let lost = |part: &Part| {
+            let what = What::Hold(Place { calendar: part.calendar, lane: None, ..place });
+            Call { what, outcome: Outcome::Refused(Refusal::Other), ..*call }
+        };
+        asked.iter().map(lost).collect()
+    }
+
+    /// Whom a hold is asked for, and the calendars beside its own: an offer for an appointment has
+    /// parts where that has some.
+    fn asked_with_parts<'r>(&'r self, ask: &'r Ask) -> Option<(&'r PersonId, &'r [Part])> {
+        match ask {
+            Ask::Hold(asked) => Some((&asked.person, asked.details.parts())),
+            Ask::Offer(OfferSlot { to: OfferTo::Appointment(id), .. }) => {
+                let booking = &self.model.bookings.get(&HoldId::from(*id))?.booking;
+                Some((&booking.person, booking.details.parts()))
+            }
+            _ => None,
+        }
     }
 }
