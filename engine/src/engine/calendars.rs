@@ -4,7 +4,7 @@ use rkyv::rancor::Error as RkyvError;
 
 use super::{Engine, Named, answers, refused};
 use crate::booking::calendar::{Live, Status};
-use crate::booking::{Calendar, Command, Definition, Rejection};
+use crate::booking::{Calendar, Command, Definition, Reason, Rejection};
 use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, CommandKey, PlaceId, PractitionerId};
 use crate::journal::Entry;
@@ -30,8 +30,9 @@ pub(super) fn check_limit(limit: usize) -> Result<(), Rejection> {
 impl Engine {
     /// Creates a calendar.
     ///
-    /// Refused as [`Rejection::Invalid`], [`Rejection::CommandReused`] or
-    /// [`Rejection::ExternalIdTaken`].
+    /// Refused as [`Rejection::Invalid`], [`Rejection::CommandReused`],
+    /// [`Rejection::UnknownPractitioner`], [`Rejection::UnknownPlace`],
+    /// [`Rejection::UnknownCampaign`] or [`Rejection::ExternalIdTaken`].
     ///
     /// # Errors
     ///
@@ -66,7 +67,8 @@ impl Engine {
             Err(rejection) => return refused(rejection),
         };
         let agenda = &definition.agenda;
-        if let Err(rejection) = self.registered(agenda.practitioner, agenda.place) {
+        let known = self.registered(agenda.practitioner, agenda.place);
+        if let Err(rejection) = known.and_then(|()| self.gives_known_doses(&definition.reasons)) {
             return refused(rejection);
         }
         let permit = Permit::take(&shared.creation, &shared.admission, Share::Settle)
@@ -109,6 +111,21 @@ impl Engine {
         }
         if place.is_some_and(|id| !register.knows_place(id)) {
             return Err(Rejection::UnknownPlace);
+        }
+        Ok(())
+    }
+
+    /// Whether the campaigns and vaccines are known of which reasons give doses.
+    fn gives_known_doses(&self, reasons: &[Reason]) -> Result<(), Rejection> {
+        for (place, reason) in reasons.iter().enumerate() {
+            let Some(rule) = &reason.rules.dose else { continue };
+            let campaign = self.shared().index.doses().campaign(rule.campaign);
+            let (_, campaign) = campaign.ok_or(Rejection::UnknownCampaign)?;
+            if campaign.vaccine(&rule.vaccine).is_none() {
+                let field = format!("reasons[{place}].dose.vaccine");
+                let rule = "must be one of the campaign's".to_owned();
+                return Err(Rejection::Invalid { field, rule });
+            }
         }
         Ok(())
     }
@@ -228,7 +245,9 @@ impl Engine {
         if !shared.index.knows(id) {
             return refused(Rejection::UnknownCalendar);
         }
-        if let Err(rejection) = self.registered(change.practitioner, change.place) {
+        let known = self.registered(change.practitioner, change.place);
+        let reasons = change.reasons.as_deref().unwrap_or_default();
+        if let Err(rejection) = known.and_then(|()| self.gives_known_doses(reasons)) {
             return refused(rejection);
         }
         let (entry, permit) = self.directory().admit(id, Share::Settle)?;

@@ -1,7 +1,7 @@
 //! Who is protected, and what a campaign desk sees.
 
 use creneau::booking::hours::Date;
-use creneau::{Coverage, CoverageBy, PlaceId, ReadCoverage};
+use creneau::{Coverage, CoverageBy, ReadCoverage};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
@@ -120,26 +120,13 @@ pub(super) async fn desk(app: &App, asked: &Asked) -> Result<Response, Problem> 
     let (by, place_alone, day) = (Vec::new(), Some(place), Some(Date::from(day.0)));
     let wanted = ReadCoverage { campaign, by, place: place_alone, from: day, until: day };
     let rows = app.settled(app.engine.coverage(wanted).await).await?;
-    let without = app.settled(app.engine.without_dose(campaign).await).await?;
-    let mut there = Vec::new();
-    for concerned in without {
-        if lies_at(app, concerned.appointment, place).await {
-            there.push(concerned);
-        }
-    }
+    let there = app.settled(app.engine.without_dose(campaign, Some(place)).await).await?;
     let body = DeskBody {
         deliveries: deliveries.into_iter().map(DeliveryBody::from).collect(),
         coverage: rows.into_iter().next().unwrap_or_else(Coverage::default).into(),
         without_dose: ConcernedBody::each(&there, app).await,
     };
     Ok(answer::json(StatusCode::OK, &body))
-}
-
-/// Whether the dose of an appointment is given at a place. One that is gone meanwhile is not.
-async fn lies_at(app: &App, appointment: creneau::AppointmentId, place: PlaceId) -> bool {
-    let found = app.engine.appointment(appointment).await;
-    let dose = found.ok().and_then(Result::ok).and_then(|it| it.details.dose);
-    dose.is_some_and(|dose| dose.place == place)
 }
 
 #[cfg(test)]

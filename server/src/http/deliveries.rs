@@ -80,7 +80,7 @@ pub(super) async fn recall(app: &App, asked: &Asked) -> Result<Response, Problem
 pub(super) async fn without(app: &App, asked: &Asked) -> Result<Response, Problem> {
     asked.query(&[])?;
     let campaign = campaigns::id(app, &asked.id).await?;
-    let found = app.settled(app.engine.without_dose(campaign).await).await?;
+    let found = app.settled(app.engine.without_dose(campaign, None).await).await?;
     let concerned = ConcernedBody::each(&found, app).await;
     Ok(answer::json(StatusCode::OK, &ConcernedPage { concerned }))
 }

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::booking::{Booking, Command, Mark, Rejection};
 use crate::campaign::{Delivery, Dose};
 use crate::error::{Answer, Error};
-use crate::ids::{AppointmentId, CampaignId, DeliveryId, HoldId};
+use crate::ids::{AppointmentId, CampaignId, DeliveryId, HoldId, PlaceId};
 use crate::limits::{CLAIM_WAITS_MAX, LIST_MAX};
 use crate::planted::{self, Bug};
 use crate::request::Concerned;
@@ -154,15 +154,19 @@ impl Engine {
         Ok(given)
     }
 
-    /// The appointments of a campaign that have no dose any more, whoever booked first comes first,
-    /// at most 1,000.
+    /// The appointments of a campaign that have no dose any more, everywhere or at one place, whoever
+    /// booked first comes first, at most 1,000.
     ///
     /// Refused as [`Rejection::UnknownCampaign`].
     ///
     /// # Errors
     ///
     /// [`Error`] when the engine cannot answer; see its variants.
-    pub async fn without_dose(&self, campaign: CampaignId) -> Answer<Vec<Concerned>> {
+    pub async fn without_dose(
+        &self,
+        campaign: CampaignId,
+        place: Option<PlaceId>,
+    ) -> Answer<Vec<Concerned>> {
         self.shared().check()?;
         if self.shared().index.doses().campaign(campaign).is_none() {
             return Ok(Err(Rejection::UnknownCampaign));
@@ -170,8 +174,15 @@ impl Engine {
         let mut without = self.without(campaign)?;
         without.sort_by_key(|holder| (holder.since, holder.booking));
         let mut found = Vec::new();
-        for holder in without.into_iter().take(LIST_MAX) {
-            let booking = self.coming(holder.booking)?;
+        for holder in without {
+            if found.len() == LIST_MAX {
+                break;
+            }
+            let there = |booking: &Booking| {
+                let at = booking.details.dose.as_ref().map(|dose| dose.place);
+                place.is_none() || place == at
+            };
+            let booking = self.coming(holder.booking)?.filter(there);
             found.extend(booking.map(|booking| concerned(&booking, None, false)));
         }
         Ok(Ok(found))

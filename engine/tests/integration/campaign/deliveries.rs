@@ -29,7 +29,8 @@ async fn whoever_booked_last_is_left_without_a_dose_and_gets_the_next() {
     let named: Vec<_> = concerned.iter().map(|it| (it.appointment, it.delivery)).collect();
     assert_eq!(named, [(ids[2], None), (ids[1], None)]);
     assert_eq!(deliveries_of(&spring, &ids).await, [Some(lot), None, None]);
-    let without = spring.engine.without_dose(spring.campaign).await.unwrap().unwrap();
+    let without =
+        spring.engine.without_dose(spring.campaign, Some(spring.place)).await.unwrap().unwrap();
     let without: Vec<_> = without.iter().map(|it| it.appointment).collect();
     assert_eq!(without, [ids[1], ids[2]]);
     let due = spring.engine.due(ListDue { cursor: None, until: None, limit: 100 }).await;
@@ -46,7 +47,15 @@ async fn whoever_booked_last_is_left_without_a_dose_and_gets_the_next() {
     assert_eq!(deliveries_of(&spring, &ids).await, [Some(lot), Some(new), None]);
     assert_eq!(spring.hold("kim", 1, "01-08T09:00").await, Err(Rejection::NoDose));
     spring.cancel(ids[2], None).await.unwrap();
-    assert!(spring.engine.without_dose(spring.campaign).await.unwrap().unwrap().is_empty());
+    assert!(
+        spring
+            .engine
+            .without_dose(spring.campaign, Some(spring.place))
+            .await
+            .unwrap()
+            .unwrap()
+            .is_empty()
+    );
     sound(&spring).await;
 }
 
