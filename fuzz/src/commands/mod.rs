@@ -196,8 +196,8 @@ impl World {
         let (from, hold) = self.picked(pick);
         let (start, now) = (self.start(to, start), self.model.now);
         let target = (from != to).then_some(&self.calendars[to]);
-        let decided =
-            decide_move(&self.calendars[from], target, hold, start, lane, &By::Unsaid, now);
+        let (of, claims) = (&self.calendars[from], (lane, None));
+        let decided = decide_move(of, target, hold, start, claims, &By::Unsaid, now);
         let expected = self.model.shift((from, to), hold, start, lane);
         if from != to && matches!(&decided, Ok(events) if !events.is_empty()) {
             self.met.note("moved to another calendar");
@@ -332,6 +332,8 @@ fn name(decided: &Decided) -> &'static str {
             Event::Accepted { .. } => "Accepted",
             Event::Wished { .. } => "Wished",
             Event::Withdrawn { .. } => "Withdrawn",
+            Event::Dosed { .. } => "Dosed",
+            Event::Given { .. } => "Given",
             Event::Registered { .. } => "Registered",
         }),
         Err(rejection) => match rejection {
@@ -355,6 +357,10 @@ fn name(decided: &Decided) -> &'static str {
             | Rejection::ListFull
             | Rejection::PartClosed { .. }
             | Rejection::PartTaken { .. }
+            | Rejection::NotEligible { .. }
+            | Rejection::NoDose
+            | Rejection::DoseNotGiven
+            | Rejection::NextDose { .. }
             | Rejection::DayFull { .. } => "of a practice",
             Rejection::HoldReleased => "HoldReleased",
             Rejection::HoldExpired => "HoldExpired",
@@ -373,6 +379,8 @@ fn name(decided: &Decided) -> &'static str {
             | Rejection::UnknownPlace
             | Rejection::UnknownLink
             | Rejection::UnknownReview
+            | Rejection::UnknownCampaign
+            | Rejection::UnknownDelivery
             | Rejection::NotFulfilled
             | Rejection::AlreadyReviewed
             | Rejection::ExternalIdTaken { .. } => unreachable!("no calendar says so"),

@@ -325,6 +325,8 @@ impl Model {
             | Event::Accepted { .. }
             | Event::Wished { .. }
             | Event::Withdrawn { .. }
+            | Event::Dosed { .. }
+            | Event::Given { .. }
             | Event::Registered { .. } => {}
             Event::Held { booking, deadline, guards, .. } => {
                 let state = State::Held { deadline: *deadline, guards: guards.clone() };

@@ -151,6 +151,8 @@ fn booking(tape: &mut Tape<'_>) -> Booking {
             offer: some(tape, |tape| Offer::Appointment(AppointmentId::from_bits(tape.u128()))),
             joined: some(tape, joined),
             wish: some(tape, |tape| WishId::from_bits(tape.u128())),
+            // As below.
+            dose: None,
         }
         .into(),
     }
@@ -235,6 +237,8 @@ fn reason(tape: &mut Tape<'_>) -> Reason {
             per_day: some(tape, |tape| tape.u16()),
             instructions: some(tape, text),
             practice_only: tape.pick([false, true]),
+            // None: one more choice here would make other entries of all that was kept.
+            dose: None,
         },
     }
 }

@@ -154,8 +154,8 @@ impl Engine {
         Ok(given)
     }
 
-    /// The appointments of a campaign that have no dose any more, everywhere or at one place, whoever
-    /// booked first comes first, at most 1,000.
+    /// The appointments of a campaign that have no dose any more, everywhere or at one place,
+    /// whoever booked first comes first, at most 1,000.
     ///
     /// Refused as [`Rejection::UnknownCampaign`].
     ///
