@@ -314,28 +314,33 @@ fn entry(events: Vec<Event>) -> Entry {
     Entry { command: None, events }
 }
 
+/// What has happened, by its name.
+fn name_of(event: &Event) -> &'static str {
+    match event {
+        Event::CalendarCreated { .. } => "CalendarCreated",
+        Event::CalendarChanged { .. } => "CalendarChanged",
+        Event::Held { .. } => "Held",
+        Event::Confirmed { .. } => "Confirmed",
+        Event::Released { .. } => "Released",
+        Event::Expired { .. } => "Expired",
+        Event::Cancelled { .. } => "Cancelled",
+        Event::Moved { .. } => "Moved",
+        Event::Renewed { .. } => "Renewed",
+        Event::Marked { .. } => "Marked",
+        Event::Delayed { .. } => "Delayed",
+        Event::Accepted { .. } => "Accepted",
+        Event::Wished { .. } => "Wished",
+        Event::Withdrawn { .. } => "Withdrawn",
+        Event::Dosed { .. } => "Dosed",
+        Event::Given { .. } => "Given",
+        Event::Registered { .. } => "Registered",
+    }
+}
+
 /// What was decided, by its name.
 fn name(decided: &Decided) -> &'static str {
     match decided {
-        Ok(events) => events.first().map_or("nothing", |event| match event {
-            Event::CalendarCreated { .. } => "CalendarCreated",
-            Event::CalendarChanged { .. } => "CalendarChanged",
-            Event::Held { .. } => "Held",
-            Event::Confirmed { .. } => "Confirmed",
-            Event::Released { .. } => "Released",
-            Event::Expired { .. } => "Expired",
-            Event::Cancelled { .. } => "Cancelled",
-            Event::Moved { .. } => "Moved",
-            Event::Renewed { .. } => "Renewed",
-            Event::Marked { .. } => "Marked",
-            Event::Delayed { .. } => "Delayed",
-            Event::Accepted { .. } => "Accepted",
-            Event::Wished { .. } => "Wished",
-            Event::Withdrawn { .. } => "Withdrawn",
-            Event::Dosed { .. } => "Dosed",
-            Event::Given { .. } => "Given",
-            Event::Registered { .. } => "Registered",
-        }),
+        Ok(events) => events.first().map_or("nothing", name_of),
         Err(rejection) => match rejection {
             Rejection::Invalid { .. } => "Invalid",
             Rejection::UnknownHold => "UnknownHold",
