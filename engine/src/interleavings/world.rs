@@ -264,6 +264,7 @@ impl World {
             details: Details { joined: Joined::whole(parts), ..Details::default() },
             by: By::Unsaid,
             overflow: false,
+            dose: None,
             command: None,
         };
         let answer = self.engine.hold(asked).await;

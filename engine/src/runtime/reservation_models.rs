@@ -84,7 +84,7 @@ impl World {
     fn claim(&self, steps: Steps) -> Option<Reservation> {
         let slot = SlotClaim::any_lane(&self.view, self.bits(steps), 0)?;
         self.owned.write(steps, true);
-        Some(Reservation { slot: Some(slot), guards: Vec::new() })
+        Some(Reservation::of(Some(slot), None))
     }
 
     /// Claims the steps, and the guard of a person.
@@ -92,7 +92,7 @@ impl World {
         let slot = SlotClaim::any_lane(&self.view, self.bits(steps), 0)?;
         let guard = self.claims.claim(person).ok()?;
         self.owned.write(steps, true);
-        Some(Reservation { slot: Some(slot), guards: vec![guard] })
+        Some(Reservation { slot: Some(slot), guards: vec![guard], dose: None })
     }
 
     /// What `apply` frees when a hold expires or an appointment is cancelled: the guard of a hold
