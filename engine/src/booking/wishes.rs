@@ -170,7 +170,11 @@ impl Calendar {
             self.check_instead_of(wish, appointment, now)?;
         }
         let reason = self.schedule().definition().reason(&wish.reason);
-        reason.ok_or(Rejection::UnknownReason)?.rules.admit(wish.terms())?;
+        let rules = &reason.ok_or(Rejection::UnknownReason)?.rules;
+        rules.admit(wish.terms())?;
+        if rules.dose.is_some() {
+            return Err(invalid("reason", "must not be one that gives doses"));
+        }
         if WISHES_PER_PERSON_MAX <= list().filter(|other| other.person == wish.person).count() {
             return Err(Rejection::TooManyWishes);
         }
@@ -316,7 +320,9 @@ impl Calendar {
         for (start, lanes) in starts.iter().filter(|(start, _)| wanted(*start)) {
             let place = schedule.place(&wish.reason, *start, now, wish.terms());
             let Some(place) = place.ok().filter(|place| {
-                !has_passed(passed, *start, place.occupied_until)
+                // Who waited before it gave doses has stated nothing.
+                place.reason.rules.dose.is_none()
+                    && !has_passed(passed, *start, place.occupied_until)
                     && self.may_have(wish, place, *start, others())
             }) else {
                 continue;
