@@ -8,7 +8,6 @@
 
 mod bare;
 mod client;
-mod doses;
 mod embedded;
 mod goals;
 mod http;
