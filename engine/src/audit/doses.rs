@@ -33,7 +33,13 @@ struct Stock {
     wasted: u32,
     claimed: BTreeSet<HoldId>,
     given: u32,
+    /// The entry by which somebody who let go a dose brought it out of debt.
+    relieved: Option<Sequence>,
 }
+
+/// Entries that may come between the decision that somebody is left without and its own: what is
+/// let go in them is not known to whoever decides, who looks again afterwards.
+const DECIDES_WITHIN: u64 = 1_000;
 
 /// All doses.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +49,8 @@ pub(crate) struct Doses {
     recalled: BTreeSet<(CampaignId, LotId)>,
     live: BTreeMap<HoldId, Has>,
     people: BTreeMap<(CampaignId, PersonId), BTreeSet<HoldId>>,
+    /// The entry that is taken in.
+    now: Sequence,
 }
 
 impl Stock {
@@ -62,6 +70,7 @@ impl Doses {
     ///
     /// What is wrong with it. It is taken in all the same.
     pub(crate) fn take(&mut self, sequence: Sequence, events: &[Event]) -> Result<(), String> {
+        self.now = sequence;
         let mut wrong = Ok(());
         for (place, event) in events.iter().enumerate() {
             let others = events.get(place + 1..).unwrap_or_default();
@@ -137,6 +146,7 @@ impl Doses {
                     wasted: 0,
                     claimed: BTreeSet::new(),
                     given: 0,
+                    relieved: None,
                 };
                 self.stocks.entry(delivery.id).or_insert(fresh).delivery = delivery.clone();
             }
@@ -180,7 +190,15 @@ impl Doses {
 
     fn unclaim(&mut self, id: HoldId, delivery: Option<DeliveryId>) -> bool {
         let Some(delivery) = delivery else { return true };
-        self.stocks.get_mut(&delivery).is_some_and(|stock| stock.claimed.remove(&id))
+        let now = self.now;
+        self.stocks.get_mut(&delivery).is_some_and(|stock| {
+            let owed = stock.owes();
+            let gone = stock.claimed.remove(&id);
+            if owed && !stock.owes() {
+                stock.relieved = Some(now);
+            }
+            gone
+        })
     }
 
     fn ends(&mut self, booking: &Booking) {
@@ -333,7 +351,9 @@ impl Doses {
         if self.recalled.contains(&lot) || !served(own) {
             return Ok(());
         }
-        if !stock.owes() {
+        let after = |then: Sequence| self.now.saturating_sub(then);
+        let just_now = stock.relieved.is_some_and(|then| after(then) <= DECIDES_WITHIN);
+        if !stock.owes() && !just_now {
             return Err(format!("{id} is left without a dose, and there was one"));
         }
         let others = stock.claimed.iter().filter_map(|other| self.live.get(other));

@@ -1,5 +1,7 @@
 //! The register: practitioners, places, and links to calendar files.
 
+use std::sync::Arc;
+
 use rkyv::rancor::Error as RkyvError;
 
 use super::calendars::check_limit;
@@ -166,7 +168,7 @@ impl Engine {
         &self,
         print: u128,
         command: Option<CommandKey>,
-        alone: Option<Claim>,
+        alone: Option<Arc<Claim>>,
         what: impl FnOnce() -> Result<Registration, Rejection>,
     ) -> Answer<Registration> {
         let shared = self.shared();

@@ -1,5 +1,7 @@
 //! Reviews: what is said of appointments that took place, and what practices say to it.
 
+use std::sync::Arc;
+
 use super::calendars::check_limit;
 use super::{Engine, answers, refused};
 use crate::booking::{Mark, Registration, Rejection, Review, ReviewReply};
@@ -69,10 +71,10 @@ impl Engine {
     }
 
     /// Waits until nobody else is about `key`, and keeps others from it meanwhile.
-    pub(super) async fn alone(&self, key: u128) -> Result<Claim, Error> {
+    pub(super) async fn alone(&self, key: u128) -> Result<Arc<Claim>, Error> {
         for _ in 0..CLAIM_WAITS_MAX {
             match self.shared().commands.claim(key) {
-                Ok(claim) => return Ok(claim),
+                Ok(claim) => return Ok(Arc::new(claim)),
                 Err(Busy::Pending(waiting)) => waiting.ended().await,
                 Err(Busy::Kept(_)) => break,
             }

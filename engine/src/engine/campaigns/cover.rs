@@ -1,6 +1,7 @@
 //! Doses for appointments whose delivery cannot serve them any more.
 
 use super::Engine;
+use super::deliveries::delivery_turn;
 use crate::booking::{Booking, Command, Mark, Rejection};
 use crate::campaign::{Delivery, Dose};
 use crate::error::{Answer, Error};
@@ -18,7 +19,13 @@ const AT_ONCE: usize = 4_096;
 impl Engine {
     /// Has those whose dose a delivery cannot serve any more have another, or none: whoever booked
     /// last comes first. It gives those whose dose has changed.
-    pub(super) async fn cover(&self, id: DeliveryId) -> Result<Vec<Concerned>, Error> {
+    ///
+    /// Nobody else says anything of the delivery until it is done.
+    pub(super) async fn cover(
+        &self,
+        id: DeliveryId,
+        _alone: &Claim,
+    ) -> Result<Vec<Concerned>, Error> {
         let shared = self.shared();
         let Some(lot) = shared.index.doses().lot(id) else { return Ok(Vec::new()) };
         let mut holders = self.holders(id)?;
@@ -57,30 +64,53 @@ impl Engine {
         Ok(())
     }
 
-    /// Goes on, after a start, with what a crash has cut short.
+    /// Goes on, after a start, with what a crash has cut short. Whoever has a dose that is not
+    /// there comes first; whoever may have one that comes too late for them is looked for after.
     pub(in super::super) fn go_on_covering(&self) {
         let index = &self.shared().index;
         let mut lots = index.doses().lots();
-        lots.retain(|lot| {
-            let claimed = index.tally(lot.delivery.id).claimed;
-            lot.left() < 0 || lot.is_recalled() && 0 < claimed
-        });
+        lots.retain(|lot| 0 < index.tally(lot.delivery.id).claimed || 0 < lot.left());
         if lots.is_empty() {
             return;
         }
+        lots.sort_by_key(|lot| 0 <= lot.left() && !lot.is_recalled());
         let engine = self.clone();
         sync::spawn(async move {
             for lot in lots {
-                // A request about the delivery goes on from there as well.
-                if let Err(error) = engine.cover(lot.delivery.id).await {
-                    tracing::warn!(%error, "some appointments have a dose that is not there");
+                if let Err(error) = engine.cover_again(&lot).await {
+                    tracing::warn!(%error, "some appointments may have a dose that is not there");
                 }
             }
         });
     }
 
-    /// Has the dose of a booking be of another delivery than `from`, or of none.
+    async fn cover_again(&self, lot: &Lot) -> Result<(), Error> {
+        let alone = self.alone(delivery_turn(lot.delivery.id)).await?;
+        self.cover(lot.delivery.id, &alone).await?;
+        // As it is said now, which may be otherwise than at the start.
+        match self.shared().index.doses().lot(lot.delivery.id).filter(|lot| 0 < lot.left()) {
+            Some(lot) => self.cover_without(&lot.delivery).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Has the dose of a booking be of another delivery than `from`, or of none. What comes to be
+    /// left while somebody is left without is theirs.
     async fn redose(
+        &self,
+        booking: &Booking,
+        from: Option<DeliveryId>,
+    ) -> Result<Option<Concerned>, Error> {
+        let now = self.redose_once(booking, from).await?;
+        if now.as_ref().is_some_and(|now| now.delivery.is_none())
+            && let Some(then) = self.redose_once(booking, None).await?
+        {
+            return Ok(Some(then));
+        }
+        Ok(now)
+    }
+
+    async fn redose_once(
         &self,
         booking: &Booking,
         from: Option<DeliveryId>,

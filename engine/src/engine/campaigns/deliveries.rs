@@ -10,7 +10,7 @@ use crate::ids::{CampaignId, CommandKey, DeliveryId, LotId, PlaceId};
 use crate::limits::LIST_MAX;
 use crate::metrics;
 use crate::request::{Concerned, DeliveryInfo, Outcome, PutDelivered, PutDelivery};
-use crate::runtime::sync;
+use crate::runtime::sync::{self, oneshot};
 use crate::runtime::{Earlier, Lot, key_of};
 
 /// Milliseconds for which requests are waited for that have claimed a dose and not yet said so:
@@ -32,8 +32,21 @@ impl Engine {
     /// [`Error`] when the engine cannot answer; see its variants. What is written counts: asked
     /// again, it goes on from there.
     pub async fn put_delivery(&self, asked: PutDelivery) -> Answer<Outcome<PutDelivered>> {
-        let put = Box::pin(self.try_put_delivery(asked)).await;
+        let engine = self.clone();
+        let put = self.to_the_end(async move { engine.try_put_delivery(asked).await }).await;
         self.counted(metrics::Asked::Register, put)
+    }
+
+    /// Goes on where whoever asked has gone: nobody keeps a dose that is not there for that.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Answer<T>> + Send + 'static,
+    ) -> Answer<T> {
+        let (reply, done) = oneshot::channel();
+        sync::spawn(async move {
+            let _ = reply.send(work.await);
+        });
+        done.await.map_err(|_| Error::OutcomeUnknown)?
     }
 
     async fn try_put_delivery(&self, asked: PutDelivery) -> Answer<Outcome<PutDelivered>> {
@@ -71,13 +84,18 @@ impl Engine {
             self.check_delivery(id, &it)?;
             Ok(Registration::Delivered(it.checked()?))
         };
-        let delivery = match self.register(print, command, alone, what).await? {
+        let delivery = match self.register(print, command, alone.clone(), what).await? {
             Ok(Registration::Delivered(delivery)) => delivery,
             Ok(_) => return Err(Error::OutcomeUnknown),
             Err(rejection) => return refused(rejection),
         };
-        let mut concerned = self.cover(delivery.id).await?;
+        let alone = match alone {
+            Some(alone) => alone,
+            None => self.alone(delivery_turn(delivery.id)).await?,
+        };
+        let mut concerned = self.cover(delivery.id, &alone).await?;
         self.cover_without(&delivery).await?;
+        drop(alone);
         concerned.truncate(LIST_MAX);
         let info = self.delivery_info(delivery.id).ok_or(Error::OutcomeUnknown)?;
         // As it was said by this command, whatever was said since.
@@ -121,7 +139,9 @@ impl Engine {
         doses: u32,
         command: Option<CommandKey>,
     ) -> Answer<Outcome<PutDelivered>> {
-        let wasted = Box::pin(self.try_waste(delivery, doses, command)).await;
+        let engine = self.clone();
+        let waste = async move { engine.try_waste(delivery, doses, command).await };
+        let wasted = self.to_the_end(waste).await;
         self.counted(metrics::Asked::Register, wasted)
     }
 
@@ -143,10 +163,11 @@ impl Engine {
             }
             Ok(Registration::Wasted { delivery, doses })
         };
-        if let Err(rejection) = self.register(print, command, Some(alone), what).await? {
+        if let Err(rejection) = self.register(print, command, Some(alone.clone()), what).await? {
             return refused(rejection);
         }
-        let mut concerned = self.cover(delivery).await?;
+        let mut concerned = self.cover(delivery, &alone).await?;
+        drop(alone);
         concerned.truncate(LIST_MAX);
         let info = self.delivery_info(delivery).ok_or(Error::OutcomeUnknown)?;
         Ok(Ok(Outcome { value: PutDelivered { info, concerned }, fresh: true }))
@@ -167,7 +188,9 @@ impl Engine {
         lot: LotId,
         command: Option<CommandKey>,
     ) -> Answer<Outcome<Vec<Concerned>>> {
-        let recalled = Box::pin(self.try_recall(campaign, lot, command)).await;
+        let engine = self.clone();
+        let recall = async move { engine.try_recall(campaign, lot, command).await };
+        let recalled = self.to_the_end(recall).await;
         self.counted(metrics::Asked::Register, recalled)
     }
 
@@ -189,7 +212,9 @@ impl Engine {
         }
         let mut concerned = Vec::new();
         for it in self.shared().index.doses().of_lot(campaign, &lot) {
-            concerned.extend(self.cover(it.delivery.id).await?);
+            let alone = self.alone(delivery_turn(it.delivery.id)).await?;
+            concerned.extend(self.cover(it.delivery.id, &alone).await?);
+            drop(alone);
             concerned.extend(self.given_of(&it).await?);
         }
         Ok(Ok(Outcome { value: concerned, fresh: true }))
@@ -257,7 +282,8 @@ impl Engine {
     }
 }
 
-/// Whoever says something of a delivery says it alone.
-fn delivery_turn(id: DeliveryId) -> u128 {
+/// Whoever says something of a delivery says it alone, until nobody has a dose of it any more that
+/// is not there: what is decided by what was said before would come after what is said next.
+pub(super) fn delivery_turn(id: DeliveryId) -> u128 {
     key_of(&[b"which delivery", &id.bits().to_be_bytes()])
 }
