@@ -12,6 +12,7 @@ use crate::ids::{CampaignId, DeliveryId, HoldId, LotId, PersonId};
 #[cfg(any(test, feature = "testing"))]
 use crate::ids::{PlaceId, VaccineId};
 use crate::journal::Sequence;
+use crate::limits::PAST_REMEMBERED_MS;
 use crate::time::Timestamp;
 
 /// A dose that somebody has.
@@ -124,7 +125,7 @@ impl Doses {
                 }
                 Ok(())
             }
-            Event::Dosed { before, .. } => self.dosed(booking, dose, *before, all),
+            Event::Dosed { at, before, .. } => self.dosed(*at, booking, dose, (*before, all)),
             Event::Given { at, before, .. } => self.given(*at, booking, dose, *before),
             _ => Ok(()),
         }
@@ -307,14 +308,17 @@ impl Doses {
 
     fn dosed(
         &mut self,
+        at: Timestamp,
         booking: &Booking,
         dose: &Dose,
-        before: Option<DeliveryId>,
-        all: &[Event],
+        (before, all): (Option<DeliveryId>, &[Event]),
     ) -> Result<(), String> {
         let id = booking.id;
         let had = self.live.get(&id).map(|has| has.dose.delivery);
-        let first = self.goes_first(id, before, dose.delivery, all);
+        let first = match dose.delivery {
+            None => self.goes_first(at, id, before, all),
+            Some(_) => Ok(()),
+        };
         let gone = self.unclaim(id, before);
         let claimed = self.claim(booking, dose);
         if let Some(has) = self.live.get_mut(&id) {
@@ -329,9 +333,9 @@ impl Doses {
     /// Whether nobody who booked later keeps a dose that somebody is left without.
     fn goes_first(
         &self,
+        at: Timestamp,
         id: HoldId,
         before: Option<DeliveryId>,
-        to: Option<DeliveryId>,
         all: &[Event],
     ) -> Result<(), String> {
         let moves = |event: &Event| {
@@ -341,7 +345,7 @@ impl Doses {
             );
             moved && event.booking().is_some_and(|booking| booking.id == id)
         };
-        if to.is_some() || all.iter().any(moves) {
+        if all.iter().any(moves) {
             return Ok(());
         }
         let stock = before.and_then(|before| self.stocks.get(&before));
@@ -357,7 +361,10 @@ impl Doses {
             return Err(format!("{id} is left without a dose, and there was one"));
         }
         let others = stock.claimed.iter().filter_map(|other| self.live.get(other));
-        match others.filter(|has| !has.away).find(|has| own.since < has.since) {
+        // A calendar does not know what is long over, and nothing becomes of it.
+        let over = |has: &&Has| has.booking.span.end.plus_ms(PAST_REMEMBERED_MS) <= at;
+        let mut others = others.filter(|has| !has.away && !over(has));
+        match others.find(|has| own.since < has.since) {
             Some(later) => {
                 let later = later.booking.id;
                 Err(format!("{id} is left without a dose, and {later}, which came later, is not"))
