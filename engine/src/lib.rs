@@ -70,10 +70,10 @@ mod time;
 
 pub use booking::{
     Absence, Agenda, Block, By, Change, Channel, DayException, Definition, Details, Edge, Event,
-    Fee, Guard, GuardScope, Holiday, HolidayCalendar, Interval, Joined, LinkOf, Location, Mark,
-    Offer, Part, Practitioner, Profile, PublicHolidays, Reason, Registration, Rejection, Review,
-    ReviewReply, Rules, Schedule, Sector, Slot, Standing, Template, Visit, Waiting, WeeklyHours,
-    Wish,
+    Fee, Guard, GuardScope, Holiday, HolidayCalendar, InLine, Interval, Joined, LinkOf, Location,
+    Mark, Offer, Part, Practitioner, Profile, PublicHolidays, Reason, Registration, Rejection,
+    Review, ReviewReply, Rules, Schedule, Sector, Slot, Standing, Template, Visit, Waiting,
+    WeeklyHours, Wish,
 };
 pub use config::{Config, Place};
 pub use engine::{Engine, Environment, Status};

@@ -50,6 +50,12 @@ pub const WISHES_MAX: usize = 200;
 /// Wishes of one person on the list of a calendar.
 pub const WISHES_PER_PERSON_MAX: usize = 3;
 
+/// Those who wait in one line of a campaign.
+pub const LINE_MAX: usize = 100_000;
+
+/// Places of one person in the lines of a campaign.
+pub const LINES_PER_PERSON_MAX: usize = 5;
+
 /// Offers that are made for a wish: who lets as many go by waits no more.
 pub const WISH_OFFERS_MAX: usize = 3;
 

@@ -125,6 +125,8 @@ bugs! {
     DoseClaimKept in "runtime/doses.rs": "a dose that a refused hold had claimed stays claimed";
     PhaseIgnored in "campaign/eligibility.rs": "a phase is open before it opens";
     FirstLeftWithout in "engine/campaigns/cover.rs": "who booked first is left without a dose";
+    LineIgnored in "runtime/doses.rs": "whoever asks takes what those in the line wait for";
+    LineReversed in "engine/campaigns/rounds.rs": "whoever is last in the line is asked first";
     MoveForgetsInterval in "engine/campaigns/wanted.rs": "a dose moves out of its interval";
     SecondGivenFirst in "engine/campaigns/giving.rs": "a second dose is given before the first";
     TallyTwice in "runtime/dose_rows.rs": "an entry is counted again when it is replayed";

@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 
 mod doses;
 mod followed;
+mod lines;
 mod reviews;
 mod wishes;
 
@@ -22,6 +23,7 @@ pub use doses::{
 pub use followed::{
     Activity, Due, DueKind, ListDue, ListedDue, ReadActivity, RecordedAppointment, WeekActivity,
 };
+pub use lines::{AskLine, LineInfo, ListedLine};
 pub use reviews::{
     ListReviews, ListedReviews, ReplyToReview, ReviewAppointment, ReviewCursor, ReviewInfo,
 };

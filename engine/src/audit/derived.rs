@@ -15,6 +15,7 @@ use crate::limits::PAST_REMEMBERED_MS;
 pub(super) use crate::runtime::command_hash;
 pub(super) use crate::runtime::dose_rows::Tallies as DoseTallies;
 use crate::runtime::dose_rows::{Keep, Rows as DoseRows};
+pub(super) use crate::runtime::lines::rows_of as line_rows;
 pub(super) use crate::runtime::register::rows_of as register_rows;
 pub(super) use crate::runtime::wishes::rows_of as wish_rows;
 use crate::runtime::{

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lines::{DECIDES_WITHIN_MS, Lines};
 use crate::booking::{Booking, Event, Mark, Offer, Registration};
 use crate::campaign::{Asked, Campaign, Delivery, Dose, Elsewhere, Facts, Record, Recorded};
 use crate::ids::{CampaignId, DeliveryId, HoldId, LotId, PersonId};
@@ -50,8 +51,19 @@ pub(crate) struct Doses {
     recalled: BTreeSet<(CampaignId, LotId)>,
     live: BTreeMap<HoldId, Has>,
     people: BTreeMap<(CampaignId, PersonId), BTreeSet<HoldId>>,
+    lines: Lines,
     /// The entry that is taken in.
     now: Sequence,
+}
+
+/// What a person stated, as far as is written.
+fn stated_before(dose: &Dose) -> Facts {
+    let mut facts = Facts::of(dose.band.clone(), Timestamp::default());
+    facts.elsewhere.extend(dose.elsewhere.map(|at| {
+        let (number, vaccine) = (dose.number.saturating_sub(1), dose.vaccine.clone());
+        Elsewhere { number, vaccine, at }
+    }));
+    facts
 }
 
 impl Stock {
@@ -87,6 +99,7 @@ impl Doses {
         event: &Event,
         (all, others): (&[Event], &[Event]),
     ) -> Result<(), String> {
+        self.lines.take(sequence, event);
         if let Event::Registered { what, .. } = event {
             return self.registered(what);
         }
@@ -220,6 +233,7 @@ impl Doses {
     ) -> Result<(), String> {
         let for_one = matches!(booking.details.offer, Some(Offer::Appointment(_)));
         let judged = if for_one { Ok(()) } else { self.may_have(at, booking, dose) };
+        let judged = judged.and_then(|()| self.in_turn(at, booking));
         let (booking, dose) = (booking.clone(), dose.clone());
         let claimed = self.claim(&booking, &dose);
         if !for_one {
@@ -259,6 +273,35 @@ impl Doses {
         self.in_order(booking, dose, campaign)
     }
 
+    /// Whether who is offered a dose is in the line for it, and nobody comes before who could have
+    /// had it.
+    fn in_turn(&self, at: Timestamp, booking: &Booking) -> Result<(), String> {
+        let Some(wish) = booking.details.wish else { return Ok(()) };
+        self.lines.judge(booking, wish, (self.now, at), |place| {
+            let start = booking.span.start;
+            let (campaign, dose) = (place.dose.campaign, &place.dose);
+            let Some((_, latest)) =
+                self.campaigns.range((campaign, 0)..=(campaign, u32::MAX)).next_back()
+            else {
+                return false;
+            };
+            let theirs = self.people.get(&(campaign, place.person.clone())).into_iter().flatten();
+            let live = theirs.filter_map(|id| self.live.get(id));
+            let busy = live.clone().any(|has| has.is == Recorded::Held);
+            let facts = stated_before(dose);
+            let asked = Asked { vaccine: &dose.vaccine, number: dose.number, start, facts: &facts };
+            let mut other = booking.clone();
+            (other.id, other.person) = (HoldId::from_bits(0), place.person.clone());
+            let records = self.records(&other, dose);
+            let open = latest.phases.iter().find(|phase| phase.id == dose.phase);
+            let open = open.is_some_and(|phase| {
+                let opened = phase.opens.plus_ms(DECIDES_WITHIN_MS) <= at;
+                opened && phase.closes.is_none_or(|closes| at < closes)
+            });
+            open && !busy && latest.follows(&asked, &records, None).is_ok()
+        })
+    }
+
     /// Whether an appointment that has moved goes with the other doses of the person. That is
     /// judged by the campaign as it was then, which may have been set anew since the booking.
     fn in_order_still(&self, booking: &Booking, dose: &Dose) -> Result<(), String> {
@@ -276,11 +319,7 @@ impl Doses {
     /// Whether it goes with the other doses of the person.
     fn in_order(&self, booking: &Booking, dose: &Dose, campaign: &Campaign) -> Result<(), String> {
         let records: Vec<Record> = self.records(booking, dose);
-        let mut facts = Facts::of(dose.band.clone(), Timestamp::default());
-        facts.elsewhere.extend(dose.elsewhere.map(|at| {
-            let (number, vaccine) = (dose.number.saturating_sub(1), dose.vaccine.clone());
-            Elsewhere { number, vaccine, at }
-        }));
+        let facts = stated_before(dose);
         let (number, start) = (dose.number, booking.span.start);
         let asked = Asked { vaccine: &dose.vaccine, number, start, facts: &facts };
         let follows = campaign.follows(&asked, &records, None);

@@ -55,6 +55,7 @@ mod derived;
 pub(crate) mod doses;
 mod followed;
 mod lanes;
+pub(crate) mod lines;
 mod model;
 mod report;
 mod walk;

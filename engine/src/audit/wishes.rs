@@ -106,7 +106,9 @@ impl Lists {
         (at, booking, deadline): (Timestamp, &Booking, Timestamp),
         known: &impl Known,
     ) -> Result<(), String> {
-        let Some(wish) = booking.details.wish else { return Ok(()) };
+        // The lines of campaigns are judged with their doses.
+        let of_list = booking.details.wish.filter(|_| booking.details.dose.is_none());
+        let Some(wish) = of_list else { return Ok(()) };
         let (id, calendar) = (booking.id, booking.calendar);
         let list = self.lists.get(&calendar).map(Vec::as_slice).unwrap_or_default();
         let place = list.iter().position(|entry| entry.wish.id == wish);

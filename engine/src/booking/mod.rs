@@ -13,6 +13,7 @@
 //! - [`calendar`]: the state, and how an event changes it. [`decide`] says which events.
 //! - [`parts`], [`practice`], [`wishes`]: bookings on several calendars, what a practice does
 //!   beside booking, and who waits for what.
+//! - [`line`]: who waits for a dose, and who comes first.
 //! - [`doses`]: what bookings have to do with the doses of a [campaign](crate::campaign).
 //! - [`invariants`]: what holds after every event.
 
@@ -41,6 +42,7 @@ pub mod decide;
 pub mod doses;
 pub mod invariants;
 mod lapses;
+pub mod line;
 pub mod parts;
 pub mod practice;
 pub mod wishes;
@@ -58,6 +60,7 @@ pub use event::{Event, Taken};
 pub use grid::{Grid, Step, StepRange};
 pub use holidays::{Holiday, HolidayCalendar, PublicHolidays};
 pub use hours::{DayException, Interval, WeeklyHours};
+pub use line::{InLine, Stocked, Turn};
 pub use register::{Fee, LinkOf, Profile, Registration, Review, ReviewReply, Sector};
 pub use rejection::{Rejection, Slot};
 pub use rules::{By, Rules, Standing, Terms, Visit};

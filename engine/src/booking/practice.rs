@@ -169,6 +169,10 @@ pub fn decide_accept(
     if offer.span.start < now {
         return Err(Rejection::InThePast);
     }
+    if offer.details.dose.is_some() && offer.delivery().is_none() {
+        // Its delivery has come to less since. The appointment keeps its own.
+        return Err(Rejection::NoDose);
+    }
     let booking = from.coming(appointment.into(), by, now)?;
     if booking.person != offer.person {
         return Err(Rejection::UnknownHold);

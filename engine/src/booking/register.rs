@@ -9,11 +9,12 @@
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::definition::{Location, check_location, check_text, invalid};
+use super::line::InLine;
 use super::rejection::Rejection;
 use crate::campaign::{Campaign, Delivery};
 use crate::ids::{
     AppointmentId, CalendarId, CampaignId, DeliveryId, LinkId, LinkSecret, LotId, PersonId,
-    PlaceId, PractitionerId, TextId,
+    PlaceId, PractitionerId, TextId, WishId,
 };
 use crate::limits;
 use crate::time::Timestamp;
@@ -204,5 +205,12 @@ pub enum Registration {
         campaign: CampaignId,
         /// Which.
         lot: LotId,
+    },
+    /// Somebody waits for a dose from now on.
+    Lined(Box<InLine>),
+    /// Somebody waits no more.
+    LeftLine {
+        /// Who, by their place.
+        id: WishId,
     },
 }

@@ -18,7 +18,7 @@ use jiff::{Span, ToSpan};
 
 use super::definition::{Definition, Reason};
 use super::grid::{Grid, StepRange};
-use super::hours::{Interval, MINUTES_PER_DAY, normalised};
+use super::hours::{Interval, MINUTES_PER_DAY, WeeklyHours, normalised};
 use super::rejection::Rejection;
 use super::rules::{Rules, Terms};
 use crate::ids::ReasonId;
@@ -94,6 +94,13 @@ impl Schedule {
         let local = self.zone.to_datetime(instant.to_jiff());
         let minute = i16::from(local.hour()) * 60 + i16::from(local.minute());
         (local.date(), minute.unsigned_abs())
+    }
+
+    /// Whether an instant lies in these hours of the week, by the local clock.
+    #[must_use]
+    pub fn is_within(&self, hours: &WeeklyHours, instant: Timestamp) -> bool {
+        let (date, minute) = self.clock_at(instant);
+        hours.on(date).iter().any(|it| it.start() <= minute && minute < it.end())
     }
 
     /// The offset of the local clock from UTC at `instant`.

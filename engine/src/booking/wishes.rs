@@ -99,10 +99,7 @@ impl Wish {
         if start < self.from || self.until <= start {
             return false;
         }
-        self.when.as_ref().is_none_or(|when| {
-            let (date, minute) = schedule.clock_at(start);
-            when.on(date).iter().any(|hours| hours.start() <= minute && minute < hours.end())
-        })
+        self.when.as_ref().is_none_or(|when| schedule.is_within(when, start))
     }
 
     fn details(&self) -> Details {
@@ -173,7 +170,7 @@ impl Calendar {
         let rules = &reason.ok_or(Rejection::UnknownReason)?.rules;
         rules.admit(wish.terms())?;
         if rules.dose.is_some() {
-            return Err(invalid("reason", "must not be one that gives doses"));
+            return Err(invalid("reason", "must not give doses: who waits for one joins the line"));
         }
         if WISHES_PER_PERSON_MAX <= list().filter(|other| other.person == wish.person).count() {
             return Err(Rejection::TooManyWishes);
@@ -392,7 +389,11 @@ impl Calendar {
 }
 
 /// What somebody let go by is in the way of all that overlaps it.
-fn has_passed(passed: &[Timestamp], start: Timestamp, occupied_until: Timestamp) -> bool {
+pub(crate) fn has_passed(
+    passed: &[Timestamp],
+    start: Timestamp,
+    occupied_until: Timestamp,
+) -> bool {
     let lasts = occupied_until.millis() - start.millis();
     passed.iter().any(|it| (it.millis() - start.millis()).abs() < lasts)
 }

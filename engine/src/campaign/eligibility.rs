@@ -1,7 +1,7 @@
 //! Whether a dose may be somebody's; and if not, why, and from when it may.
 
-use super::definition::{Campaign, Phase, Vaccine};
-use super::dose::{Record, Recorded};
+use super::definition::{Campaign, Group, Phase, Vaccine};
+use super::dose::{Dose, Record, Recorded};
 use super::facts::Facts;
 use crate::ids::{Code, HoldId, VaccineId};
 use crate::planted::{self, Bug};
@@ -139,6 +139,35 @@ impl Campaign {
             Some(from) => Err(Ineligible::AfterInfection { from }),
             None => Ok(phase),
         }
+    }
+
+    /// From when on an infection is not in the way of a vaccine.
+    #[must_use]
+    pub fn healthy_from(&self, vaccine: &VaccineId, facts: &Facts) -> Option<Timestamp> {
+        let days = self.vaccine(vaccine)?.after_infection_days;
+        Some(facts.infected_at?.plus_ms(i64::from(days) * DAY_MS))
+    }
+
+    /// Whether somebody who was let in by a phase may still have the dose that they wait for, by
+    /// what is kept of them: a campaign may have been set anew since.
+    #[must_use]
+    pub fn still_lets(&self, dose: &Dose, now: Timestamp) -> bool {
+        let Some(phase) = self.phases.iter().find(|phase| phase.id == dose.phase) else {
+            return false;
+        };
+        let open = phase.opens <= now && phase.closes.is_none_or(|closes| now < closes);
+        let number = phase.doses.is_empty() || phase.doses.contains(&dose.number);
+        let theirs = |group: &Group| {
+            let band = group.bands.is_empty() || group.bands.contains(&dose.band);
+            let territory = dose.territory.as_ref();
+            let there = territory.is_some_and(|it| group.territories.contains(it));
+            band && (group.territories.is_empty() || there)
+        };
+        let vaccine = self.vaccine(&dose.vaccine).is_some_and(|vaccine| {
+            let band = vaccine.bands.is_empty() || vaccine.bands.contains(&dose.band);
+            band && (1..=vaccine.most()).contains(&dose.number)
+        });
+        open && number && vaccine && (phase.groups.is_empty() || phase.groups.iter().any(theirs))
     }
 
     /// A phase that is for them and open.

@@ -67,9 +67,12 @@ impl Wanted {
 
     fn guards<'a>(&self, config: &'a Config) -> Cow<'a, [Guard]> {
         let plain: &[Guard] = if self.lasts_ms.is_some() { &[] } else { &config.guards };
-        match &self.slot.dose {
+        // What is offered to an appointment is a dose that its person has.
+        let offered = self.slot.details.dose.as_deref().filter(|_| self.slot.is_for_the_line());
+        let campaign = self.slot.dose.as_ref().map(|dose| dose.campaign);
+        match campaign.or(offered.map(|dose| dose.campaign)) {
             None => Cow::Borrowed(plain),
-            Some(dose) => Cow::Owned([plain, &[Dose::guard(dose.campaign)]].concat()),
+            Some(campaign) => Cow::Owned([plain, &[Dose::guard(campaign)]].concat()),
         }
     }
 }

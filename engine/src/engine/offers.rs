@@ -88,7 +88,8 @@ impl Engine {
     ///
     /// Refused as [`Rejection::CommandReused`], [`Rejection::UnknownHold`],
     /// [`Rejection::UnknownAppointment`], [`Rejection::NotYours`], [`Rejection::HoldReleased`],
-    /// [`Rejection::HoldExpired`], [`Rejection::NotChangeable`] or [`Rejection::InThePast`].
+    /// [`Rejection::HoldExpired`], [`Rejection::NotChangeable`], [`Rejection::InThePast`], or
+    /// [`Rejection::NoDose`] where there is none any more for what was offered.
     ///
     /// # Errors
     ///

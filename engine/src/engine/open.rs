@@ -143,6 +143,7 @@ impl Engine {
         let engine =
             Self { inner: Arc::new(Inner { shared, directory, stop, committer, replayed }) };
         engine.go_on_covering();
+        engine.keep_lines();
         Ok(engine)
     }
 }

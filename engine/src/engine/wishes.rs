@@ -203,8 +203,8 @@ impl Engine {
         found.await.map(Ok).map_err(|_| Error::OutcomeUnknown)
     }
 
-    /// Takes a wish from all lists. What was offered can still be had. Again, the answer is the
-    /// same.
+    /// Takes a wish from all lists, or somebody out of the line of a campaign. What was offered can
+    /// still be had. Again, the answer is the same.
     ///
     /// Refused as [`Rejection::UnknownWish`] or [`Rejection::NotYours`].
     ///
@@ -218,7 +218,9 @@ impl Engine {
     async fn try_withdraw(&self, OfWish { wish, by }: OfWish) -> Answer<()> {
         self.shared().check()?;
         let rows = wishes::find(self.shared().index.rows(), wish)?;
-        let Some((_, first)) = rows.first() else { return refused(Rejection::UnknownWish) };
+        let Some((_, first)) = rows.first() else {
+            return self.leave_line(OfWish { wish, by }).await;
+        };
         if !first.waiting.wish.is_for(&by) {
             return refused(Rejection::NotYours);
         }
@@ -238,6 +240,9 @@ impl Engine {
     /// Somebody was given what they waited for: they wait on no other list any more. Should that
     /// fail, they are offered more than they need.
     pub(super) async fn granted(&self, offer: &Booking) {
+        if offer.details.dose.is_some() {
+            return self.no_more_in_line(offer).await;
+        }
         if let Some(wish) = offer.details.wish {
             let _ = Box::pin(self.try_withdraw(OfWish { wish, by: By::Unsaid })).await;
         }
@@ -318,7 +323,7 @@ impl Engine {
 }
 
 /// Hours in which a wish can be met: some, and few on each day.
-fn checked_hours(mut when: WeeklyHours) -> Result<WeeklyHours, Rejection> {
+pub(super) fn checked_hours(mut when: WeeklyHours) -> Result<WeeklyHours, Rejection> {
     for day in &mut when.days {
         *day = normalised(std::mem::take(day));
     }

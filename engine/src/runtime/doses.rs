@@ -12,9 +12,10 @@ use std::sync::{Arc, PoisonError};
 
 use smallvec::SmallVec;
 
+use super::lines::{Bell, Line, LineRow};
 use super::sync::{AtomicBool, AtomicI64, AtomicUsize, Ordering, RwLock};
-use crate::booking::{Event, Registration, Schedule, Slot, doses};
-use crate::campaign::{Campaign, Delivery, Tally};
+use crate::booking::{Event, Registration, Schedule, Slot, Stocked, doses};
+use crate::campaign::{Campaign, Delivery, Dose, DoseRule, Tally};
 use crate::ids::{CampaignId, DeliveryId, LotId, PlaceId, ReasonId, VaccineId};
 use crate::planted::{self, Bug};
 use crate::time::Timestamp;
@@ -38,13 +39,15 @@ pub(crate) struct Lot {
     word: Arc<Word>,
     /// Claims that were made by what is said here, and whose entries are not enqueued yet.
     pending: Arc<AtomicUsize>,
+    /// Those who wait for what it has.
+    line: Arc<Line>,
 }
 
 impl Lot {
-    fn of(delivery: &Delivery, word: Arc<Word>) -> Self {
+    fn of(delivery: &Delivery, word: Arc<Word>, line: Arc<Line>) -> Self {
         let Delivery { arrives, expires, doses, .. } = *delivery;
         let (delivery, counted) = (delivery.clone(), doses);
-        Self { delivery, arrives, expires, counted, word, pending: Arc::default() }
+        Self { delivery, arrives, expires, counted, word, pending: Arc::default(), line }
     }
 
     /// Doses that nobody has; fewer than none where more are booked than there are.
@@ -62,19 +65,28 @@ impl Lot {
     }
 
     /// Claims a dose for what starts then.
-    fn claim(&self, start: Timestamp) -> Option<DoseClaim> {
+    fn claim(&self, start: Timestamp, by: Claimant) -> Option<DoseClaim> {
         if !self.has_one(start) && !planted::is(Bug::DoseFromNowhere) {
             return None;
         }
-        self.claim_any()
+        self.claim_any(by)
     }
 
-    fn claim_any(&self) -> Option<DoseClaim> {
+    fn claim_any(&self, by: Claimant) -> Option<DoseClaim> {
         let less = |left: i64| (0 < left || planted::is(Bug::DoseFromNowhere)).then(|| left - 1);
         self.word.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).ok()?;
         self.pending.fetch_add(1, Ordering::AcqRel);
-        let (word, pending) = (self.word.clone(), self.pending.clone());
-        Some(DoseClaim { word, pending, delivery: self.delivery.id, kept: false })
+        let (word, pending, line) = (self.word.clone(), self.pending.clone(), self.line.clone());
+        let delivery = self.delivery.id;
+        Some(DoseClaim { word, pending, line, delivery, by, kept: false })
+    }
+
+    /// Has so many more, or fewer. What comes to be left is for those who wait first.
+    fn add(&self, doses: i64) {
+        if 0 < doses {
+            self.line.ring();
+        }
+        self.word.left.fetch_add(doses, Ordering::AcqRel);
     }
 }
 
@@ -83,13 +95,20 @@ impl Lot {
 pub(crate) struct DoseClaim {
     word: Arc<Word>,
     pending: Arc<AtomicUsize>,
+    line: Arc<Line>,
     pub(crate) delivery: DeliveryId,
+    by: Claimant,
     kept: bool,
 }
 
 impl Drop for DoseClaim {
     fn drop(&mut self) {
         if !self.kept && !planted::is(Bug::DoseClaimKept) {
+            // Whoever waits may have found none left meanwhile. What is not taken by one of them, the
+            // next is offered in the same round.
+            if self.by == Claimant::Anybody && self.word.left.load(Ordering::Acquire) <= 0 {
+                self.line.ring();
+            }
             self.word.left.fetch_add(1, Ordering::AcqRel);
         }
         self.pending.fetch_sub(1, Ordering::AcqRel);
@@ -115,11 +134,28 @@ struct Known {
     stocks: BTreeMap<(CampaignId, PlaceId), BTreeMap<VaccineId, Stock>>,
     lots: BTreeMap<DeliveryId, Arc<Lot>>,
     recalled: Vec<(CampaignId, LotId)>,
+    lines: BTreeMap<Stocked, Arc<Line>>,
+    bell: Arc<Bell>,
+}
+
+/// For whom a dose is claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claimant {
+    /// Somebody who asks: whoever waits comes first.
+    Anybody,
+    /// The first in the line, or somebody who was left without.
+    First,
 }
 
 /// What is known of campaigns without asking the store.
-#[derive(Default)]
-pub(crate) struct Doses(RwLock<Known>);
+pub(crate) struct Doses(RwLock<Known>, Arc<Bell>);
+
+impl Default for Doses {
+    fn default() -> Self {
+        let bell = Arc::<Bell>::default();
+        Self(RwLock::new(Known { bell: bell.clone(), ..Known::default() }), bell)
+    }
+}
 
 impl Doses {
     fn read<T>(&self, read: impl FnOnce(&Known) -> T) -> T {
@@ -178,25 +214,67 @@ impl Doses {
     }
 
     /// Whether a dose is left for what starts then.
-    pub(crate) fn has(
-        &self,
-        campaign: CampaignId,
-        place: PlaceId,
-        vaccine: &VaccineId,
-        start: Timestamp,
-    ) -> bool {
-        self.read(|known| known.stock(campaign, place, vaccine).any(|lot| lot.has_one(start)))
+    pub(crate) fn has(&self, dose: &Dose, start: Timestamp, by: Claimant) -> bool {
+        let Dose { campaign, place, vaccine, .. } = dose;
+        let may = |lot: &Arc<Lot>| by.may(lot) && lot.has_one(start);
+        self.read(|known| known.stock(*campaign, *place, vaccine).any(may))
     }
 
     /// Claims a dose for what starts then.
-    pub(crate) fn claim(
-        &self,
-        campaign: CampaignId,
-        place: PlaceId,
-        vaccine: &VaccineId,
-        start: Timestamp,
-    ) -> Option<DoseClaim> {
-        self.read(|known| known.stock(campaign, place, vaccine).find_map(|lot| lot.claim(start)))
+    pub(crate) fn claim(&self, dose: &Dose, start: Timestamp, by: Claimant) -> Option<DoseClaim> {
+        let Dose { campaign, place, vaccine, .. } = dose;
+        let claim = |lot: &Arc<Lot>| by.may(lot).then(|| lot.claim(start, by)).flatten();
+        self.read(|known| known.stock(*campaign, *place, vaccine).find_map(claim))
+    }
+
+    /// Somebody in a line is as their row says from now on.
+    pub(crate) fn in_line(&self, row: LineRow) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.line(row.place.stocked()).take(row);
+    }
+
+    /// Those who wait for a stock, if anybody has ever.
+    pub(crate) fn line(&self, stocked: &Stocked) -> Option<Arc<Line>> {
+        self.read(|known| known.lines.get(stocked).cloned())
+    }
+
+    /// Whether nobody who waits is still to be asked: for tests.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn are_asked(&self) -> bool {
+        self.read(|known| known.lines.values().all(|line| !line.comes_first()))
+    }
+
+    /// What rings where a line is to be gone through.
+    pub(crate) fn bell(&self) -> &Arc<Bell> {
+        &self.1
+    }
+
+    /// Has all lines gone through for whose stock something is left.
+    pub(crate) fn ring_all(&self) {
+        if self.bell().is_idle() {
+            return;
+        }
+        let lines = self.read(|known| {
+            let left = |lots: &Stock| lots.iter().any(|lot| 0 < lot.left());
+            let stocked = |(campaign, place, vaccine): &Stocked| {
+                known.stocks.get(&(*campaign, *place)).and_then(|it| it.get(vaccine))
+            };
+            let lines = known.lines.iter().filter(|(key, _)| stocked(key).is_some_and(left));
+            lines.map(|(_, line)| line.clone()).collect::<Vec<_>>()
+        });
+        lines.iter().for_each(|line| line.ring());
+    }
+
+    /// A slot of a calendar is about to come free: whoever waits at its place is asked first.
+    pub(crate) fn slot_comes_free(&self, schedule: &Schedule) {
+        let definition = schedule.definition();
+        let Some(place) = definition.agenda.place else { return };
+        let rules = definition.reasons.iter().filter_map(|reason| reason.rules.dose.as_ref());
+        for DoseRule { campaign, vaccine } in rules {
+            if let Some(line) = self.line(&(*campaign, place, vaccine.clone())) {
+                line.ring();
+            }
+        }
     }
 
     /// Leaves those of a reason's slots for which a dose is left, where it gives one.
@@ -206,7 +284,8 @@ impl Doses {
         let (Some(rule), Some(place)) = (rule, definition.agenda.place) else { return };
         self.read(|known| {
             let lots: Vec<_> = known.stock(rule.campaign, place, &rule.vaccine).collect();
-            slots.retain(|slot| lots.iter().any(|lot| lot.has_one(slot.start)));
+            let may = |lot: &Lot| Claimant::Anybody.may(lot);
+            slots.retain(|slot| lots.iter().any(|lot| may(lot) && lot.has_one(slot.start)));
         });
     }
 
@@ -214,7 +293,7 @@ impl Doses {
     pub(crate) fn claim_of(&self, id: DeliveryId) -> Option<DoseClaim> {
         self.read(|known| {
             let lot = known.lots.get(&id).filter(|lot| !lot.is_recalled());
-            lot.and_then(|lot| lot.claim_any())
+            lot.and_then(|lot| lot.claim_any(Claimant::First))
         })
     }
 
@@ -231,7 +310,7 @@ impl Doses {
         let mut earlier = Vec::new();
         for id in ids {
             let Some(lot) = known.lots.get(&id).cloned() else { continue };
-            let mut next = Lot::of(&lot.delivery, lot.word.clone());
+            let mut next = Lot::of(&lot.delivery, lot.word.clone(), lot.line.clone());
             (next.arrives, next.expires, next.counted) = (lot.arrives, lot.expires, lot.counted);
             let fewer = match what {
                 Registration::Delivered(said) => {
@@ -269,7 +348,7 @@ impl Doses {
         }
         for (delivery, doses) in net.into_iter().filter(|(_, doses)| *doses != 0) {
             if let Some(lot) = self.lot(delivery).filter(|_| !planted::is(Bug::DoseNotGivenBack)) {
-                lot.word.left.fetch_add(doses, Ordering::AcqRel);
+                lot.add(doses);
             }
         }
     }
@@ -280,12 +359,19 @@ impl Doses {
         for (id, lot) in &known.lots {
             let left = tally(*id).left(lot.delivery.doses);
             lot.word.left.store(left, Ordering::Release);
+            lot.line.ring();
         }
     }
 
     /// All deliveries, by id.
     pub(crate) fn lots(&self) -> Vec<Arc<Lot>> {
         self.read(|known| known.lots.values().cloned().collect())
+    }
+}
+
+impl Claimant {
+    fn may(self, lot: &Lot) -> bool {
+        self == Self::First || planted::is(Bug::LineIgnored) || !lot.line.comes_first()
     }
 }
 
@@ -304,8 +390,7 @@ impl Known {
     fn deliver(&mut self, delivery: &Delivery) {
         let word = match self.lots.get(&delivery.id) {
             Some(lot) => {
-                let more = i64::from(delivery.doses) - i64::from(lot.counted);
-                lot.word.left.fetch_add(more, Ordering::AcqRel);
+                lot.add(i64::from(delivery.doses) - i64::from(lot.counted));
                 lot.word.clone()
             }
             None => {
@@ -316,7 +401,16 @@ impl Known {
         if self.recalled.contains(&(delivery.campaign, delivery.lot.clone())) {
             word.recalled.store(true, Ordering::Release);
         }
-        self.put(Arc::new(Lot::of(delivery, word)));
+        let Delivery { campaign, place, ref vaccine, .. } = *delivery;
+        let line = self.line((campaign, place, vaccine.clone()));
+        // It may be there for whoever waits, also where it only comes earlier.
+        line.ring();
+        self.put(Arc::new(Lot::of(delivery, word, line)));
+    }
+
+    fn line(&mut self, stocked: Stocked) -> Arc<Line> {
+        let new = || Arc::new(Line::new(stocked.clone(), self.bell.clone()));
+        self.lines.entry(stocked.clone()).or_insert_with(new).clone()
     }
 
     fn put(&mut self, lot: Arc<Lot>) {

@@ -12,6 +12,7 @@ use super::claims::key_of;
 use super::commit::Durable;
 use super::dose_rows::{self, Tallies};
 use super::doses::{Doses, Earlier};
+use super::lines;
 use super::names::Names;
 use super::register::{self, Register};
 use super::rows::{self, BookingRow, BookingState, CommandRow, Content, DefinitionRow, HoldRow};
@@ -137,6 +138,9 @@ impl Index {
     /// [`StoreError`] where it is not as it was written.
     pub(crate) fn list_row(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.tallies.restore(key, value)?;
+        if lines::is_in_line(key) {
+            self.doses.in_line(lines::decode(value)?);
+        }
         if register::is_listed(key) {
             let what = register::decode(value)?;
             self.register.list(&what);
@@ -379,6 +383,14 @@ impl Index {
     fn take_in_wish(&self, event: &Event) {
         let until_now = |key: &[u8]| self.rows.get_bytes(Table::Register, key).ok().flatten();
         for (key, value) in wishes::rows_of(event, until_now) {
+            self.rows.put(Table::Register, key.into(), Some(Content::Bytes(value)));
+        }
+        for (key, value) in lines::rows_of(event, until_now) {
+            if lines::is_in_line(&key)
+                && let Ok(row) = lines::decode(&value)
+            {
+                self.doses.in_line(row);
+            }
             self.rows.put(Table::Register, key.into(), Some(Content::Bytes(value)));
         }
     }

@@ -42,6 +42,10 @@ pub(super) enum Kind {
     Bare = 15,
     /// Doses of a person, by campaign.
     Dose = 16,
+    /// Who is in the line of a campaign.
+    Line = 17,
+    /// Those once more, by campaign and person.
+    Liner = 18,
 }
 
 fn key(kind: Kind, bits: u128) -> Vec<u8> {
@@ -77,8 +81,10 @@ pub(crate) fn rows_of(what: &Registration) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
             let key = key(Kind::Recall, campaign.bits());
             vec![([key.as_slice(), lot.as_str().as_bytes()].concat(), row())]
         }
-        // It is counted with what else becomes of doses.
-        Registration::Wasted { .. } => Vec::new(),
+        // It is counted with what else becomes of doses, and lines have rows of their own.
+        Registration::Wasted { .. } | Registration::Lined(_) | Registration::LeftLine { .. } => {
+            Vec::new()
+        }
     }
 }
 

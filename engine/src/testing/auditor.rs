@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::campaigning;
 use super::ledger::{Ask, Record, Told};
 use super::model::{Model, Named, State, Told as Known};
-use crate::booking::{By, Event, Mark, Offer, Part, Rejection};
+use crate::booking::{By, Event, Mark, Offer, Part, Registration, Rejection};
 use crate::error::Answer;
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::Sequence;
@@ -216,7 +216,9 @@ fn of_practice(model: &Model, ask: &Ask, told: &Told) -> Result<bool, String> {
             *person == asked.person && !lists.is_empty() && lists.iter().all(there)
         }
         (Ask::Withdraw(asked), Told::Withdrawn) => {
-            model.wishes.iter().any(|(wish, _)| *wish == asked.wish)
+            let lined = |what: &Registration| matches!(what, Registration::Lined(place) if place.id == asked.wish);
+            let listed = model.wishes.iter().any(|(wish, _)| *wish == asked.wish);
+            listed || model.registered.iter().any(lined)
         }
         _ => false,
     })

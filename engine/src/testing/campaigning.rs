@@ -9,8 +9,8 @@ use super::registering::{Registering, Wanted};
 use super::scene::{Scene, locked};
 use crate::booking::{By, Definition, Details, Reason, Registration, Rules};
 use crate::campaign::{Booster, Campaign, Delivery, DoseRule, Facts, Group, Phase, Vaccine};
-use crate::ids::{AppointmentId, CampaignId, Code, LotId, PlaceId, ReasonId, VaccineId};
-use crate::request::{DoseAsked, GiveDose, HoldSlot, PutDelivery, ReadCoverage};
+use crate::ids::{AppointmentId, CampaignId, Code, LotId, PlaceId, ReasonId, VaccineId, WishId};
+use crate::request::{AskLine, DoseAsked, GiveDose, HoldSlot, OfWish, PutDelivery, ReadCoverage};
 use crate::time::Timestamp;
 
 const BANDS: [&str; 3] = ["young", "old", "oldest"];
@@ -23,6 +23,7 @@ pub struct Known {
     campaigns: Vec<(CampaignId, Campaign)>,
     places: Vec<PlaceId>,
     deliveries: Vec<Delivery>,
+    in_line: Vec<WishId>,
 }
 
 impl Known {
@@ -38,8 +39,24 @@ impl Known {
                 self.deliveries.retain(|other| other.id != delivery.id);
                 self.deliveries.push(delivery.clone());
             }
+            Registration::Lined(place) if !self.in_line.contains(&place.id) => {
+                self.in_line.push(place.id);
+            }
             _ => {}
         }
+    }
+}
+
+impl Known {
+    /// Somebody who has joined a line not long ago.
+    pub(super) fn recent_in_line(&self, dice: &mut Dice) -> Option<WishId> {
+        let recent = self.in_line.len().saturating_sub(16);
+        dice.pick(self.in_line.get(recent..)?).copied()
+    }
+
+    /// All who have joined a line.
+    pub(super) fn in_line(&self) -> &[WishId] {
+        &self.in_line
     }
 }
 
@@ -70,7 +87,7 @@ pub(super) async fn wanted(
     if centres.len() < 2 && dice.chance(300) || centres.is_empty() {
         return Some(Ask::Create(centre(dice, id, place)?, None));
     }
-    match dice.weighted(&[8, 4, 1, 1, 50, 14, 1]) {
+    match dice.weighted(&[8, 4, 1, 1, 50, 14, 1, 12, 2]) {
         0 => register(Wanted::Delivery(delivery(dice, scene.engine.now(), (id, place))?)),
         1 => {
             let changed = again(dice, &known);
@@ -89,11 +106,42 @@ pub(super) async fn wanted(
             let (appointment, command) = (appointment?, None);
             Some(Ask::Give(GiveDose { appointment, delivery, command }))
         }
-        _ => {
+        6 => {
             let changed = self::campaign(dice, scene.engine.now())?;
             register(Wanted::Campaign(Some(id), changed))
         }
+        7 => register(Wanted::JoinLine(in_line(scene, dice, (id, place))?)),
+        _ => {
+            let (wish, by) = (known.recent_in_line(dice)?, By::Unsaid);
+            Some(Ask::Withdraw(OfWish { wish, by }))
+        }
     }
+}
+
+/// Somebody who waits, for a first dose mostly.
+fn in_line(
+    scene: &Scene,
+    dice: &mut Dice,
+    (campaign, place): (CampaignId, PlaceId),
+) -> Option<AskLine> {
+    Some(AskLine {
+        campaign,
+        place,
+        reason: ReasonId::new("dose").ok()?,
+        number: u8::try_from(1 + dice.weighted(&[8, 2])).unwrap_or(1),
+        facts: Facts::of(code(dice.pick(&BANDS).copied()?)?, scene.engine.now()),
+        person: scene.plan.person(dice)?,
+        booked_by: None,
+        standing: None,
+        when: dice.chance(100).then(|| {
+            let mut weekdays = Definition::weekdays("", "");
+            super::plan::hours(dice, &mut weekdays);
+            weekdays.weekly_hours
+        }),
+        from: None,
+        until: None,
+        command: None,
+    })
 }
 
 fn lot(dice: &mut Dice) -> Option<LotId> {
@@ -135,7 +183,7 @@ fn campaign(dice: &mut Dice, now: Timestamp) -> Option<Campaign> {
             phase(dice, "second", &BANDS[1..])?,
             phase(dice, "third", &[])?,
         ],
-        line: Vec::new(),
+        line: vec![Group { bands: code("oldest").into_iter().collect(), ..Group::default() }],
     })
 }
 

@@ -6,7 +6,9 @@ use super::ledger::{Ask, Told};
 use super::model::Model;
 use super::random::Dice;
 use super::scene::{Scene, locked};
-use crate::booking::{Fee, LinkOf, Location, Profile, Registration, Review, ReviewReply, Sector};
+use crate::booking::{
+    By, Fee, LinkOf, Location, Profile, Registration, Review, ReviewReply, Sector,
+};
 use crate::campaign::Campaign;
 use crate::engine::Engine;
 use crate::error::Answer;
@@ -15,7 +17,7 @@ use crate::ids::{
     PractitionerId, TextId,
 };
 use crate::request::{
-    CampaignInfo, ListReviews, PutDelivery, ReplyToReview, ReviewAppointment, ReviewInfo,
+    AskLine, CampaignInfo, ListReviews, PutDelivery, ReplyToReview, ReviewAppointment, ReviewInfo,
 };
 
 /// What is asked of the register, and under which name.
@@ -50,6 +52,8 @@ pub enum Wanted {
     Waste(DeliveryId, u32),
     /// A recall of a lot.
     Recall(CampaignId, LotId),
+    /// A place in the line of a campaign.
+    JoinLine(AskLine),
 }
 
 /// What was told of it.
@@ -120,6 +124,10 @@ impl Registering {
                 .recall_lot(campaign, lot.clone(), command)
                 .await?
                 .map(|_| Registration::Recalled { campaign, lot }),
+            Wanted::JoinLine(asked) => {
+                let joined = engine.join_line(AskLine { command, ..asked }).await?;
+                joined.map(|it| Registration::Lined(Box::new(it.value.place)))
+            }
             Wanted::Reply(asked) => {
                 let told = engine.reply_to_review(ReplyToReview { command, ..asked }).await?;
                 match told.map(|it| it.value.reply) {
@@ -183,7 +191,7 @@ pub(super) fn wanted(
         4 => {
             let (appointment, positive) = (appointment?, dice.chance(800));
             let text = if dice.chance(500) { text(dice) } else { None };
-            let by = crate::booking::By::Unsaid;
+            let by = By::Unsaid;
             Wanted::Review(ReviewAppointment { appointment, positive, text, by, command: None })
         }
         _ => Wanted::Reply(ReplyToReview {

@@ -71,6 +71,14 @@ pub async fn compare(scene: &Scene, dice: &mut Dice) -> Result<(), String> {
     locked(&scene.book).counts.audits += 1;
     // A hold may end while it is looked at; then it is looked at once more.
     for _ in 0..20 {
+        // Whoever waits is asked first.
+        for _ in 0..400 {
+            if scene.engine.lines_are_settled() || scene.engine.status().ready.is_err() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        reach(scene).await?;
         let before = model(scene)?;
         let found = compare_once(scene, &before, &mut dice.fork()).await;
         if scene.engine.status().ready.is_err() {
@@ -261,6 +269,11 @@ async fn nobody_waits(scene: &Scene) {
             // One of a calendar that is set apart stays, and harms nobody.
             let _ = Box::pin(scene.engine.withdraw(OfWish { wish, by })).await;
         }
+    }
+    let in_line = locked(&scene.book).campaigns.in_line().to_vec();
+    for wish in in_line {
+        let asked = OfWish { wish, by: By::Practice };
+        let _ = Box::pin(scene.engine.withdraw(asked)).await;
     }
 }
 

@@ -224,6 +224,8 @@ fn file_of(event: &Event) -> &'static str {
             Registration::Delivered(_) => "delivered",
             Registration::Wasted { .. } => "wasted",
             Registration::Recalled { .. } => "recalled",
+            Registration::Lined(_) => "lined",
+            Registration::LeftLine { .. } => "left-line",
         },
     }
 }
@@ -257,6 +259,25 @@ fn dose(delivery: Option<DeliveryId>) -> Dose {
         territory: Some("2A".parse().unwrap()),
         elsewhere: Some(at(-86_400_000)),
         twin: Some(HoldId::from_bits(0xB5)),
+    }
+}
+
+/// Somebody who waits for a dose, and said all that can be said.
+fn in_line() -> InLine {
+    let mut days: [Vec<Interval>; 7] = Default::default();
+    days[2] = hours("08:00-12:00");
+    InLine {
+        id: WishId::from_bits(0xE1),
+        person: "person-7".parse().unwrap(),
+        booked_by: Some("person-8".parse().unwrap()),
+        reason: "dose-2".parse().unwrap(),
+        standing: Some(Standing::Known),
+        dose: Dose { twin: None, ..dose(None) },
+        rank: 3,
+        since: at(7),
+        when: Some(WeeklyHours { days }),
+        from: at(8),
+        until: at(86_400_000),
     }
 }
 
@@ -456,6 +477,8 @@ fn of_register(form: u16) -> Vec<(Option<Remembered>, Event)> {
             campaign: CampaignId::from_bits(0xCA),
             lot: "FE-1573".parse().unwrap(),
         },
+        Registration::Lined(Box::new(in_line())),
+        Registration::LeftLine { id: WishId::from_bits(0xE1) },
     ];
     let entry = |what| (named("put-1"), Event::Registered { at: at(7), what: Box::new(what) });
     all.into_iter().filter(|_| 1 < form).map(entry).collect()

@@ -22,7 +22,7 @@ use super::router::{Found, Operation};
 use super::watch::Watch;
 use super::{
     appointments, backup, calendars, campaigns, coverage, deliveries, docs, doses, events,
-    followed, health, holds, register, reviews, running, slots, wishes,
+    followed, health, holds, lines, register, reviews, running, slots, wishes,
 };
 
 /// A place among the connections. A write keeps it until it has its outcome, also when its client
@@ -198,5 +198,9 @@ async fn campaign(app: &App, of: Of, asked: &Asked) -> Result<Response, Problem>
         Of::GiveDose => doses::give(app, asked).await,
         Of::CheckEligibility => doses::eligibility(app, asked).await,
         Of::SearchDoses => doses::search(app, asked).await,
+        Of::JoinLine => Box::pin(lines::join(app, asked)).await,
+        Of::ListLine => lines::list(app, asked).await,
+        Of::ReadPlaceInLine => lines::read(app, asked).await,
+        Of::SearchLine => lines::search(app, asked).await,
     }
 }

@@ -2,7 +2,10 @@
 
 use creneau::booking::Booking;
 use creneau::campaign::{Delivery, Dose};
-use creneau::{CampaignId, Code, DeliveryId, HoldId, LotId, PlaceId, Timestamp, VaccineId};
+use creneau::{
+    CampaignId, Code, DeliveryId, HoldId, InLine, LotId, PersonId, PlaceId, ReasonId, Timestamp,
+    VaccineId, WishId,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -107,4 +110,56 @@ pub(super) struct RecallSeen {
     pub(super) campaign_id: Text<CampaignId>,
     #[schema(value_type = texts::LotId)]
     pub(super) lot: Text<LotId>,
+}
+
+/// Somebody who waits for a dose.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventLined)]
+pub(super) struct LinedSeen {
+    #[schema(value_type = texts::WishId)]
+    wish_id: Text<WishId>,
+    #[schema(value_type = texts::PatientId)]
+    patient_id: Text<PersonId>,
+    /// Who asked, where that is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::PatientId>, nullable = false)]
+    booked_by: Option<Text<PersonId>>,
+    #[schema(value_type = texts::ReasonId)]
+    reason: Text<ReasonId>,
+    /// Who has a smaller one comes first.
+    rank: u16,
+    /// Of a rank, who came before comes first.
+    #[schema(value_type = texts::UtcInstant)]
+    since: Text<Timestamp>,
+    /// It may start from here on.
+    #[schema(value_type = texts::UtcInstant)]
+    from: Text<Timestamp>,
+    /// And before here.
+    #[schema(value_type = texts::UtcInstant)]
+    until: Text<Timestamp>,
+    dose: DoseSeen,
+}
+
+impl From<&InLine> for LinedSeen {
+    fn from(place: &InLine) -> Self {
+        Self {
+            wish_id: Text(place.id),
+            patient_id: Text(place.person.clone()),
+            booked_by: place.booked_by.clone().map(Text),
+            reason: Text(place.reason.clone()),
+            rank: place.rank,
+            since: Text(place.since),
+            from: Text(place.from),
+            until: Text(place.until),
+            dose: (&place.dose).into(),
+        }
+    }
+}
+
+/// Somebody who waits for a dose no more.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventLeftLine)]
+pub(super) struct LeftLineSeen {
+    #[schema(value_type = texts::WishId)]
+    pub(super) wish_id: Text<WishId>,
 }

@@ -22,6 +22,10 @@ pub(super) enum Of {
     HoldDoses,
     CheckEligibility,
     SearchDoses,
+    JoinLine,
+    ListLine,
+    ReadPlaceInLine,
+    SearchLine,
 }
 
 impl Of {
@@ -35,6 +39,7 @@ impl Of {
             | Self::WasteDoses
             | Self::RecallLot
             | Self::GiveDose
+            | Self::JoinLine
             | Self::HoldDoses => true,
             Self::ListCampaigns
             | Self::ReadCampaign
@@ -44,6 +49,9 @@ impl Of {
             | Self::ReadCoverage
             | Self::ReadDesk
             | Self::CheckEligibility
+            | Self::ListLine
+            | Self::ReadPlaceInLine
+            | Self::SearchLine
             | Self::SearchDoses => false,
         }
     }
@@ -53,9 +61,12 @@ impl Of {
     pub(super) const fn needs(self) -> Need {
         match self {
             Self::ListCampaigns | Self::ReadCampaign => Need::Token,
-            Self::HoldDoses | Self::CheckEligibility | Self::SearchDoses => {
-                Need::Scope(Scope::Book)
-            }
+            Self::HoldDoses
+            | Self::CheckEligibility
+            | Self::SearchDoses
+            | Self::JoinLine
+            | Self::ReadPlaceInLine
+            | Self::SearchLine => Need::Scope(Scope::Book),
             Self::AddCampaign
             | Self::ChangeCampaign
             | Self::AddDelivery
@@ -67,6 +78,7 @@ impl Of {
             | Self::ListWithoutDose
             | Self::ReadCoverage
             | Self::ReadDesk
+            | Self::ListLine
             | Self::GiveDose => Need::Scope(Scope::Operate),
         }
     }

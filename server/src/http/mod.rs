@@ -17,11 +17,13 @@
 //!   and JSON as clients see them.
 //! - `watch`, `readiness`, `metrics` and `traces`: what is known of the server from outside.
 //! - `calendars`, `slots`, `holds`, `appointments`, `events`, `backup`, `health`, `docs`:
-//!   the operations; `campaigns`, `deliveries`, `doses` and `coverage` those of campaigns.
+//!   the operations; `campaigns`, `deliveries`, `doses`, `lines` and `coverage` those of campaigns.
 //! - `openapi`: what the operations ask and answer, as a document.
 
 mod crowd;
 mod limits;
+mod line_dto;
+mod lines;
 mod options;
 mod pace;
 mod running;

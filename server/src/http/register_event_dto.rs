@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::campaign_dto::CampaignBody;
-use super::campaign_event_dto::{DeliverySeen, RecallSeen, WastedSeen};
+use super::campaign_event_dto::{DeliverySeen, LeftLineSeen, LinedSeen, RecallSeen, WastedSeen};
 use super::dto::Text;
 use super::openapi::texts;
 use super::register_dto::{PlaceBody, PractitionerBody};
@@ -44,6 +44,10 @@ enum RegisteredBody {
     Wasted(WastedSeen),
     /// A lot was recalled.
     Recalled(RecallSeen),
+    /// Somebody waits for a dose.
+    Lined(LinedSeen),
+    /// Somebody waits for a dose no more.
+    LeftLine(LeftLineSeen),
 }
 
 /// What was said of an appointment that took place.
@@ -127,6 +131,10 @@ fn registered(what: &Registration) -> RegisteredBody {
         Registration::Recalled { campaign, lot } => {
             let (campaign_id, lot) = (Text(*campaign), Text(lot.clone()));
             RegisteredBody::Recalled(RecallSeen { campaign_id, lot })
+        }
+        Registration::Lined(place) => RegisteredBody::Lined((&**place).into()),
+        Registration::LeftLine { id } => {
+            RegisteredBody::LeftLine(LeftLineSeen { wish_id: Text(*id) })
         }
     }
 }

@@ -428,6 +428,21 @@ pub(super) const PATHS: &[Path] = &[
         operations: &[(Method::GET, Operation::Campaign(Of::ReadCoverage))],
     },
     Path {
+        template: "/v1/campaigns/{campaign_id}/line",
+        operations: &[
+            (Method::GET, Operation::Campaign(Of::ListLine)),
+            (Method::POST, Operation::Campaign(Of::JoinLine)),
+        ],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/line/search",
+        operations: &[(Method::POST, Operation::Campaign(Of::SearchLine))],
+    },
+    Path {
+        template: "/v1/campaigns/{campaign_id}/line/{wish_id}",
+        operations: &[(Method::GET, Operation::Campaign(Of::ReadPlaceInLine))],
+    },
+    Path {
         template: "/v1/campaigns/{campaign_id}/desk",
         operations: &[(Method::GET, Operation::Campaign(Of::ReadDesk))],
     },

@@ -142,7 +142,7 @@ struct OnListBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = WishStatus)]
-enum WishStatusBody {
+pub(super) enum WishStatusBody {
     Waiting,
     /// Its time is over, or that of the appointment that it would take the place of.
     Over,
@@ -172,20 +172,29 @@ impl WishBody {
     }
 }
 
+impl From<WishStatus> for WishStatusBody {
+    fn from(status: WishStatus) -> Self {
+        match status {
+            WishStatus::Waiting => Self::Waiting,
+            WishStatus::Over => Self::Over,
+            WishStatus::Withdrawn => Self::Withdrawn,
+            WishStatus::Granted(_) => Self::Granted,
+            WishStatus::PassedBy => Self::PassedBy,
+        }
+    }
+}
+
 impl OnListBody {
     fn new(on: &WishOnList, zone: &Zone) -> Self {
-        let (status, appointment) = match on.status {
-            WishStatus::Waiting => (WishStatusBody::Waiting, None),
-            WishStatus::Over => (WishStatusBody::Over, None),
-            WishStatus::Withdrawn => (WishStatusBody::Withdrawn, None),
-            WishStatus::Granted(id) => (WishStatusBody::Granted, Some(id.to_string())),
-            WishStatus::PassedBy => (WishStatusBody::PassedBy, None),
+        let appointment = match on.status {
+            WishStatus::Granted(id) => Some(id.to_string()),
+            _ => None,
         };
         Self {
             calendar_id: on.calendar.to_string(),
             from: zone.local(on.from),
             until: zone.local(on.until),
-            status,
+            status: on.status.into(),
             appointment_id: appointment,
             offer: on.offer.as_ref().map(|hold| HoldBody::new(hold, zone)),
         }

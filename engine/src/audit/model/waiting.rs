@@ -1,7 +1,7 @@
 //! What the model makes of waiting lists.
 
 use super::{Model, State, hash};
-use crate::audit::derived::wish_rows;
+use crate::audit::derived::{line_rows, wish_rows};
 use crate::audit::report::{FaultKind, Faults};
 use crate::audit::wishes::Known;
 use crate::booking::Event;
@@ -22,7 +22,10 @@ impl Model {
 
     pub(super) fn waiting(&mut self, sequence: Sequence, event: &Event) {
         self.lists.take(event);
-        for (key, value) in wish_rows(event, |key| self.wish_rows.get(key).cloned()) {
+        let until_now = |key: &[u8]| self.wish_rows.get(key).cloned();
+        let mut rows = wish_rows(event, until_now);
+        rows.extend(line_rows(event, until_now));
+        for (key, value) in rows {
             self.register.insert(key.clone(), (sequence, Some(hash(&[&value]))));
             self.wish_rows.insert(key, value);
         }

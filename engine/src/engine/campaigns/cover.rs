@@ -11,7 +11,9 @@ use crate::planted::{self, Bug};
 use crate::request::Concerned;
 use crate::runtime::dose_rows::{self, Holder};
 use crate::runtime::sync;
-use crate::runtime::{BookingRow, BookingState, Busy, Claim, Lot, Verdict, Work, guard_key};
+use crate::runtime::{
+    BookingRow, BookingState, Busy, Claim, Claimant, Lot, Verdict, Work, guard_key,
+};
 
 /// Rows that are read at once.
 const AT_ONCE: usize = 4_096;
@@ -122,7 +124,7 @@ impl Engine {
         let Some(dose) = booking.details.dose.as_deref() else { return Ok(None) };
         let doses = self.shared().index.doses();
         let start = booking.span.start;
-        let claim = doses.claim(dose.campaign, dose.place, &dose.vaccine, start);
+        let claim = doses.claim(dose, start, Claimant::First);
         let to = claim.as_ref().map(|claim| claim.delivery);
         if from == to {
             return Ok(None);

@@ -4,7 +4,9 @@ mod cover;
 mod coverage;
 mod deliveries;
 mod giving;
+mod line;
 mod pairs;
+mod rounds;
 mod settings;
 mod wanted;
 

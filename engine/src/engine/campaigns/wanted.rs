@@ -10,7 +10,7 @@ use crate::limits::CLAIM_WAITS_MAX;
 use crate::planted::{self, Bug};
 use crate::request::HoldSlot;
 use crate::runtime::sync::yield_now;
-use crate::runtime::{Busy, Claim, DoseClaim, View, dose_rows, guard_key};
+use crate::runtime::{Busy, Claim, Claimant, DoseClaim, View, dose_rows, guard_key};
 use crate::time::Timestamp;
 
 impl Engine {
@@ -34,7 +34,7 @@ impl Engine {
         let place = schedule.definition().agenda.place.ok_or(Rejection::NoDose)?;
         let doses = self.shared().index.doses();
         let dose = match (offered, asked.dose.as_deref()) {
-            // What is offered to an appointment is the dose that it has.
+            // What is offered is the dose that an appointment has, or that somebody waits for.
             (Some(dose), _) => Dose { place, delivery: None, ..dose.clone() },
             (None, None) => return invalid("dose", "must be stated: the reason gives one"),
             (None, Some(stated)) => {
@@ -63,7 +63,7 @@ impl Engine {
                 }
             }
         };
-        if !doses.has(dose.campaign, place, &dose.vaccine, asked.start) {
+        if !doses.has(&dose, asked.start, asked.claimant()) {
             return Err(Rejection::NoDose);
         }
         Ok(Some(dose))
@@ -78,7 +78,8 @@ impl Engine {
         (settled, together): (Option<HoldId>, Option<&Record>),
     ) -> Result<Result<(Dose, DoseClaim), Attempt>, Error> {
         let shared = self.shared();
-        if let Some(stated) = &asked.dose {
+        let waits = asked.is_for_the_line().then(|| stated_before(&dose, self.now()));
+        if let Some(facts) = asked.dose.as_ref().map(|it| &it.facts).or(waits.as_ref()) {
             let rows = shared.index.rows();
             let mut records = dose_rows::records(rows, dose.campaign, &asked.person)?;
             records.extend(together.cloned());
@@ -94,14 +95,14 @@ impl Engine {
             let Some((_, campaign)) = campaign else {
                 return Ok(Err(Attempt::Refused(Rejection::UnknownCampaign)));
             };
-            let (number, start, facts) = (dose.number, asked.start, &stated.facts);
+            let (number, start) = (dose.number, asked.start);
             let wanted = Asked { vaccine: &dose.vaccine, number, start, facts };
             if let Err(why) = campaign.follows(&wanted, &records, None) {
                 return Ok(Err(Attempt::Refused(why.into())));
             }
         }
         let doses = shared.index.doses();
-        Ok(match doses.claim(dose.campaign, dose.place, &dose.vaccine, asked.start) {
+        Ok(match doses.claim(&dose, asked.start, asked.claimant()) {
             Some(claim) => Ok((Dose { delivery: Some(claim.delivery), ..dose }, claim)),
             None => Err(Attempt::Refused(Rejection::NoDose)),
         })
@@ -165,12 +166,7 @@ impl Engine {
         let Some((_, campaign)) = shared.index.doses().campaign(dose.campaign) else {
             return Ok(Err(Rejection::UnknownCampaign));
         };
-        let mut facts = Facts::of(dose.band.clone(), self.now());
-        // Who booked said so then.
-        facts.elsewhere.extend(dose.elsewhere.map(|at| {
-            let (number, vaccine) = (dose.number.saturating_sub(1), dose.vaccine.clone());
-            Elsewhere { number, vaccine, at }
-        }));
+        let facts = stated_before(dose, self.now());
         let asked = Asked { vaccine: &dose.vaccine, number: dose.number, start, facts: &facts };
         Ok(campaign.follows(&asked, &records, Some(booking.id)).map_err(Rejection::from))
     }
@@ -192,7 +188,29 @@ impl Engine {
         if own.is_some_and(|lot| lot.delivery.serves(start) && !lot.is_recalled()) {
             return Ok(Ok(None));
         }
-        let claim = doses.claim(dose.campaign, place, &dose.vaccine, start);
+        let there = Dose { place, ..dose.clone() };
+        let claim = doses.claim(&there, start, Claimant::Anybody);
         Ok(claim.map(Some).ok_or(Rejection::NoDose))
+    }
+}
+
+/// What a person has stated who has a dose or waits for one, as far as it is kept.
+pub(super) fn stated_before(dose: &Dose, now: Timestamp) -> Facts {
+    let mut facts = Facts::of(dose.band.clone(), now);
+    facts.elsewhere.extend(dose.elsewhere.map(|at| {
+        let (number, vaccine) = (dose.number.saturating_sub(1), dose.vaccine.clone());
+        Elsewhere { number, vaccine, at }
+    }));
+    facts
+}
+
+impl HoldSlot {
+    /// Whether it is what somebody is offered who waits for a dose.
+    pub(in super::super) fn is_for_the_line(&self) -> bool {
+        self.details.wish.is_some() && self.details.dose.is_some()
+    }
+
+    fn claimant(&self) -> Claimant {
+        if self.is_for_the_line() { Claimant::First } else { Claimant::Anybody }
     }
 }

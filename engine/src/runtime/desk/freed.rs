@@ -24,6 +24,13 @@ impl Desk {
     /// Takes note of what `events` free, before they are applied. Where nobody waits, none of it
     /// matters.
     pub(super) fn note_freed(&mut self, events: &[Event]) {
+        let doses = self.shared.index.doses();
+        if !doses.bell().is_idle() {
+            let mut here = events.iter().filter(|event| self.is_about(event));
+            if here.any(|event| !self.calendar.freed_by(event).is_empty()) {
+                doses.slot_comes_free(self.calendar.schedule());
+            }
+        }
         self.freed = (!self.calendar.wishes().is_empty()).then(|| {
             let here = events.iter().filter(|event| self.is_about(event));
             let freed = here.flat_map(|event| self.calendar.freed_by(event)).collect();

@@ -1,10 +1,8 @@
 //! Deliveries that come, are reduced, are late and are recalled; and restarts in between.
 
-use creneau::audit::audit;
-use creneau::storage::{Inspection, memory};
 use creneau::*;
 
-use super::spring::{MINUTE, Spring, at, of, wait};
+use super::spring::{MINUTE, Spring, at, of, sound};
 
 async fn deliveries_of(spring: &Spring, ids: &[AppointmentId]) -> Vec<Option<DeliveryId>> {
     let mut found = Vec::new();
@@ -144,18 +142,28 @@ async fn a_move_takes_the_dose_along_or_changes_it() {
     sound(&spring).await;
 }
 
-/// The journal and its rows are sound, also to the auditor.
-async fn sound(spring: &Spring) {
-    wait(MINUTE).await;
-    let now = spring.engine.now();
-    spring.engine.shutdown().await.unwrap();
-    let storage = memory::reopened(&spring.disk.journal, &spring.disk.store);
-    let found = Inspection {
-        journal: storage.journal.reader(),
-        store: Some(storage.store),
-        marked: Some(storage.marked),
-        damage: Vec::new(),
+#[tokio::test(start_paused = true)]
+async fn an_offer_without_a_dose_is_accepted_by_nobody() {
+    let spring = Spring::new().await;
+    let early = spring.put(PutDelivery { expires: at("01-08T00:00"), ..spring.delivery(1) }).await;
+    let later = PutDelivery {
+        lot: "B2".parse().unwrap(),
+        arrives: at("01-08T00:00"),
+        ..spring.delivery(1)
     };
-    let report = audit(&found, now);
-    assert!(report.faults.is_empty(), "{:?}", report.faults);
+    let late = spring.put(later.clone()).await.info.delivery.id;
+    let ana = spring.book("ana", 1, "01-05T09:00").await.id;
+    let offer = OfferSlot {
+        calendar: spring.calendar,
+        start: at("01-09T09:00"),
+        to: OfferTo::Appointment(ana),
+        answer_ms: 60 * MINUTE,
+        command: None,
+    };
+    let offered = spring.engine.offer(offer).await.unwrap().unwrap().value;
+    spring.put(PutDelivery { id: Some(late), doses: 0, ..later }).await;
+    let accepted = spring.engine.accept(of(offered.id)).await.unwrap();
+    assert_eq!(accepted.map(|it| it.value.start), Err(Rejection::NoDose));
+    assert_eq!(deliveries_of(&spring, &[ana]).await, [Some(early.info.delivery.id)]);
+    sound(&spring).await;
 }

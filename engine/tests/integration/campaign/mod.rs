@@ -2,4 +2,5 @@
 
 mod deliveries;
 mod doses;
+mod lines;
 mod spring;

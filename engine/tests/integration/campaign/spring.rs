@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use creneau::audit::audit;
 use creneau::campaign::{Campaign, DoseRule, Elsewhere, Facts, Group, Phase, Record, Vaccine};
+use creneau::storage::Inspection;
 use creneau::storage::memory::{self, MemoryJournal, MemoryStore};
 use creneau::*;
 
@@ -226,4 +228,20 @@ pub(super) fn of(hold: HoldId) -> OfHold {
 
 pub(super) async fn wait(ms: i64) {
     tokio::time::sleep(std::time::Duration::from_millis(ms.unsigned_abs())).await;
+}
+
+/// The journal and its rows are sound, also to the auditor.
+pub(super) async fn sound(spring: &Spring) {
+    wait(MINUTE).await;
+    let now = spring.engine.now();
+    spring.engine.shutdown().await.unwrap();
+    let storage = memory::reopened(&spring.disk.journal, &spring.disk.store);
+    let found = Inspection {
+        journal: storage.journal.reader(),
+        store: Some(storage.store),
+        marked: Some(storage.marked),
+        damage: Vec::new(),
+    };
+    let report = audit(&found, now);
+    assert!(report.faults.is_empty(), "{:?}", report.faults);
 }

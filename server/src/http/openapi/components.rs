@@ -27,6 +27,7 @@ use crate::http::dto::{
 use crate::http::event_dto::EventLine;
 use crate::http::followed_dto::{ActivityPage, DuePage};
 use crate::http::health::{Health, Readiness, Version};
+use crate::http::line_dto::{LineAsked, LineBody, LineSearchAsked, ListedLineBody, PlacesBody};
 use crate::http::practice_dto::{
     AbsenceAsked, DelayAsked, DelayBody, MarkAsked, OfferAsked, OffersAsked, OffersBody,
 };
@@ -136,6 +137,11 @@ impl Components {
         self.add::<CancelAsked>()?;
         self.add::<GiveAsked>()?;
         self.add::<GivenBody>()?;
+        self.add::<LineAsked>()?;
+        self.add::<LineBody>()?;
+        self.add::<LineSearchAsked>()?;
+        self.add::<PlacesBody>()?;
+        self.add::<ListedLineBody>()?;
         Ok(())
     }
 

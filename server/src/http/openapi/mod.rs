@@ -15,6 +15,7 @@ mod components;
 mod described;
 mod doses;
 mod followed;
+mod lines;
 mod problems;
 mod register;
 mod reviews;
@@ -129,6 +130,10 @@ fn describe_campaign(of: Of) -> Described {
         Of::ListWithoutDose => campaigns::without_dose(),
         Of::ReadCoverage => campaigns::coverage(),
         Of::ReadDesk => campaigns::desk(),
+        Of::JoinLine => lines::join(),
+        Of::ListLine => lines::list(),
+        Of::ReadPlaceInLine => lines::read(),
+        Of::SearchLine => lines::search(),
         Of::GiveDose => doses::give(),
         Of::CheckEligibility => doses::eligibility(),
         Of::SearchDoses => doses::search(),
