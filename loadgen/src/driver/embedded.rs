@@ -97,6 +97,11 @@ impl Embedded {
                 };
                 engine.move_appointment(asked).await?.map(|it| appointment(&it.value))
             }
+            // `run` lets no campaign be rehearsed here.
+            Ask::HoldDose(_) | Ask::HoldDoses(_) | Ask::CancelDoses { .. } | Ask::Give { .. } => {
+                let (field, rule) = ("dose".to_owned(), "is for a server".to_owned());
+                Err(Rejection::Invalid { field, rule })
+            }
             Ask::ReadHold { hold: id } => engine.hold_info(*id).await?.map(|it| hold(&it)),
             Ask::ReadAppointment { appointment: id } => {
                 engine.appointment(*id).await?.map(|it| appointment(&it))
@@ -191,6 +196,8 @@ fn seen(appointment: &Appointment) -> AppointmentSeen {
         end: appointment.end,
         lane: appointment.lane,
         cancelled: appointment.status == AppointmentStatus::Cancelled,
+        fulfilled: false,
+        dose: None,
     }
 }
 

@@ -14,11 +14,11 @@ fn entries() -> Vec<Entry> {
     };
     let (calendar, start) = (Some(CalendarId::from_bits(1)), Some(place(None).start));
     vec![
-        Entry::Asked(Asked { call: Call::Hold, hold: None, calendar, start }),
+        Entry::Asked(Asked::plain(Call::Hold, None, calendar, start)),
         told(Call::Hold, Some(place(None)), Some(wall()), State::Held),
         told(Call::Confirm, Some(place(Some(3))), None, State::Booked),
         told(Call::Release, None, None, State::Released),
-        Entry::Refused { call: Call::Hold, code: "slot_taken".to_owned() },
+        Entry::Refused { call: Call::Hold, code: "slot_taken".to_owned(), why: None },
         Entry::Unknown { call: Call::Move, why: "no answer in time".to_owned() },
         Entry::BackupAsked { to: "/backups/1".to_owned() },
         Entry::BackupTold { last: 12 },
@@ -73,10 +73,10 @@ async fn a_torn_last_line_is_left_out_and_a_broken_one_is_not() {
     assert!(read(&path).unwrap_err().contains("has the number 4"));
     std::fs::write(
         &path,
-        "{\"format\":\"creneau-ledger\",\"version\":3,\"run\":\"r\",\"scenario\":\"s\"}\n",
+        "{\"format\":\"creneau-ledger\",\"version\":4,\"run\":\"r\",\"scenario\":\"s\"}\n",
     )
     .unwrap();
-    assert!(read(&path).unwrap_err().contains("version 3"));
+    assert!(read(&path).unwrap_err().contains("version 4"));
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ fn shipped_scenarios_are_sound_and_short() {
     names.sort();
     let shipped = [
         "abandoners",
+        "campaign-two-doses",
         "everyone-wants-monday",
         "first-hour",
         "hostile",
