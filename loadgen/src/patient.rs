@@ -84,7 +84,7 @@ pub(crate) async fn visit(world: Arc<World>, arrival: Arrival) -> Result<(), Los
     let ready_us = arrival.at_us;
     let mut patient = Patient { world: &world, id, number, dice, writes: 0, ready_us };
     match (&world.scenario.campaign, &world.campaign) {
-        (Some(campaign), Some(opened)) => patient.be_vaccinated(campaign, opened).await,
+        (Some(campaign), Some(opened)) => Box::pin(patient.be_vaccinated(campaign, opened)).await,
         _ => patient.live(purpose).await,
     }
 }

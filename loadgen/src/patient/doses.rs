@@ -3,6 +3,7 @@
 
 use creneau::{HoldId, PersonId, Timestamp};
 use jiff::ToSpan;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::{Patient, Wish, Written};
@@ -18,6 +19,9 @@ const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// How long ago who was infected of late was.
 const INFECTED_MS: i64 = 10 * 24 * HOUR_MS;
 
+/// Days before its interval begins to which a second dose is moved, in vain.
+const TOO_SOON_DAYS: i64 = 7;
+
 /// The number of the first write of somebody who tries twice at once, so that no key is used again.
 const SECOND_HAND: u32 = 1_000;
 
@@ -28,6 +32,7 @@ enum Purpose {
     First,
     Cancel,
     Abandon,
+    Move,
     Elsewhere,
     Account,
     Second,
@@ -35,11 +40,12 @@ enum Purpose {
     Outdated,
 }
 
-const PURPOSES: [Purpose; 9] = [
+const PURPOSES: [Purpose; 10] = [
     Purpose::Both,
     Purpose::First,
     Purpose::Cancel,
     Purpose::Abandon,
+    Purpose::Move,
     Purpose::Elsewhere,
     Purpose::Account,
     Purpose::Second,
@@ -63,10 +69,12 @@ impl Patient<'_> {
         };
         let band = cohort.band.as_str();
         match purpose {
-            Purpose::Both | Purpose::Cancel | Purpose::Abandon => {
+            Purpose::Both | Purpose::Cancel | Purpose::Abandon | Purpose::Move => {
                 self.both(opened, &wish, band, purpose).await
             }
-            Purpose::Elsewhere | Purpose::Account => self.twice(opened, &wish, band, purpose).await,
+            Purpose::Elsewhere | Purpose::Account => {
+                Box::pin(self.twice(opened, &wish, band, purpose)).await
+            }
             Purpose::First | Purpose::Second | Purpose::Infected | Purpose::Outdated => {
                 let held = self.one(opened, &wish, (band, purpose), None).await?;
                 self.keep(opened, held).await
@@ -172,7 +180,7 @@ impl Patient<'_> {
         band: &str,
         purpose: Purpose,
     ) -> Result<(), Lost> {
-        let Some([first, second]) = self.hold_both(opened, wish, band).await? else {
+        let Some((start, [first, second])) = self.hold_both(opened, wish, band).await? else {
             return Ok(());
         };
         if purpose == Purpose::Abandon {
@@ -186,11 +194,35 @@ impl Patient<'_> {
         }
         let person = self.id.clone();
         opened.book(Booked { person, first, second: Some(second) });
-        if purpose == Purpose::Cancel {
-            self.think().await;
-            opened.cancel(first);
-            self.write_of_two(&Ask::CancelDoses { appointment: first.into() }, both).await?;
+        match purpose {
+            Purpose::Cancel => {
+                self.think().await;
+                opened.cancel(first);
+                self.write_of_two(&Ask::CancelDoses { appointment: first.into() }, both).await?;
+                Ok(())
+            }
+            Purpose::Move => self.move_second(opened, wish, (start, second)).await,
+            _ => Ok(()),
         }
+    }
+
+    /// Moves the second dose: to another day within the interval, or to a week before it begins,
+    /// which must be refused.
+    async fn move_second(
+        &mut self,
+        opened: &Opened,
+        wish: &Wish,
+        (first, second): (Timestamp, HoldId),
+    ) -> Result<(), Lost> {
+        let (least, most) = (i64::from(opened.set.days_min), i64::from(opened.set.days_max));
+        let soon = self.dice.chance(0.5);
+        let later = if soon { least - TOO_SOON_DAYS } else { (least + 2).min(most) };
+        let from = day(first).saturating_add(later.days());
+        let bookable = wish.bookable.clone();
+        self.think().await;
+        let Some(start) = self.look(&Wish { bookable, from }).await else { return Ok(()) };
+        let (appointment, calendar) = (second.into(), wish.bookable.calendar);
+        self.write(Ask::Move { appointment, start, calendar }).await?;
         Ok(())
     }
 
@@ -199,13 +231,12 @@ impl Patient<'_> {
         opened: &Opened,
         wish: &Wish,
         band: &str,
-    ) -> Result<Option<[HoldId; 2]>, Lost> {
+    ) -> Result<Option<(Timestamp, [HoldId; 2])>, Lost> {
         for _ in 0..self.world.scenario.search.tries {
             let Some(start) = self.first_slot(opened, wish).await else { return Ok(None) };
             self.think().await;
             let later = i64::from(opened.set.days_min) + i64::from(self.dice.chance(0.7));
-            let day = start.to_jiff().to_zoned(TimeZone::UTC).date();
-            let from = day.saturating_add(later.days());
+            let from = day(start).saturating_add(later.days());
             let bookable = wish.bookable.clone();
             let found = self.look(&Wish { bookable, from }).await;
             // Where no second dose is left, who wants both asks all the same.
@@ -216,7 +247,7 @@ impl Patient<'_> {
                 self.slot(opened, wish, second, stated(2, band)),
             ];
             match self.write_both(slots).await? {
-                Ok(both) => return Ok(Some(both)),
+                Ok(both) => return Ok(Some((start, both))),
                 Err(Some(refusal)) if refusal.code == "slot_taken" => {}
                 Err(_) => return Ok(None),
             }
@@ -335,6 +366,10 @@ impl Patient<'_> {
         let (manner, again) = self.habit();
         [Some(manner), again.then_some(Manner::Again)]
     }
+}
+
+fn day(start: Timestamp) -> Date {
+    start.to_jiff().to_zoned(TimeZone::UTC).date()
 }
 
 fn stated(number: u8, band: &str) -> Stated {

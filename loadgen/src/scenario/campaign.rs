@@ -66,6 +66,9 @@ pub(crate) struct CampaignMix {
     pub(crate) cancel: u32,
     /// Hold both and walk away.
     pub(crate) abandon: u32,
+    /// Book both and move the second, as often as not to where it lies too soon.
+    #[serde(rename = "move")]
+    pub(crate) moving: u32,
     /// Try twice at once, the second time at another centre.
     pub(crate) elsewhere: u32,
     /// Try twice at once, the second time under another account.
@@ -81,10 +84,11 @@ pub(crate) struct CampaignMix {
 impl Default for CampaignMix {
     fn default() -> Self {
         Self {
-            both: 60,
+            both: 55,
             first: 10,
             cancel: 5,
             abandon: 5,
+            moving: 5,
             elsewhere: 5,
             account: 5,
             second: 4,
@@ -96,12 +100,13 @@ impl Default for CampaignMix {
 
 impl CampaignMix {
     /// The weights with the fields that they stand in.
-    pub(crate) const fn weights(&self) -> [(&'static str, u32); 9] {
+    pub(crate) const fn weights(&self) -> [(&'static str, u32); 10] {
         [
             ("campaign.mix.both", self.both),
             ("campaign.mix.first", self.first),
             ("campaign.mix.cancel", self.cancel),
             ("campaign.mix.abandon", self.abandon),
+            ("campaign.mix.move", self.moving),
             ("campaign.mix.elsewhere", self.elsewhere),
             ("campaign.mix.account", self.account),
             ("campaign.mix.second", self.second),

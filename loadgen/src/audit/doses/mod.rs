@@ -1,8 +1,8 @@
 //! Whether doses of a campaign went to who may have them, and no more of them than there are.
 //!
 //! [`wanted`] makes of a ledger what was asked for and told; [`over_api`] reads what a server says
-//! of deliveries and of who is protected, [`journal`] what the events of a journal come to. Here the
-//! one is held against the other. Eligibility is judged by the facts that people stated, in
+//! of deliveries and of who is protected, [`journal`] what the events of a journal come to. Here
+//! the one is held against the other. Eligibility is judged by the facts that people stated, in
 //! [`eligible`], by rules that share nothing with the engine's.
 
 mod coverage;
@@ -225,3 +225,6 @@ impl What {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
