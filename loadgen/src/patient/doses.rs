@@ -168,8 +168,16 @@ impl Patient<'_> {
         let (mine, theirs) = (mine?, theirs?);
         // Both may be told of the same hold.
         let theirs = theirs.filter(|it| mine.as_ref().is_none_or(|own| own.id != it.id));
+        let some = mine.is_some() || theirs.is_some();
         self.keep(opened, mine).await?;
-        other.keep(opened, theirs).await
+        other.keep(opened, theirs).await?;
+        if !some {
+            return Ok(());
+        }
+        // Whoever has one by now wants it once more; that it is kept would be found by the audit.
+        let Some(wish) = self.wish() else { return Ok(()) };
+        let again = self.one(opened, &wish, want, None).await?;
+        self.keep(opened, again).await
     }
 
     /// Holds both doses together, and then does what the patient came for.

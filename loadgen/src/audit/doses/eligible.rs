@@ -5,6 +5,7 @@ use creneau::Timestamp;
 
 use super::wanted::{Doses, Request, Wanted, What};
 use super::{DAY_MS, days_between};
+use crate::api::Stated;
 use crate::audit::claims::{Claim, Claims, Fate};
 use crate::audit::{LATE_MS, Rule, Verdict};
 use crate::ledger::campaign::CampaignSet;
@@ -21,9 +22,8 @@ pub(super) fn judge(doses: &Doses, set: &CampaignSet, claims: &Claims, verdict: 
             let Some(hold) = wanted.what.hold() else { continue };
             let wrong = may_not(set, request, wanted);
             verdict.check(Rule::Eligible, wrong.is_none(), hold, || {
-                let (patient, stated) = (&request.patient, &wanted.stated);
-                let wrong = wrong.unwrap_or_default();
-                format!("was given to {patient}, who may not have it: {wrong} ({stated:?})")
+                let (patient, wrong) = (&request.patient, wrong.unwrap_or_default());
+                format!("was held for {patient}, who may not have it: {wrong} ({})", says(wanted))
             });
         }
         let refused = request.doses.iter().find_map(|wanted| match &wanted.what {
@@ -33,10 +33,18 @@ pub(super) fn judge(doses: &Doses, set: &CampaignSet, claims: &Claims, verdict: 
         let Some(why) = refused.map(Option::unwrap_or_default) else { continue };
         let right = may_be_refused(why, doses, set, claims, request);
         verdict.check(Rule::Eligible, right, &request.patient, || {
-            let all: Vec<_> = request.doses.iter().map(|it| (&it.stated, it.start)).collect();
-            format!("was refused as {why:?} under {}, and may have it: {all:?}", request.key)
+            let all: Vec<String> = request.doses.iter().map(says).collect();
+            let all = all.join(" and ");
+            format!("was refused as {why:?} under {}, and may have it: {all}", request.key)
         });
     }
+}
+
+/// What was wanted, as people read it.
+fn says(wanted: &Wanted) -> String {
+    let Stated { number, band, stated_at, infected_at } = &wanted.stated;
+    let infected = infected_at.map(|at| format!(", infected at {at}")).unwrap_or_default();
+    format!("dose {number} at {} for {band}, stated at {stated_at}{infected}", wanted.start)
 }
 
 fn opens(set: &CampaignSet, band: &str) -> Option<Timestamp> {

@@ -51,7 +51,9 @@ fn days_between(from: Timestamp, until: Timestamp) -> i64 {
 /// Judges what became of doses. Without a campaign in the ledger there is nothing to judge.
 pub(super) fn judge(doses: &Doses, claims: &Claims, seen: &Seen, verdict: &mut Verdict) {
     let Some(set) = &doses.set else { return };
-    Rule::OF_CAMPAIGNS.iter().for_each(|rule| verdict.count(*rule, 0));
+    // A journal does not say who is told to be protected.
+    let told = |rule: &&Rule| **rule != Rule::Coverage || seen.coverage.is_some();
+    Rule::OF_CAMPAIGNS.iter().filter(told).for_each(|rule| verdict.count(*rule, 0));
     let standing: Vec<Standing<'_>> = seen
         .of_patients
         .iter()
