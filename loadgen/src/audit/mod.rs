@@ -241,7 +241,7 @@ pub(crate) async fn over_api(
     over_api::wait_for_holds(&claims, wait_seconds).await;
     let mut verdict = Verdict::new("API");
     let mut seen = over_api::look(&claims, driver, over_api::TRIES_MAX, &mut verdict).await;
-    let doses = doses::Doses::of(ledger);
+    let doses = doses::Doses::up_to(ledger, until);
     if let Some(set) = &doses.set
         && let Err(why) = doses::over_api::look(set, driver, &mut seen).await
     {
@@ -282,7 +282,8 @@ pub(crate) async fn over_data(
     let mut verdict = Verdict::new("journal");
     let seen = over_journal::look_at(&claims, data, &mut verdict).await?;
     judge::judge(&claims, &seen, &mut verdict);
-    doses::judge(&doses::Doses::of(ledger), &claims, &seen, &mut verdict);
+    let doses = doses::Doses::up_to(ledger, until);
+    doses::judge(&doses, &claims, &seen, &mut verdict);
     Ok(verdict)
 }
 

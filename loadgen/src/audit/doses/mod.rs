@@ -18,6 +18,7 @@ use creneau::{AppointmentId, DeliveryId, HoldId, Timestamp};
 use super::claims::Claims;
 use super::seen::{Owned, Seen};
 use super::{Rule, Verdict};
+use crate::api::Call;
 use crate::ledger::campaign::Delivery;
 
 pub(super) use coverage::Coverage;
@@ -66,6 +67,7 @@ pub(super) fn judge(doses: &Doses, claims: &Claims, seen: &Seen, verdict: &mut V
         .collect();
     eligible::judge(doses, set, claims, verdict);
     stock(doses, &standing, seen, verdict);
+    given(claims, &standing, verdict);
     people(&standing, (set.days_min, set.days_max), verdict);
     for cut in &doses.cuts {
         in_order(cut, doses, claims, &standing, verdict);
@@ -120,6 +122,18 @@ fn stock(doses: &Doses, standing: &[Standing<'_>], seen: &Seen, verdict: &mut Ve
         let same = claims && tally.given == given && tally.doses == known.doses;
         verdict.check(Rule::Stock, same, delivery, || {
             format!("is told as {tally:?}, and {claimed} are booked and {given} given")
+        });
+    }
+}
+
+/// A dose that was told to be given is given still, and no other is.
+fn given(claims: &Claims, standing: &[Standing<'_>], verdict: &mut Verdict) {
+    for Standing { person, it, .. } in standing {
+        let Some(claim) = claims.bookings.get(&it.id) else { continue };
+        let may_be = claim.open.iter().any(|asked| asked.call == Call::Give);
+        verdict.check(Rule::Acknowledged, may_be || claim.given == it.given, id(it.id), || {
+            let told = |given: bool| if given { "given" } else { "not given" };
+            format!("of {person} is {}, and was told to be {}", told(it.given), told(claim.given))
         });
     }
 }

@@ -469,6 +469,17 @@ fn an_acknowledged_booking_that_is_lost_is_found() {
 }
 
 #[test]
+fn a_given_dose_that_is_forgotten_is_found() {
+    let mut story = sound();
+    let given = story.standing().into_iter().find(|(_, it)| it.given).unwrap().1.id;
+    story.owned(given).given = false;
+    Story::fails(&story.by_api(), Rule::Acknowledged, &id(given));
+    let mut story = sound();
+    story.events.retain(|event| !matches!(event, Event::Given { .. }));
+    Story::fails(&story.by_journal(), Rule::Acknowledged, &id(given));
+}
+
+#[test]
 fn a_figure_that_is_off_by_one_is_found() {
     let changes: [fn(&mut Counts); 3] =
         [|it| it.given += 1, |it| it.booked -= 1, |it| it.complete += 1];

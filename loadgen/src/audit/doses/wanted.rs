@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use creneau::{CalendarId, DeliveryId, HoldId, PlaceId, Timestamp};
 
 use crate::api::{Call, Stated};
+use crate::audit::Until;
 use crate::ledger::campaign::{CampaignSet, Concerned, Delivery};
 use crate::ledger::{Entry, Line, Read};
 
@@ -82,6 +83,12 @@ pub(in super::super) struct Doses {
 }
 
 impl Doses {
+    /// What the lines of a ledger say. Of a backup nothing is judged: what is in it of doses
+    /// depends on an order of which the ledger does not know the cut.
+    pub(in super::super) fn up_to(ledger: &Read, until: Option<Until>) -> Self {
+        if until.is_none() { Self::of(ledger) } else { Self::default() }
+    }
+
     /// What the lines of a ledger say.
     pub(in super::super) fn of(ledger: &Read) -> Self {
         let mut doses = Self::default();
