@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-use creneau::{AppointmentId, CalendarId, HoldId, PersonId, ReasonId, Timestamp};
+use creneau::{
+    AppointmentId, CalendarId, CampaignId, DeliveryId, HoldId, PersonId, ReasonId, Timestamp,
+};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+
+use crate::ledger::text;
 
 /// A kind of call, as it is measured and written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,6 +26,10 @@ pub(crate) enum Call {
     Cancel,
     /// An appointment is moved.
     Move,
+    /// A hold of a slot for each of two doses.
+    HoldBoth,
+    /// A dose is given.
+    Give,
     /// A look-up by an id or by a person.
     Read,
 }
@@ -36,6 +44,8 @@ impl Call {
             Self::Release => "release",
             Self::Cancel => "cancel",
             Self::Move => "move",
+            Self::HoldBoth => "hold_both",
+            Self::Give => "give",
             Self::Read => "read",
         }
     }
@@ -47,18 +57,79 @@ impl fmt::Display for Call {
     }
 }
 
+/// What is stated of a person who wants a dose: names and instants alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stated {
+    /// Which dose of theirs.
+    pub(crate) number: u8,
+    pub(crate) band: String,
+    #[serde(with = "text::plain")]
+    pub(crate) stated_at: Timestamp,
+    #[serde(default, with = "text::maybe", skip_serializing_if = "Option::is_none")]
+    pub(crate) infected_at: Option<Timestamp>,
+}
+
+/// A slot with a dose.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DoseSlot {
+    pub(crate) calendar: CalendarId,
+    pub(crate) start: Timestamp,
+    pub(crate) reason: ReasonId,
+    pub(crate) patient: PersonId,
+    /// Who books, where that is another.
+    pub(crate) account: Option<PersonId>,
+    pub(crate) campaign: CampaignId,
+    pub(crate) stated: Stated,
+}
+
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Ask {
-    Find { calendar: CalendarId, reason: ReasonId, from: Date, days: u16, limit: u16 },
-    Hold { calendar: CalendarId, start: Timestamp, reason: ReasonId, patient: PersonId },
-    Confirm { hold: HoldId },
-    Release { hold: HoldId },
-    Cancel { appointment: AppointmentId },
-    Move { appointment: AppointmentId, start: Timestamp, calendar: CalendarId },
-    ReadHold { hold: HoldId },
-    ReadAppointment { appointment: AppointmentId },
-    Search { patient: PersonId },
+    Find {
+        calendar: CalendarId,
+        reason: ReasonId,
+        from: Date,
+        days: u16,
+        limit: u16,
+    },
+    Hold {
+        calendar: CalendarId,
+        start: Timestamp,
+        reason: ReasonId,
+        patient: PersonId,
+    },
+    Confirm {
+        hold: HoldId,
+    },
+    Release {
+        hold: HoldId,
+    },
+    Cancel {
+        appointment: AppointmentId,
+    },
+    Move {
+        appointment: AppointmentId,
+        start: Timestamp,
+        calendar: CalendarId,
+    },
+    ReadHold {
+        hold: HoldId,
+    },
+    ReadAppointment {
+        appointment: AppointmentId,
+    },
+    Search {
+        patient: PersonId,
+    },
+    HoldDose(Box<DoseSlot>),
+    HoldDoses(Box<[DoseSlot; 2]>),
+    /// The appointment for the next dose goes too.
+    CancelDoses {
+        appointment: AppointmentId,
+    },
+    Give {
+        appointment: AppointmentId,
+    },
 }
 
 impl Ask {
@@ -66,10 +137,12 @@ impl Ask {
     pub(crate) const fn call(&self) -> Call {
         match self {
             Self::Find { .. } => Call::Find,
-            Self::Hold { .. } => Call::Hold,
+            Self::Hold { .. } | Self::HoldDose(_) => Call::Hold,
+            Self::HoldDoses(_) => Call::HoldBoth,
             Self::Confirm { .. } => Call::Confirm,
             Self::Release { .. } => Call::Release,
-            Self::Cancel { .. } => Call::Cancel,
+            Self::Cancel { .. } | Self::CancelDoses { .. } => Call::Cancel,
+            Self::Give { .. } => Call::Give,
             Self::Move { .. } => Call::Move,
             Self::ReadHold { .. } | Self::ReadAppointment { .. } | Self::Search { .. } => {
                 Call::Read
@@ -84,17 +157,28 @@ impl Ask {
                 Some(*hold)
             }
             Self::Cancel { appointment }
+            | Self::CancelDoses { appointment }
+            | Self::Give { appointment }
             | Self::Move { appointment, .. }
             | Self::ReadAppointment { appointment } => Some((*appointment).into()),
-            Self::Find { .. } | Self::Hold { .. } | Self::Search { .. } => None,
+            Self::Find { .. }
+            | Self::Hold { .. }
+            | Self::HoldDose(_)
+            | Self::HoldDoses(_)
+            | Self::Search { .. } => None,
         }
     }
 
     /// The slot that is wanted.
-    pub(crate) const fn wanted(&self) -> Option<(CalendarId, Timestamp)> {
+    pub(crate) fn wanted(&self) -> Option<(CalendarId, Timestamp)> {
         match self {
             Self::Hold { calendar, start, .. } | Self::Move { calendar, start, .. } => {
                 Some((*calendar, *start))
+            }
+            Self::HoldDose(slot) => Some((slot.calendar, slot.start)),
+            Self::HoldDoses(slots) => {
+                let [first, _] = &**slots;
+                Some((first.calendar, first.start))
             }
             _ => None,
         }
@@ -122,6 +206,14 @@ pub(crate) struct HoldSeen {
     pub(crate) state: HoldState,
 }
 
+/// The dose of an appointment, as it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DoseSeen {
+    pub(crate) number: u8,
+    /// Of which delivery; none where there is none for it any more.
+    pub(crate) delivery: Option<DeliveryId>,
+}
+
 /// An appointment as it is answered.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AppointmentSeen {
@@ -131,6 +223,9 @@ pub(crate) struct AppointmentSeen {
     pub(crate) end: Timestamp,
     pub(crate) lane: u16,
     pub(crate) cancelled: bool,
+    /// Whether it took place; of one with a dose, that it was given.
+    pub(crate) fulfilled: bool,
+    pub(crate) dose: Option<DoseSeen>,
 }
 
 /// An answer that is no refusal.
@@ -141,6 +236,13 @@ pub(crate) enum Reply {
     Appointment(AppointmentSeen),
     Released,
     Appointments(Vec<AppointmentSeen>),
+    Holds(Box<[HoldSeen; 2]>),
+    /// A dose of a delivery was given to whom an appointment was for.
+    Given {
+        appointment: AppointmentId,
+        number: u8,
+        delivery: DeliveryId,
+    },
 }
 
 /// A refusal with its code, as the API names it.
@@ -150,12 +252,14 @@ pub(crate) struct Refusal {
     pub(crate) alternatives: Vec<(CalendarId, Timestamp)>,
     /// The hold that the patient has already.
     pub(crate) hold: Option<HoldId>,
+    /// Why somebody may not have a dose.
+    pub(crate) why: Option<String>,
 }
 
 impl Refusal {
     /// A refusal with nothing to offer.
     pub(crate) fn new(code: &str) -> Self {
-        Self { code: code.to_owned(), alternatives: Vec::new(), hold: None }
+        Self { code: code.to_owned(), alternatives: Vec::new(), hold: None, why: None }
     }
 }
 
@@ -186,6 +290,9 @@ pub(crate) fn is_business(code: &str) -> bool {
             | "not_changeable"
             | "in_the_past"
             | "beyond_horizon"
+            | "not_eligible"
+            | "no_dose"
+            | "not_yet"
     )
 }
 

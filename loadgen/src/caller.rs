@@ -101,12 +101,13 @@ impl Caller {
         let us = now_us.saturating_sub(intended_us);
         let (class, code) = class(&outcome);
         let repeat = manner == Manner::Again && class == Class::Ok;
+        let code = code.as_deref();
         self.meter.ended(call, if repeat { Class::Repeat } else { class }, now_us, us, code);
         Answered { outcome, open, last_ns }
     }
 }
 
-fn class(outcome: &Outcome) -> (Class, Option<&str>) {
+fn class(outcome: &Outcome) -> (Class, Option<String>) {
     match outcome {
         Outcome::Done(_) => (Class::Ok, None),
         Outcome::Unclear(_) => (Class::Unknown, None),
@@ -117,7 +118,8 @@ fn class(outcome: &Outcome) -> (Class, Option<&str>) {
                 code if is_business(code) => Class::Refused,
                 _ => Class::Failed,
             };
-            (class, Some(code))
+            let why = refusal.why.as_ref().map(|why| format!(" {why}")).unwrap_or_default();
+            (class, Some(format!("{code}{why}")))
         }
     }
 }

@@ -54,6 +54,18 @@ impl Dice {
         from.get(usize::try_from(self.below(from.len() as u64)).unwrap_or(0))
     }
 
+    /// The place of one of several weights; none where all are 0.
+    pub(crate) fn weighted(&mut self, weights: &[u32]) -> Option<usize> {
+        let mut left = self.below(weights.iter().map(|weight| u64::from(*weight)).sum());
+        weights.iter().position(|weight| match left.checked_sub(u64::from(*weight)) {
+            Some(rest) => {
+                left = rest;
+                false
+            }
+            None => true,
+        })
+    }
+
     /// A wait of a Poisson process whose waits are `mean` on average.
     pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
         -(1.0 - self.unit()).ln() * mean

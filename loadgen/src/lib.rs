@@ -6,6 +6,7 @@
 //! - [`cli`]: the command line. `run`: one rehearsal from its scenario to its report.
 //! - `scenario`: what is rehearsed, and the range of every number. `arrivals`: when patients come.
 //! - `patient`: what a patient does. `caller`: one call, asked until its outcome is known.
+//! - `campaign`: one whose doses are booked, and what its desk does meanwhile.
 //! - `api`, `driver`: the calls, over HTTP or on an embedded engine. `spawned`: an own server;
 //!   `tether`: which does not outlive the generator.
 //! - `ledger`: what patients asked and were told, on the generator's own disk. `history`: when each
@@ -25,6 +26,7 @@ mod arrivals;
 mod audit;
 mod backup;
 mod caller;
+mod campaign;
 pub mod cli;
 mod clock;
 #[cfg(feature = "faults")]

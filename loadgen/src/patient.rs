@@ -1,5 +1,7 @@
 //! What a patient does, from the arrival to the end.
 
+mod doses;
+
 use std::sync::Arc;
 
 use creneau::{AppointmentId, PersonId, Timestamp};
@@ -10,6 +12,7 @@ use jiff::tz::TimeZone;
 use crate::api::{AppointmentSeen, Ask, Bookable, HoldSeen, Outcome, Refusal, Reply};
 use crate::arrivals::Arrival;
 use crate::caller::{Caller, Manner};
+use crate::campaign::Opened;
 use crate::clock::wall;
 use crate::dice::Dice;
 use crate::history::{Called, History};
@@ -27,6 +30,8 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) history: Option<History>,
     pub(crate) calendars: Vec<Bookable>,
+    /// The campaign whose doses are booked, and nothing else.
+    pub(crate) campaign: Option<Opened>,
     /// What the ids of patients and the keys of requests begin with.
     pub(crate) run: String,
 }
@@ -78,7 +83,10 @@ pub(crate) async fn visit(world: Arc<World>, arrival: Arrival) -> Result<(), Los
     let purpose = purpose(&world.scenario, &mut dice);
     let ready_us = arrival.at_us;
     let mut patient = Patient { world: &world, id, number, dice, writes: 0, ready_us };
-    patient.live(purpose).await
+    match (&world.scenario.campaign, &world.campaign) {
+        (Some(campaign), Some(opened)) => Box::pin(patient.be_vaccinated(campaign, opened)).await,
+        _ => patient.live(purpose).await,
+    }
 }
 
 fn purpose(scenario: &Scenario, dice: &mut Dice) -> Purpose {
@@ -91,14 +99,9 @@ fn purpose(scenario: &Scenario, dice: &mut Dice) -> Purpose {
         (mix.cancel, Purpose::Cancel),
         (mix.moving, Purpose::Move),
     ];
-    let mut left = dice.below(weights.iter().map(|(weight, _)| u64::from(*weight)).sum());
-    for (weight, purpose) in weights {
-        match left.checked_sub(u64::from(weight)) {
-            Some(rest) => left = rest,
-            None => return purpose,
-        }
-    }
-    Purpose::Look
+    let chosen = dice.weighted(&weights.map(|(weight, _)| weight));
+    let chosen = chosen.and_then(|place| weights.get(place));
+    chosen.map_or(Purpose::Look, |(_, purpose)| *purpose)
 }
 
 impl Patient<'_> {
@@ -226,17 +229,26 @@ impl Patient<'_> {
     /// A write: the intention, the request until its outcome is known, and the outcome, each in the
     /// ledger before the next. Then, for some, the same request again.
     async fn write(&mut self, ask: Ask) -> Result<Written, Lost> {
-        self.writes += 1;
-        let key = format!("{}-{}-{}", self.world.run, self.number, self.writes);
-        let habits = &self.world.scenario.habits;
-        let manner = if self.dice.chance(habits.hang_up) { Manner::HangUp } else { Manner::Plain };
-        let again = self.dice.chance(habits.retry);
+        let key = self.next_key();
+        let (manner, again) = self.habit();
         self.note(&key, Entry::asked(&ask)).await?;
         let written = self.write_once(&ask, &key, manner).await?;
         if again && let Written::Done(_) = written {
             self.write_once(&ask, &key, Manner::Again).await?;
         }
         Ok(written)
+    }
+
+    fn next_key(&mut self) -> String {
+        self.writes += 1;
+        format!("{}-{}-{}", self.world.run, self.number, self.writes)
+    }
+
+    /// How the next write is sent, and whether once more after its answer.
+    fn habit(&mut self) -> (Manner, bool) {
+        let habits = &self.world.scenario.habits;
+        let manner = if self.dice.chance(habits.hang_up) { Manner::HangUp } else { Manner::Plain };
+        (manner, self.dice.chance(habits.retry))
     }
 
     async fn write_once(&mut self, ask: &Ask, key: &str, manner: Manner) -> Result<Written, Lost> {
@@ -249,8 +261,8 @@ impl Patient<'_> {
                 (Written::Done(reply), entry)
             }
             Outcome::Refused(refusal) => {
-                let code = refusal.code.clone();
-                (Written::Refused(refusal), Entry::Refused { call, code })
+                let (code, why) = (refusal.code.clone(), refusal.why.clone());
+                (Written::Refused(refusal), Entry::Refused { call, code, why })
             }
             Outcome::Unclear(why) => (Written::Unknown, Entry::Unknown { call, why }),
         };

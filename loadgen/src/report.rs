@@ -292,20 +292,20 @@ impl Report {
 
     fn table(&self, lines: &mut Vec<String>) {
         lines.push(format!(
-            "  {:<8} {:<10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}  in ms from the intended start",
+            "  {:<9} {:<10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}  in ms from the intended start",
             "call", "outcome", "count", "p50", "p90", "p99", "p99.9", "max"
         ));
         for CallLine { call, class, summary } in &self.calls {
             let Summary { count, p50_ms, p90_ms, p99_ms, p999_ms, max_ms, .. } = summary;
             lines.push(format!(
-                "  {:<8} {:<10} {count:>9} {p50_ms:>9.2} {p90_ms:>9.2} {p99_ms:>9.2} \
+                "  {:<9} {:<10} {count:>9} {p50_ms:>9.2} {p90_ms:>9.2} {p99_ms:>9.2} \
                  {p999_ms:>9.2} {max_ms:>9.2}",
                 call.name(),
                 class.name()
             ));
         }
         for CodeLine { call, code, count } in &self.refusals {
-            lines.push(format!("  {:<8} {code:<20} {count:>9}", call.name()));
+            lines.push(format!("  {:<9} {code:<20} {count:>9}", call.name()));
         }
     }
 }
@@ -336,6 +336,12 @@ fn thresholds(scenario: &Scenario, measured: &Measured) -> Vec<Threshold> {
         let (limit, bookings) = (least as f64, measured.bookings() as f64);
         let name = "appointments booked, at least".to_owned();
         all.push(Threshold { name, limit, measured: bookings, pass: limit <= bookings });
+    }
+    if let Some(least) = wanted.given_min {
+        let given = measured.count(|call, class| call == Call::Give && class == Class::Ok);
+        let (limit, given) = (least as f64, given as f64);
+        let name = "doses given, at least".to_owned();
+        all.push(Threshold { name, limit, measured: given, pass: limit <= given });
     }
     all
 }

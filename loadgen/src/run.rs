@@ -25,7 +25,7 @@ use crate::report::{Parts, Report};
 use crate::sampled::Sampler;
 use crate::scenario::Scenario;
 use crate::spawned::{Life, Spawned, Start};
-use crate::{backup, say, view};
+use crate::{backup, campaign, say, view};
 
 /// Arrivals that may wait for the runtime.
 const QUEUE_MAX: usize = 8_192;
@@ -114,7 +114,9 @@ pub(crate) async fn rehearse(scenario: Scenario, asked: Asked) -> Result<Report,
     let mut troubles = Vec::new();
     let seen = (!asked.quiet).then(|| tokio::spawn(view::watch(world.clone())));
     let taking = asked.backup.clone().map(|it| tokio::spawn(backup::take(world.clone(), it)));
+    let tending = tokio::spawn(campaign::tend(world.clone()));
     troubles.extend(drive(&world).await);
+    troubles.extend(close_campaign(&world, tending).await);
     let backup = backup_of(taking, &mut troubles).await;
     if let Some(seen) = seen {
         seen.abort();
@@ -176,7 +178,6 @@ async fn prepare(
         .unwrap_or_else(|| std::env::temp_dir().join(format!("creneau-ledger-{run}.jsonl")));
     let ledger = Ledger::create(&path, &Header::new(&run, &scenario.name))
         .map_err(|error| format!("failed to create the ledger {}: {error}", path.display()))?;
-    let (meter, clock) = (Meter::default(), Clock::start());
     let header = history::Header::new(&run, &scenario.name, wall());
     let history = asked.history.as_deref();
     let history = history.map(|path| History::create(path, &header, &calendars)).transpose();
@@ -185,11 +186,33 @@ async fn prepare(
         let (name, seconds, path) = (&scenario.name, scenario.seconds(), path.display());
         say::line(&format!("{name}: {seconds} s over {}, ledger {path}", driver.name()));
     }
+    let (meter, clock) = (Meter::default(), Clock::start());
     let resolve_us = scenario.client.resolve_seconds * 1_000_000;
     let come_back = scenario.habits.come_back;
     let caller = Caller { driver, meter, clock, resolve_us, come_back };
-    let world = World { scenario, caller, ledger, history, calendars, run };
+    let campaign = match &scenario.campaign {
+        Some(wanted) => {
+            let (driver, written) = (&caller.driver, (&ledger, run.as_str()));
+            Some(campaign::open(&scenario, wanted, driver, written, &calendars).await?)
+        }
+        None => None,
+    };
+    let world = World { scenario, caller, ledger, history, calendars, campaign, run };
     Ok((Arc::new(world), path, stage))
+}
+
+/// Waits for what the desk of a campaign does beside the patients, and has it close the day.
+async fn close_campaign(
+    world: &Arc<World>,
+    tending: tokio::task::JoinHandle<Result<(), String>>,
+) -> Option<String> {
+    let tended = tending.await.map_err(|error| error.to_string());
+    let tended = tended.and_then(|tended| tended);
+    let closed = match tended {
+        Ok(()) => campaign::evening(world).await,
+        Err(error) => Err(error),
+    };
+    closed.err().map(|error| format!("the desk of the campaign failed: {error}"))
 }
 
 /// The backup that was wanted, if there is one.
@@ -280,7 +303,11 @@ async fn calendars(
     if wanted.use_existing {
         let found = driver.existing(wanted.count).await?;
         let none = "calendars.use_existing: there is no calendar on this server";
-        return if found.is_empty() { Err(none.to_owned()) } else { Ok(found) };
+        match found.is_empty() {
+            false => return Ok(found),
+            true if !wanted.create_missing => return Err(none.to_owned()),
+            true => {}
+        }
     }
     let mut made: Vec<(usize, Bookable)> = Vec::with_capacity(wanted.count);
     let mut under_way = JoinSet::new();

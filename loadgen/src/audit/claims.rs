@@ -44,6 +44,12 @@ pub(super) struct Claim {
     /// When a release was told.
     pub(super) released_at: Option<Timestamp>,
     pub(super) moves: u64,
+    /// Of which dose it is; of none 0.
+    pub(super) number: u8,
+    /// When a confirm of it was told.
+    pub(super) end_told_at: Option<Timestamp>,
+    /// Whether its dose was told to be given.
+    pub(super) given: bool,
     /// What was asked without an outcome: it may have happened.
     pub(super) open: Vec<Asked>,
     /// What it may be as well, where what came then was acknowledged while a backup was taken.
@@ -113,7 +119,7 @@ impl Claims {
 
     fn take<'a>(&mut self, line: &'a Line, requests: &mut HashMap<&'a str, Request>) {
         let Line { at, patient, key, entry, .. } = line;
-        if matches!(entry, Entry::BackupAsked { .. } | Entry::BackupTold { .. }) {
+        if entry.has_no_patient() {
             return;
         }
         let side = self.cut.side(line);
@@ -198,7 +204,8 @@ impl Claims {
     ) {
         let Told { call, hold, place, state, .. } = told;
         if *call == Call::Hold {
-            return self.told_hold(at, patient, told);
+            let number = asked.dose.as_ref().map_or(0, |dose| dose.number);
+            return self.told_hold(at, (patient, number), told);
         }
         let Some(claim) = self.bookings.get_mut(hold) else {
             return self.find(Rule::Readable, hold, format!("{call} of what was never held"));
@@ -213,6 +220,7 @@ impl Claims {
                 let is = same(&claim.place, &place) && *state == State::Booked;
                 elsewhere = (!is).then_some(Rule::Acknowledged);
                 claim.fate = Fate::Booked;
+                claim.end_told_at = Some(at);
             }
             Call::Release => {
                 claim.fate = Fate::Released;
@@ -229,7 +237,9 @@ impl Claims {
                 elsewhere = (!(is && *state == State::Booked)).then_some(Rule::MovesWhole);
                 claim.moves += 1;
             }
-            Call::Find | Call::Hold | Call::Read => {}
+            // It stays an appointment that stands.
+            Call::Give => claim.given = true,
+            Call::Find | Call::Hold | Call::HoldBoth | Call::Read => {}
         }
         let was = std::mem::replace(&mut claim.place, place);
         let deadline = claim.expires_at;
@@ -242,7 +252,7 @@ impl Claims {
         }
     }
 
-    fn told_hold(&mut self, at: Timestamp, patient: &str, told: &Told) {
+    fn told_hold(&mut self, at: Timestamp, (patient, number): (&str, u8), told: &Told) {
         let (Some(place), Some(expires_at)) = (&told.place, told.expires_at) else {
             return self.find(Rule::Readable, told.hold, "a hold without a place or an end");
         };
@@ -266,6 +276,9 @@ impl Claims {
             confirm_asked: false,
             released_at: None,
             moves: 0,
+            number,
+            end_told_at: None,
+            given: false,
             open: Vec::new(),
             earlier: Vec::new(),
         };
@@ -295,13 +308,17 @@ impl Claims {
     /// Pairs of holds of one patient in one calendar that lived at the same time: each from when
     /// it was told until it expired, or until the patient first asked for its end.
     pub(super) fn live_together(&self) -> Vec<(HoldId, HoldId)> {
-        type Lives<'a> = BTreeMap<(&'a str, CalendarId), Vec<(Timestamp, Timestamp, HoldId)>>;
+        // A person has one hold of a dose wherever it lies, but the second may be held with the
+        // first.
+        type Whose<'a> = (&'a str, Option<CalendarId>, u8);
+        type Lives<'a> = BTreeMap<Whose<'a>, Vec<(Timestamp, Timestamp, HoldId)>>;
         let mut lives = Lives::new();
         for (id, claim) in &self.bookings {
             // The deadline is the server's, so the clocks may differ; all else is the generator's.
             let deadline = claim.expires_at.plus_ms(-LATE_MS);
             let end = claim.end_asked_at.map_or(deadline, |asked| asked.min(deadline));
-            let whose = (claim.patient.as_str(), claim.held.calendar);
+            let calendar = (claim.number == 0).then_some(claim.held.calendar);
+            let whose = (claim.patient.as_str(), calendar, claim.number);
             lives.entry(whose).or_default().push((claim.told_at, end, *id));
         }
         let mut found = Vec::new();

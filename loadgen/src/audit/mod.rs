@@ -6,6 +6,7 @@
 //! legal order.
 
 mod claims;
+mod doses;
 mod judge;
 mod over_api;
 mod over_history;
@@ -49,6 +50,21 @@ pub(crate) enum Rule {
     SameAgain,
     /// What was to be read could be read, and makes sense.
     Readable,
+    /// No delivery has more doses booked, given and wasted than it has, and each dose ends in at
+    /// most one arm.
+    Stock,
+    /// People had the doses that they may have, and were refused those that they may not.
+    Eligible,
+    /// Nobody has the same dose twice.
+    OneDose,
+    /// The second dose lies at its interval after the first.
+    Interval,
+    /// Nobody has a second dose without a first.
+    FirstBefore,
+    /// Who came last is the first to be left without a dose.
+    InOrder,
+    /// Who is told to be protected adds up to the dose.
+    Coverage,
     /// All calls could have happened one after the other, each between its beginning and its end.
     LegalOrder,
 }
@@ -66,6 +82,17 @@ impl Rule {
         Self::Readable,
     ];
 
+    /// Those that a ledger with a campaign is held to beside them.
+    const OF_CAMPAIGNS: [Self; 7] = [
+        Self::Stock,
+        Self::Eligible,
+        Self::OneDose,
+        Self::Interval,
+        Self::FirstBefore,
+        Self::InOrder,
+        Self::Coverage,
+    ];
+
     /// The rule in words.
     pub(crate) const fn words(self) -> &'static str {
         match self {
@@ -77,6 +104,13 @@ impl Rule {
             Self::AskedFor => "appointments asked for",
             Self::SameAgain => "repeats with the first outcome",
             Self::Readable => "answers read",
+            Self::Stock => "doses of deliveries there for them",
+            Self::Eligible => "doses had or refused by right",
+            Self::OneDose => "doses alone of their number",
+            Self::Interval => "second doses at their interval",
+            Self::FirstBefore => "second doses after a first",
+            Self::InOrder => "left without a dose in their order",
+            Self::Coverage => "figures of who is protected",
             Self::LegalOrder => "calls in a legal order",
         }
     }
@@ -206,8 +240,15 @@ pub(crate) async fn over_api(
     let claims = claims::Claims::up_to(ledger, Cut::of(ledger, until)?);
     over_api::wait_for_holds(&claims, wait_seconds).await;
     let mut verdict = Verdict::new("API");
-    let seen = over_api::look(&claims, driver, over_api::TRIES_MAX, &mut verdict).await;
+    let mut seen = over_api::look(&claims, driver, over_api::TRIES_MAX, &mut verdict).await;
+    let doses = doses::Doses::up_to(ledger, until);
+    if let Some(set) = &doses.set
+        && let Err(why) = doses::over_api::look(set, driver, &mut seen).await
+    {
+        verdict.find(Rule::Readable, set.campaign, why);
+    }
     judge::judge(&claims, &seen, &mut verdict);
+    doses::judge(&doses, &claims, &seen, &mut verdict);
     Ok(verdict)
 }
 
@@ -241,6 +282,8 @@ pub(crate) async fn over_data(
     let mut verdict = Verdict::new("journal");
     let seen = over_journal::look_at(&claims, data, &mut verdict).await?;
     judge::judge(&claims, &seen, &mut verdict);
+    let doses = doses::Doses::up_to(ledger, until);
+    doses::judge(&doses, &claims, &seen, &mut verdict);
     Ok(verdict)
 }
 

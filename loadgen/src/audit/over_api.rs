@@ -96,6 +96,8 @@ async fn read_one(driver: &Driver, tries_max: u64, wanted: &Wanted) -> Result<Go
                         id: it.id.into(),
                         place: Place::of_appointment(it),
                         cancelled: it.cancelled,
+                        dose: it.dose,
+                        given: it.fulfilled,
                     });
                     Ok(Got::Patient(patient.clone(), owned.collect()))
                 }

@@ -8,8 +8,10 @@ use creneau::booking::{Booking, Span, Taken};
 use creneau::{AppointmentId, CalendarId, Config, Engine, Event, HoldId, PersonId, Timestamp};
 
 use super::claims::Claims;
+use super::doses::journal;
 use super::seen::{Observed, Owned, Seen};
 use super::{LATE_MS, Rule, Verdict};
+use crate::api::DoseSeen;
 use crate::clock::pause;
 use crate::ledger::Place;
 
@@ -71,11 +73,13 @@ pub(super) struct Model {
     lanes: HashMap<(CalendarId, u16), BTreeMap<Timestamp, (Timestamp, HoldId)>>,
     /// The live hold of each person in each calendar.
     live: HashMap<(CalendarId, PersonId), HoldId>,
+    doses: journal::Model,
 }
 
 impl Model {
     /// Takes an event, and finds what it breaks.
     pub(super) fn take(&mut self, event: &Event, verdict: &mut Verdict) {
+        self.doses.take(event, verdict);
         match event {
             Event::CalendarCreated { .. }
             | Event::CalendarChanged { .. }
@@ -138,7 +142,9 @@ impl Model {
     fn held(&mut self, booking: &Booking, deadline: Timestamp, verdict: &mut Verdict) {
         self.occupy(booking, verdict);
         let guard = (booking.calendar, booking.person.clone());
-        let other = self.live.insert(guard, booking.id);
+        // Two doses of one person are held together, in one calendar or in two.
+        let twin = booking.details.dose.as_ref().and_then(|dose| dose.twin);
+        let other = self.live.insert(guard, booking.id).filter(|other| Some(*other) != twin);
         verdict.check(Rule::OneHold, other.is_none(), booking.id, || {
             format!("was held while {other:?} of the same person lived in the same calendar")
         });
@@ -195,7 +201,7 @@ impl Model {
 
     /// What the ledger is to be held against. Finds holds of anybody that outlived their time.
     pub(super) fn seen(&self, claims: &Claims, now: Timestamp, verdict: &mut Verdict) -> Seen {
-        let mut seen = Seen::default();
+        let mut seen = Seen { lots: self.doses.tallies(), ..Seen::default() };
         for id in claims.bookings.keys() {
             let observed = self.bookings.get(id).map_or(Observed::Missing, |(it, state)| {
                 let place = place(it);
@@ -222,7 +228,10 @@ impl Model {
             let own = person.strip_prefix(&claims.run).is_some_and(|rest| rest.starts_with("-p"));
             let cancelled = *state == State::Cancelled;
             if own && (cancelled || *state == State::Booked) {
-                let owned = Owned { id: *id, place: place(booking), cancelled };
+                let dose = booking.details.dose.as_deref();
+                let dose = dose.map(|it| DoseSeen { number: it.number, delivery: it.delivery });
+                let given = self.doses.was_given(*id);
+                let owned = Owned { id: *id, place: place(booking), cancelled, dose, given };
                 seen.of_patients.entry(person.to_owned()).or_default().push(owned);
             }
         }

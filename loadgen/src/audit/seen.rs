@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use creneau::{HoldId, Timestamp};
+use creneau::{DeliveryId, HoldId, Timestamp};
 
+use super::doses::{Coverage, Tally};
+use crate::api::DoseSeen;
 use crate::ledger::Place;
 
 /// What became of a booking.
@@ -23,6 +25,9 @@ pub(super) struct Owned {
     pub(super) id: HoldId,
     pub(super) place: Place,
     pub(super) cancelled: bool,
+    /// Of which dose it is, and whether that was given.
+    pub(super) dose: Option<DoseSeen>,
+    pub(super) given: bool,
 }
 
 /// All that was seen.
@@ -32,4 +37,8 @@ pub(super) struct Seen {
     pub(super) bookings: BTreeMap<HoldId, (Observed, Timestamp)>,
     /// The appointments of each patient of a ledger.
     pub(super) of_patients: BTreeMap<String, Vec<Owned>>,
+    /// What has become of each delivery of a campaign.
+    pub(super) lots: BTreeMap<DeliveryId, Tally>,
+    /// Who is protected; a journal does not say.
+    pub(super) coverage: Option<Coverage>,
 }

@@ -58,7 +58,7 @@ impl Story {
         let hold = (call != Call::Hold).then_some(it.id);
         let wanted = matches!(call, Call::Hold | Call::Move);
         let (calendar, start) = wanted.then_some((it.calendar, it.span.start)).unzip();
-        let asked = Asked { call, hold, calendar, start };
+        let asked = Asked::plain(call, hold, calendar, start);
         self.line(s, it.person.as_str(), Entry::Asked(asked));
     }
 
@@ -273,7 +273,7 @@ fn a_hold_that_ended_early_is_found() {
     let (mut story, [.., e]) = sound();
     story.ask(30, Call::Confirm, &e);
     let code = "hold_expired".to_owned();
-    story.line(30, e.person.as_str(), Entry::Refused { call: Call::Confirm, code });
+    story.line(30, e.person.as_str(), Entry::Refused { call: Call::Confirm, code, why: None });
     story.fails(Rule::HoldsEnd, &id(&e));
 }
 

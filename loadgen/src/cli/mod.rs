@@ -216,6 +216,12 @@ async fn rehearse(asked: Run) -> Result<bool, Failure> {
     if kills && (asked.target.is_some() || asked.embedded.is_some()) {
         return Err(usage("server.kill_every_seconds: only a server of --spawn can be killed"));
     }
+    if scenario.campaign.is_some() && asked.embedded.is_some() {
+        return Err(usage("campaign: --embedded has none; name a server, or let one be started"));
+    }
+    if scenario.campaign.is_some() && asked.history.is_some() {
+        return Err(usage("--history: the order of a campaign's calls is not judged"));
+    }
     // A fresh directory goes with the rehearsal; a named one stays.
     let (place, fresh) = place(&asked, &scenario)?;
     if let Some(ledger) = asked.ledger.as_ref().filter(|ledger| ledger.exists()) {

@@ -119,7 +119,9 @@ impl Ward {
             come_back: 0,
         };
         let Self { scenario, calendars, run, .. } = self.clone();
-        let world = Arc::new(World { scenario, caller, ledger, history: None, calendars, run });
+        let (history, campaign) = (None, None);
+        let world = World { scenario, caller, ledger, history, calendars, campaign, run };
+        let world = Arc::new(world);
         let stop = Arc::new(AtomicBool::new(false));
         let mut under_way = JoinSet::new();
         for _ in 0..patients {

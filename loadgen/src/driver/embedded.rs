@@ -5,7 +5,7 @@ use std::time::Duration;
 use creneau::{
     Appointment, AppointmentStatus, By, CallerId, CommandId, CommandKey, Definition, Details,
     Engine, Error, FindSlots, Hold, HoldSlot, HoldStatus, Interval, ListAppointments,
-    ListCalendars, MoveAppointment, OfAppointment, OfHold, Reason, ReasonId, Rejection,
+    ListCalendars, MoveAppointment, OfAppointment, OfHold, PersonId, Reason, ReasonId, Rejection,
 };
 use jiff::ToSpan;
 
@@ -97,17 +97,21 @@ impl Embedded {
                 };
                 engine.move_appointment(asked).await?.map(|it| appointment(&it.value))
             }
+            Ask::HoldDose(_) | Ask::HoldDoses(_) | Ask::CancelDoses { .. } | Ask::Give { .. } => {
+                Err(for_a_server())
+            }
             Ask::ReadHold { hold: id } => engine.hold_info(*id).await?.map(|it| hold(&it)),
             Ask::ReadAppointment { appointment: id } => {
                 engine.appointment(*id).await?.map(|it| appointment(&it))
             }
-            Ask::Search { patient } => {
-                let person = patient.clone();
-                let wanted = ListAppointments { person, cursor: None, limit: 1_000 };
-                let found = engine.appointments(wanted).await?;
-                found.map(|it| Reply::Appointments(it.appointments.iter().map(seen).collect()))
-            }
+            Ask::Search { patient } => self.search(patient.clone()).await?,
         })
+    }
+
+    async fn search(&self, person: PersonId) -> creneau::Answer<Reply> {
+        let wanted = ListAppointments { person, cursor: None, limit: 1_000 };
+        let found = self.engine.appointments(wanted).await?;
+        Ok(found.map(|it| Reply::Appointments(it.appointments.iter().map(seen).collect())))
     }
 
     pub(super) async fn create(
@@ -191,11 +195,18 @@ fn seen(appointment: &Appointment) -> AppointmentSeen {
         end: appointment.end,
         lane: appointment.lane,
         cancelled: appointment.status == AppointmentStatus::Cancelled,
+        fulfilled: false,
+        dose: None,
     }
 }
 
 fn appointment(appointment: &Appointment) -> Reply {
     Reply::Appointment(seen(appointment))
+}
+
+/// `run` lets no campaign be rehearsed without a server.
+fn for_a_server() -> Rejection {
+    Rejection::Invalid { field: "dose".to_owned(), rule: "is for a server".to_owned() }
 }
 
 /// The code of a rejection, as the API has it.

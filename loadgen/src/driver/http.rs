@@ -8,10 +8,11 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 
@@ -34,6 +35,13 @@ const TRY_WAIT_MS: u64 = 250;
 const BACK_UP_WITHIN: Duration = Duration::from_secs(600);
 
 type Sender = SendRequest<Full<Bytes>>;
+
+/// Something that was done.
+pub(crate) struct Done {
+    pub(crate) body: Bytes,
+    /// Whether the first attempt was answered.
+    pub(crate) once: bool,
+}
 
 /// A client of a server.
 pub(crate) struct Http {
@@ -89,6 +97,9 @@ impl Http {
         }
         if let Some(token) = self.access.authorization() {
             request = request.header(AUTHORIZATION, token);
+        }
+        if wire.method == Method::PATCH {
+            request = request.header(IF_MATCH, "*");
         }
         if !wire.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -152,7 +163,7 @@ impl Http {
         struct Made {
             calendar_id: String,
         }
-        let body = self.insist(&Wire::create(calendars, name), Some(key)).await?;
+        let body = self.insist(&Wire::create(calendars, name), Some(key)).await?.body;
         let made: Made = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
         let calendar = made.calendar_id.parse().map_err(|error| format!("{error}"))?;
         let reason = REASON.parse().map_err(|error| format!("{error}"))?;
@@ -185,7 +196,7 @@ impl Http {
                 query.append_pair("cursor", cursor);
             }
             let path = format!("/v1/calendars?{}", query.finish());
-            let body = self.insist(&Wire::get(path), None).await?;
+            let body = self.insist(&Wire::get(path), None).await?.body;
             let page: Page = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
             for listed in page.calendars {
                 let calendar = listed.calendar_id.parse().map_err(|error| format!("{error}"))?;
@@ -224,12 +235,26 @@ impl Http {
         Ok(taken.last)
     }
 
+    pub(super) async fn operate(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Result<Done, String> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let wire = Wire { method, path: path.to_owned(), body };
+        self.insist(&wire, key).await
+    }
+
     /// Sends a request until it is done, and gives the body.
-    async fn insist(&self, wire: &Wire, key: Option<&str>) -> Result<Bytes, String> {
+    async fn insist(&self, wire: &Wire, key: Option<&str>) -> Result<Done, String> {
         let mut last = String::new();
-        for _ in 0..TRIES_MAX {
+        for attempt in 0..TRIES_MAX {
             match self.exchange(wire, key).await {
-                Ok((status, body)) if status.is_success() => return Ok(body),
+                Ok((status, body)) if status.is_success() => {
+                    return Ok(Done { body, once: attempt == 0 });
+                }
                 Ok((status, body)) if !status.is_server_error() => {
                     return Err(format!("{status} {}", String::from_utf8_lossy(&body)));
                 }

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use creneau::{CalendarId, Engine, ReasonId};
+use hyper::Method;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::api::{Ask, Bookable, Outcome};
@@ -16,7 +18,7 @@ use crate::scenario::{Calendars, Client};
 
 pub(crate) use access::Access;
 pub(crate) use embedded::Embedded;
-pub(crate) use http::Http;
+pub(crate) use http::{Done, Http};
 
 /// Where a server is; none while it is gone.
 pub(crate) type Address = watch::Receiver<Option<SocketAddr>>;
@@ -89,6 +91,24 @@ impl Driver {
         match self {
             Self::Http(http) => http.back_up(to).await,
             Self::Embedded(embedded) => embedded.back_up(to).await,
+        }
+    }
+
+    /// Has something be done that is no patient's to do, or reads it, until there is an answer.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not done.
+    pub(crate) async fn operate(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Result<Done, String> {
+        match self {
+            Self::Http(http) => http.operate(method, path, body, key).await,
+            Self::Embedded(_) => Err("only a server is operated".to_owned()),
         }
     }
 

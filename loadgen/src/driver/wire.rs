@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::REASON;
 use crate::api::{
-    AppointmentSeen, Ask, Call, HoldSeen, HoldState, Outcome, Refusal, Reply, UNREADABLE,
+    AppointmentSeen, Ask, Call, DoseSeen, DoseSlot, HoldSeen, HoldState, Outcome, Refusal, Reply,
+    UNREADABLE,
 };
 use crate::scenario::Calendars;
 
@@ -67,6 +68,22 @@ impl Wire {
             Ask::ReadAppointment { appointment } => {
                 Self::get(format!("/v1/appointments/{appointment}"))
             }
+            Ask::HoldDose(slot) => Self::post("/v1/holds", &dose_slot(slot)),
+            Ask::HoldDoses(slots) => {
+                let [first, second] = &**slots;
+                let both = json!({ "first": dose_slot(first), "second": dose_slot(second) });
+                Self::post("/v1/holds/doses", &both)
+            }
+            Ask::CancelDoses { appointment } => Self {
+                method: Method::DELETE,
+                ..Self::post(
+                    &format!("/v1/appointments/{appointment}"),
+                    &json!({ "next_dose": "cancel" }),
+                )
+            },
+            Ask::Give { appointment } => {
+                Self::with(Method::POST, format!("/v1/appointments/{appointment}/dose"))
+            }
             Ask::Search { patient } => Self::post(
                 "/v1/appointments/search",
                 &json!({ "patient_id": patient.as_str(), "limit": 1_000 }),
@@ -111,6 +128,26 @@ impl Wire {
     }
 }
 
+/// A hold of a slot with a dose, as it is asked for.
+fn dose_slot(slot: &DoseSlot) -> Value {
+    let DoseSlot { calendar, start, reason, patient, account, campaign, stated } = slot;
+    let mut facts = json!({ "stated_at": stated.stated_at.to_string(), "band": stated.band });
+    if let (Some(at), Some(facts)) = (stated.infected_at, facts.as_object_mut()) {
+        facts.insert("infected_at".to_owned(), json!(at.to_string()));
+    }
+    let mut asked = json!({
+        "calendar_id": calendar.to_string(), "start": start.to_string(),
+        "reason": reason.as_str(), "patient_id": patient.as_str(),
+        "dose": {
+            "campaign_id": campaign.to_string(), "number": stated.number, "facts": facts,
+        },
+    });
+    if let (Some(account), Some(asked)) = (account, asked.as_object_mut()) {
+        asked.insert("booked_by".to_owned(), json!(account.as_str()));
+    }
+    asked
+}
+
 #[derive(Deserialize)]
 struct SlotBody {
     start: String,
@@ -133,6 +170,26 @@ struct HoldBody {
 }
 
 #[derive(Deserialize)]
+struct HoldsBody {
+    first: HoldBody,
+    second: HoldBody,
+}
+
+#[derive(Deserialize)]
+struct DoseBody {
+    number: u8,
+    #[serde(default)]
+    delivery_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct GivenBody {
+    appointment_id: String,
+    number: u8,
+    delivery_id: String,
+}
+
+#[derive(Deserialize)]
 struct AppointmentBody {
     appointment_id: String,
     calendar_id: String,
@@ -140,6 +197,8 @@ struct AppointmentBody {
     start: String,
     end: String,
     status: String,
+    #[serde(default)]
+    dose: Option<DoseBody>,
 }
 
 #[derive(Deserialize)]
@@ -160,6 +219,8 @@ struct ProblemBody {
     alternatives: Vec<AlternativeBody>,
     #[serde(default)]
     hold_id: Option<String>,
+    #[serde(default)]
+    why: Option<String>,
 }
 
 fn instant(text: &str) -> Option<Timestamp> {
@@ -191,9 +252,20 @@ impl AppointmentBody {
             end: instant(&self.end)?,
             lane: self.lane,
             cancelled: match self.status.as_str() {
-                "booked" => false,
+                "booked" | "fulfilled" => false,
                 "cancelled" => true,
                 _ => return None,
+            },
+            fulfilled: self.status == "fulfilled",
+            dose: match &self.dose {
+                Some(DoseBody { number, delivery_id }) => Some(DoseSeen {
+                    number: *number,
+                    delivery: match delivery_id {
+                        Some(id) => Some(id.parse().ok()?),
+                        None => None,
+                    },
+                }),
+                None => None,
             },
         })
     }
@@ -210,9 +282,21 @@ fn reply(call: &Ask, body: &[u8]) -> Option<Reply> {
             let slots = read::<SlotsBody>(body)?.slots;
             Reply::Slots(slots.iter().map(|slot| instant(&slot.start)).collect::<Option<_>>()?)
         }
-        Ask::Hold { .. } | Ask::ReadHold { .. } => Reply::Hold(read::<HoldBody>(body)?.seen()?),
+        Ask::HoldDoses(_) => {
+            let HoldsBody { first, second } = read(body)?;
+            Reply::Holds(Box::new([first.seen()?, second.seen()?]))
+        }
+        Ask::Give { .. } => {
+            let GivenBody { appointment_id, number, delivery_id } = read(body)?;
+            let (appointment, delivery) = (appointment_id.parse().ok()?, delivery_id.parse().ok()?);
+            Reply::Given { appointment, number, delivery }
+        }
+        Ask::Hold { .. } | Ask::HoldDose(_) | Ask::ReadHold { .. } => {
+            Reply::Hold(read::<HoldBody>(body)?.seen()?)
+        }
         Ask::Confirm { .. }
         | Ask::Cancel { .. }
+        | Ask::CancelDoses { .. }
         | Ask::Move { .. }
         | Ask::ReadAppointment { .. } => Reply::Appointment(read::<AppointmentBody>(body)?.seen()?),
         Ask::Release { .. } => Reply::Released,
@@ -245,7 +329,7 @@ pub(super) fn outcome(ask: &Ask, status: StatusCode, body: &[u8]) -> Outcome {
             };
             let alternatives = problem.alternatives.iter().filter_map(place).collect();
             let hold = problem.hold_id.and_then(|id| id.parse().ok());
-            Outcome::Refused(Refusal { code: problem.code, alternatives, hold })
+            Outcome::Refused(Refusal { code: problem.code, alternatives, hold, why: problem.why })
         }
     }
 }

@@ -144,7 +144,8 @@ impl Rules {
 
     fn call(&mut self, call: &Call, line: usize) -> Result<(), String> {
         let Call { op, outcome, return_ns, .. } = call;
-        let is_write = !matches!(op, api::Call::Find | api::Call::Read);
+        let is_write = matches!(op, api::Call::Hold | api::Call::Confirm | api::Call::Release)
+            || matches!(op, api::Call::Cancel | api::Call::Move);
         must(is_write, "call.op", "must be hold, confirm, release, cancel or move")?;
         must(!call.key.is_empty(), "call.key", "must not be empty")?;
         let asked = (*op, call.client);

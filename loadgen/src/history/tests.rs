@@ -43,6 +43,8 @@ fn booked() -> Outcome {
     let (id, calendar, end) = (AppointmentId::from(HOLD), CALENDAR, start().plus_minutes(15));
     let (lane, cancelled) = (1, false);
     Outcome::Done(Reply::Appointment(AppointmentSeen {
+        fulfilled: false,
+        dose: None,
         id,
         calendar,
         start: start(),

@@ -146,7 +146,12 @@ impl History {
             Reply::Appointment(it) => {
                 (call.hold_id, call.cancelled) = (Some(it.id.into()), Some(it.cancelled));
             }
-            Reply::Released | Reply::Slots(_) | Reply::Appointments(_) => {}
+            // Nobody writes a history of a campaign.
+            Reply::Released
+            | Reply::Slots(_)
+            | Reply::Appointments(_)
+            | Reply::Holds(_)
+            | Reply::Given { .. } => {}
         }
         if let Some(Place { calendar, start, end, lane }) = Place::of(reply) {
             // Of a calendar of others it is not known which of its reasons an appointment has.

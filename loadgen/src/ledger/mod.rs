@@ -4,6 +4,7 @@
 //! one is a [`Line`]. Intentions stand before what became of them, so that a request whose outcome
 //! never came is seen.
 
+pub(crate) mod campaign;
 mod read;
 pub(crate) mod text;
 mod write;
@@ -13,7 +14,8 @@ use std::fmt;
 use creneau::{CalendarId, HoldId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::api::{AppointmentSeen, Ask, Call, HoldSeen, HoldState, Reply};
+use crate::api::{AppointmentSeen, Ask, Call, HoldSeen, HoldState, Reply, Stated};
+use campaign::{CampaignSet, Concerned, Delivery};
 
 pub(crate) use read::{Read, read};
 pub(crate) use write::{Ledger, Lost};
@@ -22,9 +24,9 @@ pub(crate) use write::{Ledger, Lost};
 pub(crate) const FORMAT: &str = "creneau-ledger";
 
 /// The version of the format.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
-/// The oldest version that is read: the first knew of no backups.
+/// The oldest version that is read: the first knew of no backups, the second of no campaigns.
 pub(crate) const VERSION_OLDEST: u32 = 1;
 
 /// The first line.
@@ -72,13 +74,29 @@ pub(crate) enum Entry {
     /// It was acknowledged.
     Told(Told),
     /// It was refused, with this code.
-    Refused { call: Call, code: String },
+    Refused {
+        call: Call,
+        code: String,
+        /// Why somebody may not have a dose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
     /// It was asked for again and again, and nobody knows what became of it.
     Unknown { call: Call, why: String },
     /// A backup is about to be asked for; it has no patient.
     BackupAsked { to: String },
     /// It was taken, and has all entries up to this one.
     BackupTold { last: u64 },
+    /// A campaign was set, before the first patient; none of these lines has a patient.
+    CampaignSet(CampaignSet),
+    /// A delivery is about to be said.
+    DeliveryAsked(Delivery),
+    /// It was taken down, and concerned these; all of them where the first attempt was answered.
+    DeliveryTold { delivery: Delivery, concerned: Vec<Concerned>, once: bool },
+    /// The doses of a delivery are about to be recalled.
+    RecallAsked { lot: String },
+    /// They were, and it concerned these.
+    RecallTold { lot: String, concerned: Vec<Concerned> },
 }
 
 /// An intention.
@@ -93,6 +111,22 @@ pub(crate) struct Asked {
     pub(crate) calendar: Option<CalendarId>,
     #[serde(default, with = "text::maybe", skip_serializing_if = "Option::is_none")]
     pub(crate) start: Option<Timestamp>,
+    /// The dose that is wanted with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dose: Option<Stated>,
+}
+
+impl Asked {
+    /// An intention without a dose.
+    #[cfg(test)]
+    pub(crate) const fn plain(
+        call: Call,
+        hold: Option<HoldId>,
+        calendar: Option<CalendarId>,
+        start: Option<Timestamp>,
+    ) -> Self {
+        Self { call, hold, calendar, start, dose: None }
+    }
 }
 
 /// An acknowledgement.
@@ -134,6 +168,8 @@ pub(crate) enum State {
     Expired,
     Booked,
     Cancelled,
+    /// The dose of an appointment was given.
+    Given,
 }
 
 impl fmt::Debug for Place {
@@ -159,16 +195,32 @@ impl Place {
         match reply {
             Reply::Hold(hold) => Some(Self::of_hold(hold)),
             Reply::Appointment(it) => Some(Self::of_appointment(it)),
-            Reply::Slots(_) | Reply::Released | Reply::Appointments(_) => None,
+            Reply::Slots(_)
+            | Reply::Released
+            | Reply::Appointments(_)
+            | Reply::Holds(_)
+            | Reply::Given { .. } => None,
         }
     }
 }
 
 impl Entry {
+    /// Whether it is about no request of a patient's.
+    pub(crate) const fn has_no_patient(&self) -> bool {
+        !matches!(
+            self,
+            Self::Asked(_) | Self::Told(_) | Self::Refused { .. } | Self::Unknown { .. }
+        )
+    }
+
     /// The intention of a call.
     pub(crate) fn asked(ask: &Ask) -> Self {
         let (calendar, start) = ask.wanted().unzip();
-        Self::Asked(Asked { call: ask.call(), hold: ask.booking(), calendar, start })
+        let dose = match ask {
+            Ask::HoldDose(slot) => Some(slot.stated.clone()),
+            _ => None,
+        };
+        Self::Asked(Asked { call: ask.call(), hold: ask.booking(), calendar, start, dose })
     }
 
     /// The acknowledgement of a call; none for a reply that belongs to another kind of call.
@@ -194,7 +246,12 @@ impl Entry {
                 let (hold, state) = (ask.booking()?, State::Released);
                 Told { call, hold, place: None, expires_at: None, state }
             }
-            Reply::Slots(_) | Reply::Appointments(_) => return None,
+            Reply::Given { appointment, .. } => {
+                let (hold, state) = ((*appointment).into(), State::Given);
+                Told { call, hold, place: None, expires_at: None, state }
+            }
+            // Two holds are two lines; who asked for them writes both.
+            Reply::Slots(_) | Reply::Appointments(_) | Reply::Holds(_) => return None,
         };
         Some(Self::Told(told))
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{FORMAT, Header, Line, VERSION, VERSION_OLDEST};
 
 /// A ledger that was read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Read {
     pub(crate) header: Header,
     pub(crate) lines: Vec<Line>,

@@ -14,15 +14,100 @@ fn entries() -> Vec<Entry> {
     };
     let (calendar, start) = (Some(CalendarId::from_bits(1)), Some(place(None).start));
     vec![
-        Entry::Asked(Asked { call: Call::Hold, hold: None, calendar, start }),
+        Entry::Asked(Asked::plain(Call::Hold, None, calendar, start)),
         told(Call::Hold, Some(place(None)), Some(wall()), State::Held),
         told(Call::Confirm, Some(place(Some(3))), None, State::Booked),
         told(Call::Release, None, None, State::Released),
-        Entry::Refused { call: Call::Hold, code: "slot_taken".to_owned() },
+        Entry::Refused { call: Call::Hold, code: "slot_taken".to_owned(), why: None },
         Entry::Unknown { call: Call::Move, why: "no answer in time".to_owned() },
         Entry::BackupAsked { to: "/backups/1".to_owned() },
         Entry::BackupTold { last: 12 },
     ]
+}
+
+/// The lines that only a campaign has.
+fn of_a_campaign() -> Vec<Entry> {
+    use crate::api::Stated;
+    use campaign::{CentreSet, CohortSet};
+    use creneau::{CampaignId, DeliveryId, PlaceId};
+    let (calendar, start) = (Some(CalendarId::from_bits(1)), Some(place(None).start));
+    let (stated_at, band) = (place(None).start, "old".to_owned());
+    let stated = Stated { number: 2, band: band.clone(), stated_at, infected_at: Some(stated_at) };
+    let delivery = Delivery {
+        delivery: None,
+        place: PlaceId::from_bits(3),
+        lot: "lot".to_owned(),
+        arrives: stated_at,
+        expires: stated_at.plus_minutes(1),
+        doses: 4,
+    };
+    let told = Delivery { delivery: Some(DeliveryId::from_bits(5)), ..delivery.clone() };
+    let hold = HoldId::from_bits(9);
+    let concerned = vec![Concerned { hold, delivery: told.delivery, given: true }];
+    let lot = told.lot.clone();
+    let (cohort, centre) = (
+        CohortSet { band, opens: Some(stated_at) },
+        CentreSet { calendar: CalendarId::from_bits(1), place: PlaceId::from_bits(3) },
+    );
+    let set = CampaignSet {
+        campaign: CampaignId::from_bits(2),
+        days_min: 21,
+        days_max: 28,
+        after_infection_days: 60,
+        cohorts: vec![cohort.clone(), CohortSet { opens: None, ..cohort }],
+        centres: vec![centre],
+    };
+    let why = Some("not_yet".to_owned());
+    let asked = Asked::plain(Call::Hold, None, calendar, start);
+    vec![
+        Entry::CampaignSet(set),
+        Entry::DeliveryAsked(delivery),
+        Entry::DeliveryTold { delivery: told, concerned: concerned.clone(), once: true },
+        Entry::RecallAsked { lot: lot.clone() },
+        Entry::RecallTold { lot, concerned },
+        Entry::Asked(Asked { dose: Some(stated), ..asked }),
+        Entry::Refused { call: Call::Hold, code: "not_eligible".to_owned(), why },
+    ]
+}
+
+#[test]
+fn lines_of_a_campaign_are_read_as_they_were_written() {
+    for (n, entry) in (1..).zip(of_a_campaign()) {
+        let of_patient = matches!(entry, Entry::Asked(_) | Entry::Refused { .. });
+        assert_eq!(entry.has_no_patient(), !of_patient);
+        let (patient, key) = (String::new(), "key".to_owned());
+        let line = Line { n, at: wall(), patient, key, entry };
+        let text = serde_json::to_string(&line).unwrap();
+        assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), line, "{text}");
+    }
+}
+
+/// As versions 1 and 2 wrote them, before anybody had a dose.
+#[test]
+fn ledgers_of_older_versions_are_read() {
+    let head =
+        |n| format!(r#"{{"n":{n},"at":"2026-11-24T10:00:00Z","patient":"r-p0","key":"r-0-1","#);
+    let asked = r#""what":"asked","call":"hold","calendar":"CALENDAR","start":"START"}"#;
+    let refused = r#""what":"refused","call":"hold","code":"slot_taken"}"#;
+    let lines = format!("{}{asked}\n{}{refused}\n", head(1), head(2));
+    let lines = lines.replace("START", "2026-11-26T08:00:00Z");
+    let calendar = CalendarId::from_bits(1).to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    for version in [1, 2] {
+        let head = format!(
+            "{{\"format\":\"creneau-ledger\",\"version\":{version},\"run\":\"r\",\
+             \"scenario\":\"s\"}}\n"
+        );
+        std::fs::write(&path, head + &lines.replace("CALENDAR", &calendar)).unwrap();
+        let found = read(&path).unwrap();
+        assert_eq!((found.header.version, found.lines.len()), (version, 2));
+        let code = "slot_taken".to_owned();
+        let refused = Entry::Refused { call: Call::Hold, code, why: None };
+        assert_eq!(found.lines[1].entry, refused);
+        let Entry::Asked(asked) = &found.lines[0].entry else { panic!() };
+        assert_eq!(asked.dose, None);
+    }
 }
 
 #[tokio::test]
@@ -73,10 +158,10 @@ async fn a_torn_last_line_is_left_out_and_a_broken_one_is_not() {
     assert!(read(&path).unwrap_err().contains("has the number 4"));
     std::fs::write(
         &path,
-        "{\"format\":\"creneau-ledger\",\"version\":3,\"run\":\"r\",\"scenario\":\"s\"}\n",
+        "{\"format\":\"creneau-ledger\",\"version\":4,\"run\":\"r\",\"scenario\":\"s\"}\n",
     )
     .unwrap();
-    assert!(read(&path).unwrap_err().contains("version 3"));
+    assert!(read(&path).unwrap_err().contains("version 4"));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What is rehearsed. A scenario is a TOML file; every key and range is in `docs/load.md`.
 
+mod campaign;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Call;
+pub(crate) use campaign::{Campaign, Change};
 
 /// A scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,9 @@ pub(crate) struct Scenario {
     pub(crate) server: Server,
     #[serde(default)]
     pub(crate) thresholds: Thresholds,
+    /// What is booked are doses of a campaign, and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) campaign: Option<Campaign>,
 }
 
 const fn one() -> u64 {
@@ -172,6 +177,8 @@ impl Default for Search {
 pub(crate) struct Calendars {
     /// Uses the calendars that are there, up to `count` of them, and creates none.
     pub(crate) use_existing: bool,
+    /// With `use_existing`, creates `count` of them where there is none.
+    pub(crate) create_missing: bool,
     pub(crate) count: usize,
     pub(crate) lanes: u16,
     /// The hours of every day.
@@ -186,6 +193,7 @@ impl Default for Calendars {
     fn default() -> Self {
         Self {
             use_existing: false,
+            create_missing: false,
             count: 100,
             lanes: 2,
             hours: vec!["08:00-12:00".to_owned(), "14:00-18:00".to_owned()],
@@ -238,6 +246,8 @@ pub(crate) struct Thresholds {
     pub(crate) dropped_share: Option<f64>,
     /// Appointments that are confirmed, at least.
     pub(crate) bookings_min: Option<u64>,
+    /// Doses that are given, at least.
+    pub(crate) given_min: Option<u64>,
 }
 
 impl Scenario {

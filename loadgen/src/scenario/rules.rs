@@ -9,7 +9,7 @@ use super::{Scenario, SpreadLaw};
 use crate::api::Call;
 
 /// Makes sure that a number lies within its range.
-fn within<T: PartialOrd + Display + Copy>(
+pub(super) fn within<T: PartialOrd + Display + Copy>(
     field: &str,
     value: T,
     range: RangeInclusive<T>,
@@ -22,7 +22,7 @@ fn within<T: PartialOrd + Display + Copy>(
 }
 
 /// Makes sure of something that takes words to say.
-fn must(holds: bool, field: &str, rule: &str) -> Result<(), String> {
+pub(super) fn must(holds: bool, field: &str, rule: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(format!("{field} {rule}")) }
 }
 
@@ -36,7 +36,8 @@ impl Scenario {
         self.check_patients()?;
         self.check_calendars()?;
         self.check_client_and_server()?;
-        self.check_thresholds()
+        self.check_thresholds()?;
+        self.campaign.as_ref().map_or(Ok(()), |campaign| campaign.check(self))
     }
 
     fn check_phases(&self) -> Result<(), String> {
@@ -97,7 +98,8 @@ impl Scenario {
         }
         let zone = jiff::tz::TimeZone::get(&calendars.time_zone).is_ok();
         must(zone, "calendars.time_zone", "must be the IANA name of a time zone")?;
-        let ahead = calendars.use_existing || self.search.last_day < calendars.horizon_days;
+        let made = !calendars.use_existing || calendars.create_missing;
+        let ahead = !made || self.search.last_day < calendars.horizon_days;
         must(ahead, "search.last_day", "must lie before calendars.horizon_days")?;
         if self.spread.law == SpreadLaw::Hot {
             within("spread.calendars", self.spread.calendars, 1..=calendars.count)?;

@@ -51,6 +51,36 @@ fn errors_name_the_field_and_the_rule() {
 }
 
 #[test]
+fn errors_of_a_campaign_name_the_field_and_the_rule() {
+    const SOUND: &str = "[campaign]\ndoses_per_centre = 1\npeople_per_dose = 1\n\
+        days_min = 21\ndays_max = 28\ncut = { after_seconds = 0, doses = 1 }\n\
+        extra = { after_seconds = 1, doses = 1 }\n\
+        [[campaign.cohorts]]\nband = \"old\"\nweight = 1\nopens_after_seconds = 0\n\
+        [calendars]\ncount = 10\nhorizon_days = 60\n";
+    let scenario = |text: &str| Scenario::parse(&format!("{SMALL}{text}"));
+    let campaign = scenario(SOUND).unwrap().campaign.unwrap();
+    assert_eq!((campaign.given_share, campaign.after_infection_days), (0.5, 60));
+    let cases = [
+        ("days_max = 28", "days_max = 20", "campaign.days_max must be 21 to 365, and is 20"),
+        ("days_max = 28", "days_max = 40", "campaign.days_max with search.last_day must lie"),
+        ("days_min = 21", "days_min = 20", "search.last_day must lie before campaign.days_min"),
+        ("_per_dose = 1", "_per_dose = 2", "campaign.people_per_dose must be at most what the"),
+        ("doses = 1 }\next", "doses = 2 }\next", "campaign.cut.doses must be 0 to 1"),
+        ("1, doses = 1", "1, doses = 0", "campaign.extra.doses must be 1 to 10000"),
+        ("_seconds = 1", "_seconds = 2", "campaign.extra.after_seconds must be 0 to 1"),
+        ("\"old\"", "\"too old\"", "campaign.cohorts[0].band must be 1 to 64 visible"),
+        ("opens_after_seconds = 0", "", "campaign.cohorts must have one"),
+        ("opens_after", "opens_before", "campaign.cohorts[0].opens_before_seconds: unknown"),
+        ("days_min", "given_share = 2\ndays_min", "campaign.given_share must be 0 to 1"),
+        ("days_min", "mix = { bth = 1 }\ndays_min", "campaign.mix.bth: unknown field `bth`"),
+    ];
+    for (from, to, expected) in cases {
+        let error = scenario(&SOUND.replacen(from, to, 1)).unwrap_err();
+        assert!(error.starts_with(expected), "{to:?}: {error}");
+    }
+}
+
+#[test]
 fn shipped_scenarios_are_sound_and_short() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let mut names = Vec::new();
@@ -64,6 +94,7 @@ fn shipped_scenarios_are_sound_and_short() {
     names.sort();
     let shipped = [
         "abandoners",
+        "campaign-two-doses",
         "everyone-wants-monday",
         "first-hour",
         "hostile",
