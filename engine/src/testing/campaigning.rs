@@ -110,7 +110,7 @@ pub(super) async fn wanted(
             let changed = self::campaign(dice, scene.engine.now())?;
             register(Wanted::Campaign(Some(id), changed))
         }
-        7 => register(Wanted::JoinLine(in_line(scene, dice, (id, place))?)),
+        7 => register(Wanted::JoinLine(Box::new(in_line(scene, dice, (id, place))?))),
         _ => {
             let (wish, by) = (known.recent_in_line(dice)?, By::Unsaid);
             Some(Ask::Withdraw(OfWish { wish, by }))

@@ -53,7 +53,7 @@ pub enum Wanted {
     /// A recall of a lot.
     Recall(CampaignId, LotId),
     /// A place in the line of a campaign.
-    JoinLine(AskLine),
+    JoinLine(Box<AskLine>),
 }
 
 /// What was told of it.
@@ -125,7 +125,7 @@ impl Registering {
                 .await?
                 .map(|_| Registration::Recalled { campaign, lot }),
             Wanted::JoinLine(asked) => {
-                let joined = engine.join_line(AskLine { command, ..asked }).await?;
+                let joined = engine.join_line(AskLine { command, ..*asked }).await?;
                 joined.map(|it| Registration::Lined(Box::new(it.value.place)))
             }
             Wanted::Reply(asked) => {

@@ -58,7 +58,7 @@ pub(super) async fn list(app: &App, asked: &Asked) -> Result<Response, Problem> 
     let place = app.place(&required(&mut query, "place_id")?).await?;
     let vaccine = required(&mut query, "vaccine")?;
     let vaccine = vaccine.parse::<VaccineId>();
-    let vaccine = vaccine.map_err(|error| Problem::invalid("vaccine", &error.to_string()))?;
+    let vaccine = vaccine.map_err(|error| Problem::invalid("vaccine", error.to_string()))?;
     let limit = query.limit()?;
     let line = app.engine.line((campaign, place, vaccine), limit).await;
     let line = app.settled(line).await?;

@@ -222,12 +222,70 @@ async fn recall(desk: &mut Desk, given: &str, coming: &Value) {
     assert_eq!(recalled, [&json!(true), &json!(false)]);
 }
 
+/// Whoever came too late waits. Asked again, they wait where they do.
+async fn waits(desk: &mut Desk) -> String {
+    let asked = json!({
+        "place_id": desk.place, "reason": "vaccination", "number": 1, "patient_id": "kim",
+        "facts": {"stated_at": STATED, "band": "75-plus"},
+    });
+    let path = desk.at("/line");
+    let joined = desk.client.post(&path, &asked).await;
+    let place = joined.ok(201);
+    let id = text(&place, "wish_id").to_owned();
+    assert_eq!(joined.header("location"), Some(&*format!("{path}/{id}")));
+    assert_eq!((&place["status"], &place["before"]), (&json!("waiting"), &json!(0)));
+    assert_eq!(desk.client.post(&path, &asked).await.ok(200), place);
+    assert_eq!(desk.client.get(&format!("{path}/{id}")).await.ok(200), place);
+    let line = format!("{path}?place_id={}&vaccine=bnt", desk.place);
+    let line = desk.client.get(&line).await.ok(200);
+    assert_eq!(line, json!({"waiting": 1, "first": [place]}));
+    desk.client.get(&path).await.problem(400, "invalid_request");
+    let found = desk.client.post(&format!("{path}/search"), &json!({"patient_id": "kim"})).await;
+    assert_eq!(found.ok(200), json!({"places": [place]}));
+    let none = format!("{path}/wish_00000000000000000000000000");
+    desk.client.get(&none).await.problem(404, "unknown_wish");
+    let young = json!({"stated_at": STATED, "band": "18-74"});
+    let early = json!({
+        "place_id": desk.place, "reason": "vaccination", "number": 1, "patient_id": "ben",
+        "facts": young,
+    });
+    desk.client.post(&path, &early).await.problem(422, "not_eligible");
+    id
+}
+
+/// More is delivered: whoever was left without has it first, and then whoever waits is offered it.
+async fn offered(desk: &mut Desk, wish: &str) {
+    let more = desk.delivery("FK4004", NOW, 3);
+    desk.deliver(&more).await;
+    let path = desk.at(&format!("/line/{wish}"));
+    let mut place = json!(null);
+    for _ in 0..400 {
+        place = desk.client.get(&path).await.ok(200);
+        if place.get("offer").is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let offer = text(&place["offer"], "hold_id").to_owned();
+    let mine = desk.hold("zoe", "75-plus", 1, "2027-03-22T09:00:00+01:00");
+    desk.client.post("/v1/holds", &mine).await.problem(409, "no_dose");
+    let at = format!("/v1/holds/{offer}/accept");
+    let accepted = desk.client.post(&at, &json!({})).await.ok(201);
+    let place = desk.client.get(&path).await.ok(200);
+    assert_eq!(place["status"], "granted");
+    assert_eq!(place["appointment_id"], accepted["appointment_id"]);
+    assert_eq!(place.get("before"), None);
+    assert_eq!(desk.client.delete(&format!("/v1/wishes/{wish}")).await.status, 204);
+    let path = desk.at("/without_dose");
+    assert_eq!(desk.client.get(&path).await.ok(200), json!({"concerned": []}));
+}
+
 async fn evening(desk: &mut Desk) {
     let by = "by=band,vaccine&from=2027-03-22&until=2027-03-22";
     let told = desk.coverage(by, &[]).await.ok(200);
     let row = json!({
         "vaccine": "bnt", "band": "75-plus",
-        "first": 1, "complete": 0, "boosters": 0, "given": 1, "booked": 2,
+        "first": 1, "complete": 0, "boosters": 0, "given": 1, "booked": 3,
     });
     assert_eq!(told["rows"], json!([row]));
     let all = desk.coverage("by=day", &[]).await.ok(200);
@@ -241,13 +299,13 @@ async fn evening(desk: &mut Desk) {
         let text = String::from_utf8(answer.body).unwrap();
         let lines: Vec<_> = text.lines().collect();
         let head = "vaccine,band,first,complete,boosters,given,booked";
-        assert_eq!(lines, [head, "bnt,75-plus,1,0,0,1,2"]);
+        assert_eq!(lines, [head, "bnt,75-plus,1,0,0,1,3"]);
     }
     let answer = desk.coverage(&format!("{by}&format=prometheus"), &[]).await;
     assert_eq!(answer.status, 200);
     let text = String::from_utf8(answer.body).unwrap();
     let labels = format!("campaign_id=\"{}\",vaccine=\"bnt\",band=\"75-plus\"", desk.campaign);
-    for line in ["given{LABELS} 1", "booked{LABELS} 2"] {
+    for line in ["given{LABELS} 1", "booked{LABELS} 3"] {
         let line = format!("creneau_campaign_{}", line.replace("LABELS", &labels));
         assert!(text.lines().any(|told| told == line), "{line}\n{text}");
     }
@@ -266,9 +324,11 @@ async fn a_day_of_a_campaign() {
     let max = desk.book("max", "2027-03-22T08:30:00+01:00").await;
     let kim = desk.hold("kim", "75-plus", 1, "2027-03-22T08:45:00+01:00");
     desk.client.post("/v1/holds", &kim).await.problem(409, "no_dose");
+    let waits = waits(&mut desk).await;
     cut(&mut desk, &now, &max).await;
     give(&mut desk, &first, &second).await;
     recall(&mut desk, &first, &eve).await;
+    offered(&mut desk, &waits).await;
     evening(&mut desk).await;
 }
 
