@@ -42,23 +42,23 @@ impl Engine {
         let reason = asked.reason.as_str().as_bytes();
         let print = key_of(&[b"line", &bits, &place, reason, person, &[asked.number]]);
         let alone = self.alone(key_of(&[b"who joins a line", &bits, person])).await?;
-        let wanted = match self.in_line(&asked).await? {
-            Ok(wanted) => wanted,
-            Err(rejection) => return refused(rejection),
-        };
         let rows = self.shared().index.rows();
         let all = lines::of_person(rows, asked.campaign, &asked.person)?;
         let now = self.now();
         let waits = |row: &&LineRow| row.state == WishState::Waiting && now < row.place.until;
         let same = |row: &&LineRow| {
-            row.place.stocked() == wanted.stocked() && row.place.dose.number == asked.number
+            let place = &row.place;
+            (place.dose.place, &place.reason, place.dose.number)
+                == (asked.place, &asked.reason, asked.number)
         };
-        if let Some(row) = all.iter().filter(waits).find(same)
-            && asked.command.is_none()
-        {
+        if let Some(row) = all.iter().filter(waits).find(same) {
             let value = self.line_told(row.clone())?;
             return Ok(Ok(Outcome { value, fresh: false }));
         }
+        let wanted = match self.in_line(&asked).await? {
+            Ok(wanted) => wanted,
+            Err(rejection) => return refused(rejection),
+        };
         let what = || {
             if lines::too_many(&all, now) {
                 return Err(Rejection::TooManyWishes);
