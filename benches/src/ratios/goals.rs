@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::measured::Measured;
 use crate::plan::{Fallible, Plan};
-use crate::{embedded, http, refused, scale, tails};
+use crate::{doses, embedded, http, refused, scale, tails};
 
 /// What a row is to reach.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct Row {
 }
 
 /// All rows, in the order of the table.
-pub(crate) const ROWS: [Row; 13] = [
+pub(crate) const ROWS: [Row; 15] = [
     Row {
         name: "refused_embedded",
         unit: "per second",
@@ -106,6 +106,22 @@ pub(crate) const ROWS: [Row; 13] = [
         what: "durable POST holds at half of what the server carries; against p99 of one record \
                appended and synced",
         measure: tails::hold_p99,
+    },
+    Row {
+        name: "dose_hold",
+        unit: "µs",
+        goal: Goal::RatioAtMost(1.5),
+        what: "holds of a campaign, each with its dose, 64 in flight, in microseconds of a \
+               processor; against plain holds",
+        measure: doses::hold,
+    },
+    Row {
+        name: "dose_refused",
+        unit: "µs",
+        goal: Goal::RatioAtMost(1.5),
+        what: "refused holds of a campaign (not eligible, no dose left, slot taken), in one \
+               thread; against plain refused holds",
+        measure: doses::refused,
     },
     Row {
         name: "memory_300k",

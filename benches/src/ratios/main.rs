@@ -8,6 +8,7 @@
 
 mod bare;
 mod client;
+mod doses;
 mod embedded;
 mod goals;
 mod http;

@@ -311,3 +311,84 @@ pub(crate) fn too_many(rows: &[LineRow], now: Timestamp) -> bool {
     let waits = |row: &&LineRow| row.state == WishState::Waiting && now < row.place.until;
     LINES_PER_PERSON_MAX <= rows.iter().filter(waits).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::{Delivery, Dose};
+    use crate::ids::{DeliveryId, PlaceId};
+    use crate::runtime::Claimant;
+    use crate::runtime::doses::Doses;
+
+    fn dose() -> Dose {
+        Dose {
+            campaign: CampaignId::from_bits(1),
+            version: 1,
+            phase: "all".parse().unwrap(),
+            vaccine: "mrna".parse().unwrap(),
+            number: 1,
+            place: PlaceId::from_bits(2),
+            delivery: None,
+            band: "75+".parse().unwrap(),
+            territory: None,
+            elsewhere: None,
+            twin: None,
+        }
+    }
+
+    fn row(state: WishState) -> LineRow {
+        let at = Timestamp::from_millis;
+        let place = InLine {
+            id: WishId::from_bits(3),
+            person: "eve".parse().unwrap(),
+            booked_by: None,
+            reason: "jab".parse().unwrap(),
+            standing: None,
+            dose: dose(),
+            rank: 0,
+            since: at(0),
+            when: None,
+            from: at(0),
+            until: at(1_000),
+        };
+        LineRow { place, state, passed: Vec::new(), offer: None }
+    }
+
+    #[test]
+    fn what_is_left_is_for_whoever_waits_until_they_were_asked() {
+        let doses = Doses::default();
+        let Dose { campaign, place, vaccine, .. } = dose();
+        doses.list(&Registration::Delivered(Delivery {
+            id: DeliveryId::from_bits(4),
+            campaign,
+            place,
+            vaccine,
+            lot: "A1".parse().unwrap(),
+            arrives: Timestamp::from_millis(0),
+            expires: Timestamp::from_millis(1_000),
+            doses: 2,
+        }));
+        let start = Timestamp::from_millis(10);
+        let claim = |by| doses.claim(&dose(), start, by);
+        let first = claim(Claimant::Anybody).expect("nobody waits");
+        doses.in_line(row(WishState::Waiting));
+        assert!(!doses.has(&dose(), start, Claimant::Anybody));
+        assert!(claim(Claimant::Anybody).is_none());
+        let line = doses.line(&row(WishState::Waiting).place.stocked()).unwrap();
+        let round = line.begin().unwrap();
+        assert!(line.begin().is_none(), "one goes through it at a time");
+        drop(claim(Claimant::First).expect("whoever waits may"));
+        round.end();
+        let last = claim(Claimant::Anybody).expect("everybody was asked");
+        // The last is given back: whoever waits found none meanwhile.
+        drop(last);
+        assert!(claim(Claimant::Anybody).is_none());
+        line.begin().unwrap().end();
+        drop(first);
+        drop(claim(Claimant::Anybody).unwrap());
+        doses.in_line(row(WishState::Withdrawn));
+        line.ring();
+        assert!(line.begin().is_none(), "nobody waits");
+        assert!(doses.bell().is_idle());
+    }
+}

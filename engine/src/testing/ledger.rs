@@ -183,6 +183,7 @@ impl Told {
             Self::Appointment(outcome) if !outcome.fresh => None,
             Self::Wish(outcome) if !outcome.fresh => None,
             Self::Given(outcome) if !outcome.fresh => None,
+            Self::Registered(Registered::Known(_)) => None,
             told => Some(told),
         }
     }

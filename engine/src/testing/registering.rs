@@ -17,7 +17,8 @@ use crate::ids::{
     PractitionerId, TextId,
 };
 use crate::request::{
-    AskLine, CampaignInfo, ListReviews, PutDelivery, ReplyToReview, ReviewAppointment, ReviewInfo,
+    AskLine, CampaignInfo, LineInfo, ListReviews, Outcome, PutDelivery, ReplyToReview,
+    ReviewAppointment, ReviewInfo,
 };
 
 /// What is asked of the register, and under which name.
@@ -61,6 +62,8 @@ pub enum Wanted {
 pub enum Registered {
     /// This is in the register.
     Is(Registration),
+    /// This was there before.
+    Known(Registration),
     /// This link is no more.
     Ended(LinkId),
 }
@@ -70,7 +73,7 @@ impl Registered {
     #[must_use]
     pub fn is(&self, what: &Registration) -> bool {
         match (self, what) {
-            (Self::Is(told), what) => told == what,
+            (Self::Is(told) | Self::Known(told), what) => told == what,
             (Self::Ended(told), Registration::Unlinked { id, .. }) => told == id,
             (Self::Ended(_), _) => false,
         }
@@ -126,7 +129,11 @@ impl Registering {
                 .map(|_| Registration::Recalled { campaign, lot }),
             Wanted::JoinLine(asked) => {
                 let joined = engine.join_line(AskLine { command, ..*asked }).await?;
-                joined.map(|it| Registration::Lined(Box::new(it.value.place)))
+                let lined = |it: Outcome<LineInfo>| {
+                    let place = Registration::Lined(Box::new(it.value.place));
+                    if it.fresh { Registered::Is(place) } else { Registered::Known(place) }
+                };
+                return Ok(joined.map(lined));
             }
             Wanted::Reply(asked) => {
                 let told = engine.reply_to_review(ReplyToReview { command, ..asked }).await?;
