@@ -182,7 +182,7 @@ impl Calendar {
         };
         let dose = booking.details.dose.as_deref();
         let dose =
-            dose.ok_or_else(|| invalid("delivery", "must not be given: there is no dose"))?;
+            dose.ok_or_else(|| invalid("delivery_id", "must not be given: there is no dose"))?;
         if *before == Some(Mark::Fulfilled) {
             // It is in an arm.
             let same = dose.delivery == Some(delivery);

@@ -258,7 +258,9 @@ mod tests {
     #[test]
     fn easter_is_on_the_dates_that_are_known() {
         // The earliest and the latest there can be, the exceptions of 1954 and 1981, and our own.
+        // In 1700 the moon was corrected for the first time.
         let known = [
+            date(1700, 4, 11),
             date(1818, 3, 22),
             date(1943, 4, 25),
             date(1954, 4, 18),
@@ -279,6 +281,14 @@ mod tests {
             let range = date(year, 3, 22)..=date(year, 4, 25);
             assert!(range.contains(&sunday), "{sunday}");
         }
+    }
+
+    #[test]
+    fn a_calendar_is_read_by_its_name() {
+        for calendar in HolidayCalendar::ALL {
+            assert_eq!(calendar.to_string().parse(), Ok(calendar));
+        }
+        assert!("corse".parse::<HolidayCalendar>().is_err());
     }
 
     #[test]

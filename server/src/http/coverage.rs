@@ -8,7 +8,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use super::answer::{self, Response};
 use super::app::App;
 use super::campaigns;
-use super::coverage_dto::{self, CoverageBody, CoveragePage, DeskBody};
+use super::coverage_dto::{self, CoverageBody, CoveragePage, DeskBody, WaitingThere};
 use super::deliveries::required;
 use super::delivery_dto::{ConcernedBody, DeliveryBody};
 use super::local::Day;
@@ -121,10 +121,18 @@ pub(super) async fn desk(app: &App, asked: &Asked) -> Result<Response, Problem> 
     let wanted = ReadCoverage { campaign, by, place: place_alone, from: day, until: day };
     let rows = app.settled(app.engine.coverage(wanted).await).await?;
     let there = app.settled(app.engine.without_dose(campaign, Some(place)).await).await?;
+    let info = app.settled(app.engine.campaign(campaign).await).await?;
+    let mut lines = Vec::with_capacity(info.campaign.vaccines.len());
+    for vaccine in info.campaign.vaccines {
+        let line = app.engine.line((campaign, place, vaccine.id.clone()), 0).await;
+        let waiting = app.settled(line).await?.waiting;
+        lines.push(WaitingThere { vaccine: vaccine.id.to_string(), waiting });
+    }
     let body = DeskBody {
         deliveries: deliveries.into_iter().map(DeliveryBody::from).collect(),
         coverage: rows.into_iter().next().unwrap_or_else(Coverage::default).into(),
         without_dose: ConcernedBody::each(&there, app).await,
+        lines,
     };
     Ok(answer::json(StatusCode::OK, &body))
 }

@@ -79,6 +79,17 @@ pub(super) struct DeskBody {
     pub(super) coverage: CoverageBody,
     /// Appointments there, of any day, that have no dose any more; who booked first comes first.
     pub(super) without_dose: Vec<ConcernedBody>,
+    /// Who waits there, by vaccine.
+    pub(super) lines: Vec<WaitingThere>,
+}
+
+/// How many wait for a vaccine.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeskLine)]
+pub(super) struct WaitingThere {
+    #[schema(value_type = texts::VaccineId)]
+    pub(super) vaccine: String,
+    pub(super) waiting: usize,
 }
 
 /// The names and values of what a row is told apart by.

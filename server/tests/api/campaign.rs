@@ -180,6 +180,7 @@ async fn cut(desk: &mut Desk, delivery: &str, last: &Value) {
     let seen = desk.client.get(&path).await.ok(200);
     assert_eq!(seen["without_dose"], put["concerned"]);
     assert_eq!(seen["deliveries"].as_array().unwrap().len(), 2);
+    assert_eq!(seen["lines"], json!([{"vaccine": "bnt", "waiting": 1}]));
     assert_eq!((&seen["coverage"]["given"], &seen["coverage"]["booked"]), (&json!(0), &json!(3)));
 }
 

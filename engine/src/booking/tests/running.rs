@@ -194,7 +194,11 @@ fn a_practice_is_late_until_its_day_ends() {
     world.tell(&Command::Delay { minutes: 35 }).is("Delayed");
     assert_eq!(world.calendar().late().map(|late| late.minutes), Some(35));
     world.tell(&Command::Delay { minutes: 721 }).is("Invalid");
-    world.wait_until("01-05 07:00");
+    world.tell(&Command::Delay { minutes: 720 }).is("Delayed");
+    world.tell(&Command::Delay { minutes: 35 }).is("Delayed");
+    world.wait_until("01-05 00:00");
+    world.tell(&Command::Delay { minutes: 35 }).is("Delayed");
+    world.wait_until("01-06 07:00");
     world.tell(&Command::Delay { minutes: 0 }).is("nothing");
     world.tell(&Command::Delay { minutes: 35 }).is("Delayed");
     world.tell(&Command::Delay { minutes: 0 }).is("Delayed");
@@ -212,6 +216,7 @@ fn time_is_blocked_where_it_is_free_or_around_what_is_there() {
         Change { block: Some(Block { absence, only_free }), ..Change::default() }
     };
     world.change(block("08:30", "09:01", true)).is("NotFree");
+    world.change(block("08:30", "09:00", true)).is("CalendarChanged");
     world.change(block("09:15", "10:00", true)).is("CalendarChanged");
     world.change(block("09:15", "10:00", true)).is("nothing");
     world.change(block("08:30", "09:01", false)).is("CalendarChanged");
@@ -255,6 +260,19 @@ fn an_offer_moves_an_appointment_when_it_is_accepted() {
         world.by = By::Unsaid;
         world.here = 0;
         world.hold("kim", "09:00").is("Held");
+    }
+}
+
+#[test]
+fn an_offer_is_accepted_until_it_begins() {
+    for (late_ms, told) in [(0, "Accepted"), (1, "InThePast")] {
+        let mut world = World::new();
+        world.book("ana", "15:00");
+        world.wait_until("10:50");
+        world.offer("a", "ana", "11:00", false).is("Held");
+        world.wait_until("11:00");
+        world.wait_ms(late_ms);
+        world.accept("a", "ana", 0).is(told);
     }
 }
 

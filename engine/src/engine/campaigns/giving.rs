@@ -118,7 +118,7 @@ impl Engine {
             let now = self.now();
             if lot.is_recalled() || now < lot.delivery.arrives || lot.delivery.expires <= now {
                 let rule = "must be there, neither expired nor recalled".to_owned();
-                return Ok(Err(Rejection::Invalid { field: "delivery".to_owned(), rule }));
+                return Ok(Err(Rejection::Invalid { field: "delivery_id".to_owned(), rule }));
             }
         }
         let claim = match dose.delivery == Some(delivery) || already {

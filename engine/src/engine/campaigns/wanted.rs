@@ -3,7 +3,7 @@
 use super::super::holds::Attempt;
 use super::Engine;
 use crate::booking::{Booking, Reason, Rejection, Schedule, Slot};
-use crate::campaign::{Asked, Dose, Elsewhere, Facts, Record, Recorded};
+use crate::campaign::{Asked, Dose, Elsewhere, Facts, Invalid, Record, Recorded};
 use crate::error::Error;
 use crate::ids::{CalendarId, HoldId, ReasonId};
 use crate::limits::CLAIM_WAITS_MAX;
@@ -39,9 +39,11 @@ impl Engine {
             (None, None) => return invalid("dose", "must be stated: the reason gives one"),
             (None, Some(stated)) => {
                 if stated.campaign != rule.campaign {
-                    return invalid("dose.campaign", "must be that of the reason");
+                    return invalid("dose.campaign_id", "must be that of the reason");
                 }
-                stated.facts.check()?;
+                // Here they are stated within the dose.
+                let within = |it: Invalid| Invalid { field: format!("dose.{}", it.field), ..it };
+                stated.facts.check().map_err(within)?;
                 let campaign = doses.campaign(rule.campaign);
                 let (version, campaign) = campaign.ok_or(Rejection::UnknownCampaign)?;
                 let (number, start, facts) = (stated.number, asked.start, &stated.facts);

@@ -245,7 +245,7 @@ pub(super) fn desk() -> Described {
             "readDesk",
             "Read what a campaign desk sees",
             "The deliveries to a place with their tallies, what was given and is booked there on a \
-             day, and the appointments there without a dose, in one call.",
+             day, the appointments there without a dose, and how many wait there, in one call.",
         )
     }
 }
