@@ -13,7 +13,7 @@
 //! - [`calendar`]: the state, and how an event changes it. [`decide`] says which events.
 //! - [`parts`], [`practice`], [`wishes`]: bookings on several calendars, what a practice does
 //!   beside booking, and who waits for what.
-//! - [`line`]: who waits for a dose, and who comes first.
+//! - [`mod@line`]: who waits for a dose, and who comes first.
 //! - [`doses`]: what bookings have to do with the doses of a [campaign](crate::campaign).
 //! - [`invariants`]: what holds after every event.
 

@@ -104,7 +104,7 @@ pub(crate) struct DoseClaim {
 impl Drop for DoseClaim {
     fn drop(&mut self) {
         if !self.kept && !planted::is(Bug::DoseClaimKept) {
-            // Whoever waits may have found none left meanwhile. What is not taken by one of them, the
+            // Whoever waits may have found none left meanwhile. What one of them does not take, the
             // next is offered in the same round.
             if self.by == Claimant::Anybody && self.word.left.load(Ordering::Acquire) <= 0 {
                 self.line.ring();

@@ -216,7 +216,10 @@ fn of_practice(model: &Model, ask: &Ask, told: &Told) -> Result<bool, String> {
             *person == asked.person && !lists.is_empty() && lists.iter().all(there)
         }
         (Ask::Withdraw(asked), Told::Withdrawn) => {
-            let lined = |what: &Registration| matches!(what, Registration::Lined(place) if place.id == asked.wish);
+            let lined = |what: &Registration| match what {
+                Registration::Lined(place) => place.id == asked.wish,
+                _ => false,
+            };
             let listed = model.wishes.iter().any(|(wish, _)| *wish == asked.wish);
             listed || model.registered.iter().any(lined)
         }

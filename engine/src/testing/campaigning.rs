@@ -9,8 +9,11 @@ use super::registering::{Registering, Wanted};
 use super::scene::{Scene, locked};
 use crate::booking::{By, Definition, Details, Reason, Registration, Rules};
 use crate::campaign::{Booster, Campaign, Delivery, DoseRule, Facts, Group, Phase, Vaccine};
+use crate::error::Error;
 use crate::ids::{AppointmentId, CampaignId, Code, LotId, PlaceId, ReasonId, VaccineId, WishId};
-use crate::request::{AskLine, DoseAsked, GiveDose, HoldSlot, OfWish, PutDelivery, ReadCoverage};
+use crate::request::{
+    AskLine, DoseAsked, GiveDose, HoldSlot, OfHold, OfWish, PutDelivery, ReadCoverage,
+};
 use crate::time::Timestamp;
 
 const BANDS: [&str; 3] = ["young", "old", "oldest"];
@@ -142,6 +145,21 @@ fn in_line(
         until: None,
         command: None,
     })
+}
+
+/// Takes the dose that was offered to somebody in line, or declines it.
+pub(super) async fn answered(scene: &Scene, dice: &mut Dice, by: By) -> Option<Ask> {
+    for _ in 0..8 {
+        let known = locked(&scene.book).campaigns.clone();
+        let id = known.recent_in_line(dice)?;
+        let failed = scene.engine.status().ready == Err(Error::Failed);
+        let seen = Box::pin(scene.engine.line_info(id)).await;
+        scene.judge(failed, &"line_info", seen.as_ref().map(|_| ()));
+        let Some(offer) = seen.ok()?.ok()?.offer else { continue };
+        let asked = OfHold { hold: offer.id, by, command: None };
+        return Some(if dice.chance(650) { Ask::Accept(asked) } else { Ask::Release(asked) });
+    }
+    None
 }
 
 fn lot(dice: &mut Dice) -> Option<LotId> {

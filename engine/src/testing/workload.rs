@@ -241,8 +241,9 @@ impl Client {
 
     /// Takes what was offered to somebody who waits, or declines it.
     async fn answer(&mut self) -> Option<Ask> {
+        let by = self.who();
         if self.dice.chance(300) {
-            return self.answer_in_line().await;
+            return campaigning::answered(&self.scene, &mut self.dice, by).await;
         }
         for _ in 0..4 {
             let wish = self.known_wish()?;
@@ -252,26 +253,8 @@ impl Client {
             let offers = seen.ok()?.ok()?.lists.into_iter().filter_map(|list| list.offer);
             let offers: Vec<HoldId> = offers.map(|offer| offer.id).collect();
             let Some(hold) = self.dice.pick(&offers).copied() else { continue };
-            let by = self.who();
-            let asked = OfHold { hold, by, command: None };
-            let takes = self.dice.chance(650);
-            return Some(if takes { Ask::Accept(asked) } else { Ask::Release(asked) });
-        }
-        None
-    }
-
-    /// Takes the dose that was offered to somebody in line, or declines it.
-    async fn answer_in_line(&mut self) -> Option<Ask> {
-        for _ in 0..8 {
-            let known = locked(&self.scene.book).campaigns.clone();
-            let id = known.recent_in_line(&mut self.dice)?;
-            let failed = self.scene.engine.status().ready == Err(Error::Failed);
-            let seen = Box::pin(self.scene.engine.line_info(id)).await;
-            self.scene.judge(failed, &"line_info", seen.as_ref().map(|_| ()));
-            let Some(offer) = seen.ok()?.ok()?.offer else { continue };
-            let asked = OfHold { hold: offer.id, by: self.who(), command: None };
-            let takes = self.dice.chance(650);
-            return Some(if takes { Ask::Accept(asked) } else { Ask::Release(asked) });
+            let answers = if self.dice.chance(650) { Ask::Accept } else { Ask::Release };
+            return Some(answers(OfHold { hold, by, command: None }));
         }
         None
     }

@@ -223,6 +223,13 @@ async fn vaccinate(client: &mut Client, place: &str) -> [String; 2] {
     client.get(&format!("{at}/desk?place_id={place}&day=2027-03-22")).await.ok(200);
     client.post(&format!("{at}/recalls"), &example_of("recallLot")).await.ok(200);
     client.get(&format!("{at}/without_dose")).await.ok(200);
+    let line = format!("{at}/line");
+    let wanted = example("joinLine", "place_id", place);
+    let place_in_line = client.post(&line, &wanted).await.ok(201);
+    client.post(&line, &wanted).await.ok(200);
+    client.get(&format!("{line}/{}", text(&place_in_line, "wish_id"))).await.ok(200);
+    client.get(&format!("{line}?place_id={place}&vaccine=bnt&limit=1")).await.ok(200);
+    client.post(&format!("{line}/search"), &example_of("searchLine")).await.ok(200);
     [campaign, id]
 }
 

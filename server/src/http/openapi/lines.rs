@@ -12,10 +12,10 @@ const PLACE_ADDRESS: &str = "^/v1/campaigns/camp_[0-9a-z]{26}/line/wish_[0-9a-z]
 fn place_in_line() -> Value {
     json!({
         "place_id": "place_7kr3t0v7xq2c9d5h6j1k8n4m2p",
-        "reason": "dose",
+        "reason": "vaccination",
         "number": 1,
         "facts": {"stated_at": "2027-03-22T07:00:00+01:00", "band": "75-plus"},
-        "patient_id": "patient-5",
+        "patient_id": "patient-7",
     })
 }
 
@@ -42,7 +42,7 @@ pub(super) fn join() -> Described {
              offered one before anybody else can have it, by a hold with a time to answer: by the \
              rank that the campaign's `line` gives them, then by when they came. They accept by \
              `POST /v1/holds/{hold_id}/accept`, and decline by giving the hold back. \
-             `DELETE /v1/wishes/{wish_id}` leaves the line. What was stated is judged and not kept.",
+             `DELETE /v1/wishes/{wish_id}` leaves the line. What was stated is judged, not kept.",
         )
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn read() -> Described {
 
 pub(super) fn search() -> Described {
     Described {
-        body: body("LineSearchRequest", &json!({"patient_id": "patient-5"})),
+        body: body("LineSearchRequest", &json!({"patient_id": "patient-7"})),
         answers: vec![(200, json_of("Where they wait, or have waited.", "PlacesInLines"))],
         refusals: &[Code::UnknownCampaign],
         ..booking(
