@@ -23,7 +23,7 @@ pub use doses::{
 pub use followed::{
     Activity, Due, DueKind, ListDue, ListedDue, ReadActivity, RecordedAppointment, WeekActivity,
 };
-pub use lines::{AskLine, LineInfo, ListedLine};
+pub use lines::{AskLine, LineInfo, ListedLine, OfferRemaining, Remaining};
 pub use reviews::{
     ListReviews, ListedReviews, ReplyToReview, ReviewAppointment, ReviewCursor, ReviewInfo,
 };

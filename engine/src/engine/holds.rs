@@ -160,7 +160,7 @@ impl Engine {
             return None;
         }
         let no_dose = match place.reason.rules.dose.is_some() || asked.dose.is_some() {
-            true => self.dose_wanted(asked, &view.schedule, place.reason).err(),
+            true => self.dose_refused(asked, &view.schedule, place.reason),
             false => None,
         };
         if no_dose.is_none() && !view.table().is_taken(view.bits(place.range)?) {

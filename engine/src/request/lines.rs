@@ -4,7 +4,8 @@ use super::{Hold, WishStatus};
 use crate::booking::hours::Date;
 use crate::booking::{InLine, Standing, WeeklyHours};
 use crate::campaign::Facts;
-use crate::ids::{CampaignId, CommandKey, PersonId, PlaceId, ReasonId};
+use crate::ids::{CampaignId, CommandKey, PersonId, PlaceId, ReasonId, VaccineId};
+use crate::time::Timestamp;
 
 /// Asks to wait for a dose at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,4 +56,34 @@ pub struct ListedLine {
     pub waiting: usize,
     /// The first of them, in order.
     pub first: Vec<LineInfo>,
+}
+
+/// Asks to have what is left at a place offered to those who wait for it, on terms of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferRemaining {
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// Where.
+    pub place: PlaceId,
+    /// Which vaccine.
+    pub vaccine: VaccineId,
+    /// What starts from then on; from now on if none.
+    pub from: Option<Timestamp>,
+    /// What starts before; until the end of the day there if none.
+    pub until: Option<Timestamp>,
+    /// Milliseconds that each has to answer: a minute to a day, and never beyond the start.
+    pub answer_ms: i64,
+    /// Whether those for whom no slot is free are offered one of the practice's overflow lanes.
+    pub overflow: bool,
+}
+
+/// What was offered of what is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remaining {
+    /// The offers, in the order of the line.
+    pub offers: Vec<Hold>,
+    /// Doses that nobody has been offered, of those that can be given within the times asked for.
+    pub left: u32,
+    /// How many wait without an offer.
+    pub waiting: usize,
 }

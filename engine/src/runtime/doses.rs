@@ -13,8 +13,8 @@ use std::sync::{Arc, PoisonError};
 use smallvec::SmallVec;
 
 use super::lines::{Bell, Line, LineRow};
-use super::sync::{AtomicBool, AtomicI64, AtomicUsize, Ordering, RwLock};
-use crate::booking::{Event, Registration, Schedule, Slot, Stocked, doses};
+use super::sync::{AtomicBool, AtomicI64, AtomicUsize, Ordering, ReadMostly};
+use crate::booking::{Event, Registration, Rejection, Schedule, Slot, Stocked, doses};
 use crate::campaign::{Campaign, Delivery, Dose, DoseRule, Tally};
 use crate::ids::{CampaignId, DeliveryId, LotId, PlaceId, ReasonId, VaccineId};
 use crate::planted::{self, Bug};
@@ -59,9 +59,13 @@ impl Lot {
         self.word.recalled.load(Ordering::Acquire)
     }
 
+    /// Whether its doses can be given at `start`.
+    fn is_there(&self, start: Timestamp) -> bool {
+        self.arrives <= start && start < self.expires
+    }
+
     fn has_one(&self, start: Timestamp) -> bool {
-        let there = self.arrives <= start && start < self.expires;
-        there && 0 < self.left() && !self.is_recalled()
+        self.is_there(start) && 0 < self.left() && !self.is_recalled()
     }
 
     /// Claims a dose for what starts then.
@@ -128,6 +132,9 @@ impl Earlier {
 /// The deliveries of a vaccine to a place, in the order in which doses are taken of them.
 type Stock = Vec<Arc<Lot>>;
 
+/// Which stock.
+type StockOf<'a> = (CampaignId, PlaceId, &'a VaccineId);
+
 #[derive(Default)]
 struct Known {
     campaigns: BTreeMap<CampaignId, (u32, Arc<Campaign>)>,
@@ -148,12 +155,12 @@ pub(crate) enum Claimant {
 }
 
 /// What is known of campaigns without asking the store.
-pub(crate) struct Doses(RwLock<Known>, Arc<Bell>);
+pub(crate) struct Doses(ReadMostly<Known>, Arc<Bell>);
 
 impl Default for Doses {
     fn default() -> Self {
         let bell = Arc::<Bell>::default();
-        Self(RwLock::new(Known { bell: bell.clone(), ..Known::default() }), bell)
+        Self(ReadMostly::new(Known { bell: bell.clone(), ..Known::default() }), bell)
     }
 }
 
@@ -213,11 +220,30 @@ impl Doses {
         })
     }
 
+    /// What `ask` is told by the campaign of a rule, where a dose is left too for what starts then.
+    ///
+    /// # Errors
+    ///
+    /// Of the reasons to refuse it the first: [`Rejection::UnknownCampaign`], what `ask` says,
+    /// [`Rejection::NoDose`].
+    pub(crate) fn judge<T>(
+        &self,
+        rule: &DoseRule,
+        (place, start): (PlaceId, Timestamp),
+        by: Claimant,
+        ask: impl FnOnce(u32, &Campaign) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let campaign = known.campaigns.get(&rule.campaign);
+        let (version, campaign) = campaign.ok_or(Rejection::UnknownCampaign)?;
+        let told = ask(*version, campaign)?;
+        let left = known.has((rule.campaign, place, &rule.vaccine), start, by);
+        if left { Ok(told) } else { Err(Rejection::NoDose) }
+    }
+
     /// Whether a dose is left for what starts then.
-    pub(crate) fn has(&self, dose: &Dose, start: Timestamp, by: Claimant) -> bool {
-        let Dose { campaign, place, vaccine, .. } = dose;
-        let may = |lot: &Arc<Lot>| by.may(lot) && lot.has_one(start);
-        self.read(|known| known.stock(*campaign, *place, vaccine).any(may))
+    pub(crate) fn has(&self, stock: StockOf<'_>, start: Timestamp, by: Claimant) -> bool {
+        self.read(|known| known.has(stock, start, by))
     }
 
     /// Claims a dose for what starts then.
@@ -283,9 +309,11 @@ impl Doses {
         let rule = definition.reason(reason).and_then(|reason| reason.rules.dose.as_ref());
         let (Some(rule), Some(place)) = (rule, definition.agenda.place) else { return };
         self.read(|known| {
-            let lots: Vec<_> = known.stock(rule.campaign, place, &rule.vaccine).collect();
-            let may = |lot: &Lot| Claimant::Anybody.may(lot);
-            slots.retain(|slot| lots.iter().any(|lot| may(lot) && lot.has_one(slot.start)));
+            let by = Claimant::Anybody;
+            let may = |lot: &&Arc<Lot>| by.may(lot) && 0 < lot.left() && !lot.is_recalled();
+            let stock = known.stock(rule.campaign, place, &rule.vaccine);
+            let lots: SmallVec<[_; 4]> = stock.filter(may).collect();
+            slots.retain(|slot| lots.iter().any(|lot| lot.is_there(slot.start)));
         });
     }
 
@@ -376,6 +404,11 @@ impl Claimant {
 }
 
 impl Known {
+    fn has(&self, stock: StockOf<'_>, start: Timestamp, by: Claimant) -> bool {
+        let (campaign, place, vaccine) = stock;
+        self.stock(campaign, place, vaccine).any(|lot| by.may(lot) && lot.has_one(start))
+    }
+
     fn stock(
         &self,
         campaign: CampaignId,

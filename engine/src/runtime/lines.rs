@@ -252,6 +252,14 @@ impl Line {
         alone.then_some(Round { line: self, begun })
     }
 
+    /// A round that nothing has rung for, unless somebody goes through it now. It ends none that was
+    /// rung for: who has gone through it is to [`ring`](Self::ring) after.
+    pub(crate) fn begin_unasked(&self) -> Option<Round<'_>> {
+        let begun = self.served.load(Ordering::Acquire);
+        let alone = !self.busy.swap(true, Ordering::AcqRel);
+        alone.then_some(Round { line: self, begun })
+    }
+
     /// Those who wait, in order.
     pub(crate) fn waiting(&self) -> Vec<Arc<LineRow>> {
         let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -372,7 +380,7 @@ mod tests {
         let claim = |by| doses.claim(&dose(), start, by);
         let first = claim(Claimant::Anybody).expect("nobody waits");
         doses.in_line(row(WishState::Waiting));
-        assert!(!doses.has(&dose(), start, Claimant::Anybody));
+        assert!(!doses.has((campaign, place, &dose().vaccine), start, Claimant::Anybody));
         assert!(claim(Claimant::Anybody).is_none());
         let line = doses.line(&row(WishState::Waiting).place.stocked()).unwrap();
         let round = line.begin().unwrap();

@@ -10,6 +10,9 @@ mod parts {
     };
     pub(crate) use std::sync::{Mutex, MutexGuard, RwLock};
 
+    /// What every request reads and few ever write: readers on different cores share no line of the
+    /// processor's cache.
+    pub(crate) use crossbeam_utils::sync::ShardedLock as ReadMostly;
     pub(crate) use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot, watch};
     pub(crate) use tokio::task::yield_now;
     pub(crate) use tokio::time::{sleep, timeout};

@@ -12,7 +12,7 @@ pub(crate) use shuttle::future::{spawn, yield_now};
 pub(crate) use shuttle::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering,
 };
-pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock};
+pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock, RwLock as ReadMostly};
 pub(crate) use tokio::select;
 
 pub(crate) use crate::time::held::{point, sleep};

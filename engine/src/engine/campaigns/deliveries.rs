@@ -38,7 +38,7 @@ impl Engine {
     }
 
     /// Goes on where whoever asked has gone: nobody keeps a dose that is not there for that.
-    async fn to_the_end<T: Send + 'static>(
+    pub(super) async fn to_the_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = Answer<T>> + Send + 'static,
     ) -> Answer<T> {

@@ -6,6 +6,7 @@ mod deliveries;
 mod giving;
 mod line;
 mod pairs;
+mod remaining;
 mod rounds;
 mod settings;
 mod wanted;

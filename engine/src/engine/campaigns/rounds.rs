@@ -8,12 +8,12 @@ use super::super::holds::Wanted;
 use super::Engine;
 use super::wanted::stated_before;
 use crate::booking::wishes::has_passed;
-use crate::booking::{By, Rejection, Schedule, Stocked};
-use crate::campaign::{Asked, Campaign, Facts, Record, Recorded};
+use crate::booking::{By, Reason, Rejection, Schedule, Stocked};
+use crate::campaign::{Asked, Campaign, DoseRule, Facts, Record, Recorded};
 use crate::error::Error;
 use crate::ids::{CalendarId, ReasonId};
 use crate::planted::{self, Bug};
-use crate::request::{HoldSlot, OfWish};
+use crate::request::{Hold, HoldSlot, OfWish, Outcome};
 use crate::runtime::lines::{Line, LineRow};
 use crate::runtime::{Claimant, Share, View, dose_rows, expire, sync};
 use crate::time::Timestamp;
@@ -29,17 +29,31 @@ const BETWEEN: Duration = Duration::from_millis(10);
 const TRIES_AGAIN: Duration = Duration::from_millis(500);
 
 /// The shortest time to answer, in milliseconds.
-const ANSWER_LEAST_MS: i64 = 60_000;
+pub(super) const ANSWER_LEAST_MS: i64 = 60_000;
 
 /// Free slots that are tried for one person, where others take them meanwhile.
-const SLOTS_TRIED_MAX: usize = 8;
+pub(super) const SLOTS_TRIED_MAX: usize = 8;
+
+/// How long who finds a line being gone through waits until it looks again.
+pub(super) const LOOKS_AGAIN: Duration = BETWEEN;
 
 /// Who waits, and by what rules.
-struct Who<'a> {
+pub(super) struct Who<'a> {
     row: &'a LineRow,
-    campaign: &'a Campaign,
+    version: u32,
+    campaign: Arc<Campaign>,
     records: Vec<Record>,
     facts: Facts,
+}
+
+/// What those who wait are offered, and on what terms.
+pub(super) struct Offering {
+    /// On these calendars.
+    pub(super) calendars: Vec<CalendarId>,
+    /// What starts from the first of these on, before the second.
+    pub(super) within: (Timestamp, Timestamp),
+    /// Milliseconds to answer.
+    pub(super) answer_ms: i64,
 }
 
 impl Engine {
@@ -104,7 +118,11 @@ impl Engine {
             self.cover_without(&lot.delivery).await?;
         }
         line.forget_over(shared.now());
-        let calendars = self.at_place(*place);
+        let offering = Offering {
+            calendars: self.at_place(*place),
+            within: (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX)),
+            answer_ms: i64::try_from(shared.config.answer.as_millis()).unwrap_or(i64::MAX),
+        };
         let mut nothing: BTreeSet<ReasonId> = BTreeSet::new();
         let mut waiting = line.waiting();
         if planted::is(Bug::LineReversed) {
@@ -115,7 +133,7 @@ impl Engine {
                 break;
             }
             if !nothing.contains(&row.place.reason)
-                && self.offer_in_line(&row, &calendars).await? == Found::Nothing
+                && self.offer_in_line(&row, &offering).await? == Found::Nothing
                 && row.place.when.is_none()
                 && row.place.dose.number == 1
                 && row.passed.is_empty()
@@ -129,15 +147,26 @@ impl Engine {
     }
 
     /// Offers somebody the first slot that they want and for which a dose is left.
-    async fn offer_in_line(&self, row: &LineRow, calendars: &[CalendarId]) -> Result<Found, Error> {
+    async fn offer_in_line(&self, row: &LineRow, offering: &Offering) -> Result<Found, Error> {
+        match self.may_be_asked(row).await? {
+            Some(who) => self.offer_slot(&who, offering).await,
+            None => Ok(Found::NotNow),
+        }
+    }
+
+    /// Somebody who waits, where a dose may be offered to them now.
+    pub(super) async fn may_be_asked<'a>(
+        &self,
+        row: &'a LineRow,
+    ) -> Result<Option<Who<'a>>, Error> {
         let shared = self.shared();
         let dose = &row.place.dose;
         let Some((version, campaign)) = shared.index.doses().campaign(dose.campaign) else {
-            return Ok(Found::NotNow);
+            return Ok(None);
         };
         let now = shared.now();
         if !campaign.still_lets(dose, now) || row.offer.is_some() || row.place.until <= now {
-            return Ok(Found::NotNow);
+            return Ok(None);
         }
         let records = dose_rows::records(shared.index.rows(), dose.campaign, &row.place.person)?;
         let has = records.iter().find(|record| record.number == dose.number);
@@ -147,53 +176,78 @@ impl Engine {
                 let asked = OfWish { wish: row.place.id, by: By::Unsaid };
                 let _ = Box::pin(self.leave_line(asked)).await;
             }
-            return Ok(Found::NotNow);
+            return Ok(None);
         }
         let facts = stated_before(dose, now);
-        let who = Who { row, campaign: &campaign, records, facts };
-        let slots = self.slots_for(&who, calendars).await?;
+        Ok(Some(Who { row, version, campaign, records, facts }))
+    }
+
+    /// Offers somebody the first free slot that they want.
+    pub(super) async fn offer_slot(
+        &self,
+        who: &Who<'_>,
+        offering: &Offering,
+    ) -> Result<Found, Error> {
+        let slots = self.slots_for(who, offering).await?;
         let found = if slots.is_empty() { Found::Nothing } else { Found::NotNow };
-        let answer_ms = i64::try_from(shared.config.answer.as_millis()).unwrap_or(i64::MAX);
         for (start, calendar) in slots {
-            let lasts = answer_ms.min(start.millis() - shared.now().millis());
-            if lasts < ANSWER_LEAST_MS {
-                continue;
-            }
-            let mut details = row.place.details();
-            if let Some(dose) = &mut details.dose {
-                dose.version = version;
-            }
-            let slot = HoldSlot {
-                calendar,
-                start,
-                reason: row.place.reason.clone(),
-                person: row.place.person.clone(),
-                details,
-                by: By::Unsaid,
-                overflow: false,
-                dose: None,
-                command: None,
-            };
-            match Box::pin(self.hold_as(Wanted::offer(slot, lasts))).await {
-                Ok(Ok(_)) => return Ok(Found::Offered),
+            match self.try_to_offer(who, (calendar, start), offering.answer_ms, false).await? {
+                Ok(hold) => return Ok(Found::Offered(Box::new(hold))),
                 // They hold something of the campaign: it is theirs to settle first.
-                Ok(Err(Rejection::PersonHasHold { .. })) => return Ok(Found::NotNow),
-                Ok(Err(_)) | Err(Error::CalendarUnavailable) => {}
-                Err(error) => return Err(error),
+                Err(Some(Rejection::PersonHasHold { .. })) => return Ok(Found::NotNow),
+                Err(_) => {}
             }
         }
         Ok(found)
+    }
+
+    /// Holds a slot for somebody who waits. Where that is refused it says why, or nothing where
+    /// there is too little time to answer or the calendar cannot be had.
+    pub(super) async fn try_to_offer(
+        &self,
+        who: &Who<'_>,
+        (calendar, start): (CalendarId, Timestamp),
+        answer_ms: i64,
+        overflow: bool,
+    ) -> Result<Result<Hold, Option<Rejection>>, Error> {
+        let place = &who.row.place;
+        let lasts = answer_ms.min(start.millis() - self.now().millis());
+        if lasts < ANSWER_LEAST_MS {
+            return Ok(Err(None));
+        }
+        let mut details = place.details();
+        if let Some(dose) = &mut details.dose {
+            dose.version = who.version;
+        }
+        let slot = HoldSlot {
+            calendar,
+            start,
+            reason: place.reason.clone(),
+            person: place.person.clone(),
+            details,
+            // Its lanes beyond the others are for the practice to fill.
+            by: if overflow { By::Practice } else { By::Unsaid },
+            overflow,
+            dose: None,
+            command: None,
+        };
+        match Box::pin(self.hold_as(Wanted::offer(slot, lasts))).await {
+            Ok(Ok(Outcome { value, .. })) => Ok(Ok(value)),
+            Ok(Err(rejection)) => Ok(Err(Some(rejection))),
+            Err(Error::CalendarUnavailable) => Ok(Err(None)),
+            Err(error) => Err(error),
+        }
     }
 
     /// The first slots that somebody can be offered, the earliest first.
     async fn slots_for(
         &self,
         who: &Who<'_>,
-        calendars: &[CalendarId],
+        offering: &Offering,
     ) -> Result<Vec<(Timestamp, CalendarId)>, Error> {
         let shared = self.shared();
         let mut slots = Vec::new();
-        for calendar in calendars {
+        for calendar in &offering.calendars {
             let entry = self.directory().entry(*calendar);
             let view = match self.directory().view(&entry).await {
                 Err(Error::CalendarUnavailable) => continue,
@@ -202,52 +256,72 @@ impl Engine {
             if view.has_due(shared.now()) {
                 let _ = expire(self.directory().clone(), *calendar, Share::Engine).await;
             }
-            slots.extend(self.slots_in(who, &view).into_iter().map(|start| (start, *calendar)));
+            let found = self.slots_in(who, &view, offering.within);
+            slots.extend(found.into_iter().map(|start| (start, *calendar)));
         }
         slots.sort_unstable();
         slots.truncate(SLOTS_TRIED_MAX);
         Ok(slots)
     }
 
-    fn slots_in(&self, who: &Who<'_>, view: &View) -> Vec<Timestamp> {
+    fn slots_in(
+        &self,
+        who: &Who<'_>,
+        view: &View,
+        (first, last): (Timestamp, Timestamp),
+    ) -> Vec<Timestamp> {
         let (place, now) = (&who.row.place, self.now());
         let Some(reason) = view.schedule.definition().reason(&place.reason) else {
             return Vec::new();
         };
-        let gives = |rule: &crate::campaign::DoseRule| {
-            (rule.campaign, &rule.vaccine) == (place.dose.campaign, &place.dose.vaccine)
-        };
-        if !reason.rules.dose.as_ref().is_some_and(gives) {
-            return Vec::new();
-        }
         let (earliest, end) = view.schedule.window(reason, now, false, view.horizon(now));
-        let from = place.from.max(earliest).max(now.plus_ms(ANSWER_LEAST_MS));
-        let found = view.slots(&place.reason, from, place.until.min(end), usize::MAX);
+        let from = place.from.max(earliest).max(now.plus_ms(ANSWER_LEAST_MS)).max(first);
+        let found = view.slots(&place.reason, from, place.until.min(end).min(last), usize::MAX);
         let starts = found.into_iter().map(|slot| slot.start);
-        let occupied = i64::from(reason.occupied_minutes());
-        let fits = |start: &Timestamp| {
-            let until = start.plus_minutes(occupied);
-            !has_passed(&who.row.passed, *start, until)
-                && self.may_have(who, &view.schedule, *start)
-        };
+        let fits = |start: &Timestamp| self.may_have(who, &view.schedule, reason, *start);
         starts.filter(fits).take(SLOTS_TRIED_MAX).collect()
     }
 
-    fn may_have(&self, who: &Who<'_>, schedule: &Schedule, start: Timestamp) -> bool {
+    /// Whether somebody who waits may have what starts then: they want it and did not let it go
+    /// by, a dose is left, and it goes with those that they have had.
+    pub(super) fn may_have(
+        &self,
+        who: &Who<'_>,
+        schedule: &Schedule,
+        reason: &Reason,
+        start: Timestamp,
+    ) -> bool {
         let place = &who.row.place;
+        let gives = |rule: &DoseRule| {
+            (rule.campaign, &rule.vaccine) == (place.dose.campaign, &place.dose.vaccine)
+        };
+        let until = start.plus_minutes(i64::from(reason.occupied_minutes()));
+        if !reason.rules.dose.as_ref().is_some_and(gives)
+            || has_passed(&who.row.passed, start, until)
+        {
+            return false;
+        }
         let (vaccine, number) = (&place.dose.vaccine, place.dose.number);
+        let stock = (place.dose.campaign, place.dose.place, vaccine);
         let asked = Asked { vaccine, number, start, facts: &who.facts };
         place.wants(schedule, start)
-            && self.shared().index.doses().has(&place.dose, start, Claimant::First)
+            && self.shared().index.doses().has(stock, start, Claimant::First)
             && who.campaign.follows(&asked, &who.records, None).is_ok()
     }
 }
 
+impl Who<'_> {
+    /// The reason of what they wait for.
+    pub(super) fn reason(&self) -> &ReasonId {
+        &self.row.place.reason
+    }
+}
+
 /// What somebody who waits is offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
     /// A slot and a dose.
-    Offered,
+    Offered(Box<Hold>),
     /// Nothing that is left is for them.
     Nothing,
     /// It is not for them to have any now, or others were faster.

@@ -3,15 +3,50 @@
 use super::super::holds::Attempt;
 use super::Engine;
 use crate::booking::{Booking, Reason, Rejection, Schedule, Slot};
-use crate::campaign::{Asked, Dose, Elsewhere, Facts, Invalid, Record, Recorded};
+use crate::campaign::{Asked, Dose, DoseRule, Elsewhere, Facts, Invalid, Phase, Record, Recorded};
 use crate::error::Error;
-use crate::ids::{CalendarId, HoldId, ReasonId};
+use crate::ids::{CalendarId, HoldId, PlaceId, ReasonId};
 use crate::limits::CLAIM_WAITS_MAX;
 use crate::planted::{self, Bug};
-use crate::request::HoldSlot;
+use crate::request::{DoseAsked, HoldSlot};
 use crate::runtime::sync::yield_now;
 use crate::runtime::{Busy, Claim, Claimant, DoseClaim, View, dose_rows, guard_key};
 use crate::time::Timestamp;
+
+/// A dose that a hold may have, before there is one.
+enum Fits<'a> {
+    /// What is offered is the dose that an appointment has, or that somebody waits for.
+    Offered(&'a Dose, PlaceId),
+    /// What is stated of the person fits a phase of the campaign, set so often.
+    Stated(&'a DoseAsked, &'a DoseRule, &'a Phase, u32, PlaceId),
+}
+
+impl Fits<'_> {
+    /// The dose, but for its delivery.
+    fn dose(self) -> Dose {
+        let (stated, rule, phase, version, place) = match self {
+            Self::Offered(dose, place) => return Dose { place, delivery: None, ..dose.clone() },
+            Self::Stated(stated, rule, phase, version, place) => {
+                (stated, rule, phase, version, place)
+            }
+        };
+        let DoseAsked { campaign, number, ref facts } = *stated;
+        let before = facts.elsewhere.iter().find(|it| it.number + 1 == number);
+        Dose {
+            campaign,
+            version,
+            phase: phase.id.clone(),
+            vaccine: rule.vaccine.clone(),
+            number,
+            place,
+            delivery: None,
+            band: facts.band.clone(),
+            territory: facts.territory.clone(),
+            elsewhere: before.map(|before| before.at),
+            twin: None,
+        }
+    }
+}
 
 impl Engine {
     /// The dose that a hold of a reason is to have, but for its delivery; none where the reason
@@ -22,6 +57,27 @@ impl Engine {
         schedule: &Schedule,
         reason: &Reason,
     ) -> Result<Option<Dose>, Rejection> {
+        self.dose_judged(asked, schedule, reason, |fits| fits.dose())
+    }
+
+    /// Why a hold of a reason is refused its dose: as [`Engine::dose_wanted`] says, without making
+    /// the dose.
+    pub(in super::super) fn dose_refused(
+        &self,
+        asked: &HoldSlot,
+        schedule: &Schedule,
+        reason: &Reason,
+    ) -> Option<Rejection> {
+        self.dose_judged(asked, schedule, reason, |_| ()).err()
+    }
+
+    fn dose_judged<T>(
+        &self,
+        asked: &HoldSlot,
+        schedule: &Schedule,
+        reason: &Reason,
+        make: impl FnOnce(Fits<'_>) -> T,
+    ) -> Result<Option<T>, Rejection> {
         let invalid = |field: &str, rule: &str| {
             Err(Rejection::Invalid { field: field.to_owned(), rule: rule.to_owned() })
         };
@@ -32,43 +88,31 @@ impl Engine {
             return if none { Ok(None) } else { invalid("dose", rule) };
         };
         let place = schedule.definition().agenda.place.ok_or(Rejection::NoDose)?;
-        let doses = self.shared().index.doses();
-        let dose = match (offered, asked.dose.as_deref()) {
-            // What is offered is the dose that an appointment has, or that somebody waits for.
-            (Some(dose), _) => Dose { place, delivery: None, ..dose.clone() },
-            (None, None) => return invalid("dose", "must be stated: the reason gives one"),
-            (None, Some(stated)) => {
-                if stated.campaign != rule.campaign {
-                    return invalid("dose.campaign_id", "must be that of the reason");
-                }
-                // Here they are stated within the dose.
-                let within = |it: Invalid| Invalid { field: format!("dose.{}", it.field), ..it };
-                stated.facts.check().map_err(within)?;
-                let campaign = doses.campaign(rule.campaign);
-                let (version, campaign) = campaign.ok_or(Rejection::UnknownCampaign)?;
-                let (number, start, facts) = (stated.number, asked.start, &stated.facts);
-                let wanted = Asked { vaccine: &rule.vaccine, number, start, facts };
-                let phase = campaign.eligible(&wanted, self.now())?.id.clone();
-                let before = facts.elsewhere.iter().find(|it| it.number + 1 == number);
-                Dose {
-                    campaign: rule.campaign,
-                    version,
-                    phase,
-                    vaccine: rule.vaccine.clone(),
-                    number,
-                    place,
-                    delivery: None,
-                    band: facts.band.clone(),
-                    territory: facts.territory.clone(),
-                    elsewhere: before.map(|before| before.at),
-                    twin: None,
-                }
+        let (doses, at) = (self.shared().index.doses(), (place, asked.start));
+        let stated = match (offered, asked.dose.as_deref()) {
+            (Some(dose), _) => {
+                let stock = (dose.campaign, place, &dose.vaccine);
+                let left = doses.has(stock, asked.start, asked.claimant());
+                let offered = || make(Fits::Offered(dose, place));
+                return left.then(offered).map(Some).ok_or(Rejection::NoDose);
             }
+            (None, None) => return invalid("dose", "must be stated: the reason gives one"),
+            (None, Some(stated)) => stated,
         };
-        if !doses.has(&dose, asked.start, asked.claimant()) {
-            return Err(Rejection::NoDose);
+        if stated.campaign != rule.campaign {
+            return invalid("dose.campaign_id", "must be that of the reason");
         }
-        Ok(Some(dose))
+        // Here they are stated within the dose.
+        let within = |it: Invalid| Invalid { field: format!("dose.{}", it.field), ..it };
+        stated.facts.check().map_err(within)?;
+        let now = self.now();
+        let made = doses.judge(rule, at, asked.claimant(), |version, campaign| {
+            let DoseAsked { number, ref facts, .. } = *stated;
+            let wanted = Asked { vaccine: &rule.vaccine, number, start: asked.start, facts };
+            let phase = campaign.eligible(&wanted, now)?;
+            Ok(make(Fits::Stated(stated, rule, phase, version, place)))
+        });
+        made.map(Some)
     }
 
     /// Claims a dose, once it goes with what is recorded of the person. The person's guard of the

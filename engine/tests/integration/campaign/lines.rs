@@ -177,3 +177,99 @@ async fn who_may_not_have_a_dose_does_not_wait_for_one() {
     assert_eq!(again.unwrap().unwrap().len(), 1);
     sound(&spring).await;
 }
+
+/// Nobody has a free slot any more today, and there are four doses and two overflow lanes.
+async fn evening() -> Spring {
+    let spring = spring_in_february().await;
+    spring.put(spring.delivery(6)).await;
+    let change = Change {
+        weekly_hours: Some(WeeklyHours::default()),
+        exceptions: Some(vec![DayException {
+            date: jiff::civil::date(2027, 2, 2).into(),
+            hours: Interval::new(9 * 60, 9 * 60 + 10).into_iter().collect(),
+        }]),
+        overflow_lanes: Some(2),
+        ..Change::default()
+    };
+    let calendar = spring.calendar;
+    let changed = ChangeCalendar { calendar, change, version: None, command: None };
+    spring.engine.change_calendar(changed).await.unwrap().unwrap();
+    spring.book("ana", 1, "02-02T09:00").await;
+    spring.book("bob", 1, "02-02T09:00").await;
+    spring
+}
+
+fn remaining(spring: &Spring, overflow: bool) -> OfferRemaining {
+    OfferRemaining {
+        campaign: spring.campaign,
+        place: spring.place,
+        vaccine: "mrna".parse().unwrap(),
+        from: None,
+        until: None,
+        answer_ms: 5 * MINUTE,
+        overflow,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_in_the_evening_is_offered_in_order_beyond_the_lanes_too() {
+    let mut spring = evening().await;
+    let mut places = Vec::new();
+    for (who, band) in [("cat", "65-74"), ("dan", "75+"), ("eve", "65-74"), ("fay", "75+")] {
+        places.push(joins(&spring, who, band).await.place.id);
+    }
+    wait(1_000).await;
+    let order = [("dan", false), ("fay", false), ("cat", false), ("eve", false)];
+    assert_eq!(line(&spring).await, told(&order), "no slot is free");
+    let offer = |spring: &Spring, overflow| {
+        let (engine, asked) = (spring.engine.clone(), remaining(spring, overflow));
+        async move { engine.offer_remaining(asked).await.unwrap().unwrap() }
+    };
+    let none = offer(&spring, false).await;
+    assert_eq!((none.offers.len(), none.left, none.waiting), (0, 4, 4));
+    let two = offer(&spring, true).await;
+    let names = |told: &Remaining| {
+        told.offers.iter().map(|it| it.person.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!((names(&two), two.left, two.waiting), (vec!["dan".into(), "fay".into()], 2, 2));
+    let until = spring.engine.now().plus_ms(5 * MINUTE);
+    assert!(two.offers.iter().all(|it| it.expires_at <= Some(until)), "{two:?}");
+    assert_eq!(offer(&spring, true).await.offers, [], "both lanes are held");
+    // One takes it; the other does not answer, and the next is offered their place.
+    let granted = spring.engine.accept(of(two.offers[0].id)).await.unwrap().unwrap().value;
+    assert!(2 <= granted.lane, "beyond the two lanes of everybody: {granted:?}");
+    wait(6 * MINUTE).await;
+    let then = offer(&spring, true).await;
+    assert_eq!((names(&then), then.left, then.waiting), (vec!["cat".into()], 2, 2));
+    // Also after a crash.
+    spring.again(false, at("02-02T07:08")).await;
+    spring.engine.accept(of(then.offers[0].id)).await.unwrap().unwrap();
+    assert_eq!(line(&spring).await, told(&[("fay", false), ("eve", false)]));
+    assert_eq!(spring.stock().await, [(2, 4, 0, 0)]);
+    sound(&spring).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_is_offered_within_limits_that_are_told() {
+    let spring = evening().await;
+    let refused = async |change: &dyn Fn(&mut OfferRemaining)| {
+        let mut asked = remaining(&spring, true);
+        change(&mut asked);
+        match spring.engine.offer_remaining(asked).await.unwrap() {
+            Err(Rejection::Invalid { field, .. }) => field,
+            other => format!("{other:?}"),
+        }
+    };
+    assert_eq!(refused(&|it| it.answer_ms = MINUTE - 1).await, "answer");
+    assert_eq!(refused(&|it| it.answer_ms = 24 * 60 * MINUTE + 1).await, "answer");
+    assert_eq!(refused(&|it| it.vaccine = "other".parse().unwrap()).await, "vaccine");
+    assert_eq!(refused(&|it| it.until = Some(at("02-02T06:00"))).await, "until");
+    assert_eq!(refused(&|it| it.until = Some(at("02-04T08:00"))).await, "until");
+    assert_eq!(refused(&|it| it.place = PlaceId::from_bits(9)).await, "Err(UnknownPlace)");
+    let campaign = refused(&|it| it.campaign = CampaignId::from_bits(9)).await;
+    assert_eq!(campaign, "Err(UnknownCampaign)");
+    assert_eq!(
+        refused(&|it| it.until = Some(at("02-03T20:00"))).await,
+        "Ok(Remaining { offers: [], left: 4, waiting: 0 })",
+    );
+}
