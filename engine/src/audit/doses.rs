@@ -5,6 +5,7 @@
 //! territory. Whether somebody is ill or a nurse, the journal does not say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
 
 use super::lines::{DECIDES_WITHIN_MS, Lines};
 use crate::booking::{Booking, Event, Mark, Offer, Registration};
@@ -90,7 +91,7 @@ impl Doses {
             let judged = self.event(sequence, event, (events, others));
             wrong = wrong.and(judged);
         }
-        wrong.and_then(|()| self.whole(events))
+        wrong.and_then(|()| self.whole(events)).and_then(|()| self.in_pairs(events))
     }
 
     fn event(
@@ -473,6 +474,34 @@ impl Doses {
             let stock = booking.delivery().and_then(|id| self.stocks.get(&id));
             if stock.is_some_and(|stock| !stock.delivery.serves(booking.span.start)) {
                 return Err(format!("{} has a dose that is not there on its day", booking.id));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Doses {
+    /// Two doses that are held together are confirmed, renewed and given back together.
+    fn in_pairs(&self, events: &[Event]) -> Result<(), String> {
+        let twin_of = |booking: &Booking| booking.details.dose.as_ref().and_then(|it| it.twin);
+        for event in events {
+            let (Event::Held { booking, .. }
+            | Event::Confirmed { booking, .. }
+            | Event::Renewed { booking, .. }
+            | Event::Released { booking, .. }) = event
+            else {
+                continue;
+            };
+            let Some(twin) = twin_of(booking) else { continue };
+            let same = |other: &Event| {
+                let theirs = other.booking().filter(|it| it.id == twin).and_then(twin_of);
+                theirs == Some(booking.id) && discriminant(other) == discriminant(event)
+            };
+            let held = self.live.get(&twin).is_some_and(|has| has.is == Recorded::Held);
+            // One that has run out already has left the other alone.
+            let together = held || matches!(event, Event::Held { .. });
+            if together && !events.iter().any(same) {
+                return Err(format!("{} goes without {twin}, with which it was held", booking.id));
             }
         }
         Ok(())

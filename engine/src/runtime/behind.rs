@@ -12,8 +12,10 @@ use std::sync::{Arc, PoisonError};
 use crossbeam_utils::CachePadded;
 
 use super::key_map::KeyHasher;
+use super::register::Kind;
 use super::rows::{Content, Key};
 use super::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::ids::CampaignId;
 use crate::planted::{self, Bug};
 use crate::storage::{Mutation, Row, Store, StoreError, TABLES, Table};
 
@@ -93,10 +95,17 @@ fn locked(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether `key` begins with the whole name of a person, and how many of its bytes that is.
+/// Whether `key` begins with the whole name of a person, after what its kind puts before that, and
+/// how many of its bytes that is.
 fn person_len(table: Table, key: &[u8]) -> Option<usize> {
-    let len = usize::from(*key.first()?) + 1;
-    (table == Table::People && len <= key.len()).then_some(len)
+    const OF_CAMPAIGN: [u8; 2] = [Kind::Dose as u8, Kind::Liner as u8];
+    let before = match table {
+        Table::People => 0,
+        Table::Register if OF_CAMPAIGN.contains(key.first()?) => 1 + size_of::<CampaignId>(),
+        _ => return None,
+    };
+    let len = before + 1 + usize::from(*key.get(before)?);
+    (len <= key.len()).then_some(len)
 }
 
 /// The part of its table to which a key belongs: the same one for all keys of a person.
@@ -313,14 +322,20 @@ mod tests {
         #[test]
         fn reads_show_the_latest(
             steps in prop::collection::vec((0u8..30, prop::option::of(any::<u8>()), 0u8..4), 0..60),
-            from in 0u8..30, limit in 1usize..12,
+            from in 0u8..30, limit in 1usize..12, of_campaign in any::<bool>(),
         ) {
             let behind = Behind::new(Arc::new(MemoryStore::default()));
             let mut model = std::collections::BTreeMap::new();
+            // The name of a person, of one byte, and what comes before it.
+            let (table, person) = match of_campaign {
+                true => (Table::Register, [&[Kind::Dose as u8][..], &[7; 16], &[1, 5]].concat()),
+                false => (Table::People, vec![1, 5]),
+            };
+            let row = |key: u8| [person.as_slice(), &[key]].concat();
             for (key, value, flush) in steps {
                 let put = |value: Option<u8>| {
                     let value = value.map(|value| Content::Bytes(vec![value]));
-                    behind.put(Table::People, Key::from_slice(&[1, key]), value);
+                    behind.put(table, row(key).as_slice().into(), value);
                 };
                 if flush == 1 {
                     // A row is put again while the one before it is being written.
@@ -330,8 +345,8 @@ mod tests {
                     put(value);
                 }
                 match value {
-                    Some(value) => model.insert(vec![1, key], vec![value]),
-                    None => model.remove(&vec![1, key]),
+                    Some(value) => model.insert(row(key), vec![value]),
+                    None => model.remove(&row(key)),
                 };
                 if flush == 2 {
                     behind.flush(Vec::new).unwrap();
@@ -339,16 +354,16 @@ mod tests {
                 }
             }
             for key in 0..30 {
-                let read = behind.get_bytes(Table::People, &[1, key]).unwrap();
-                prop_assert_eq!(read.as_ref(), model.get(&vec![1, key]));
+                let read = behind.get_bytes(table, &row(key)).unwrap();
+                prop_assert_eq!(read.as_ref(), model.get(&row(key)));
             }
             for key in 0..30 {
-                let row = model.get(&vec![1, key]).map(|value| (vec![1, key], value.clone()));
-                let rows = behind.scan(Table::People, &[1, key], &[], limit).unwrap();
-                prop_assert_eq!(rows, Vec::from_iter(row), "of one person");
+                let one = model.get(&row(key)).map(|value| (row(key), value.clone()));
+                let rows = behind.scan(table, &row(key), &[], limit).unwrap();
+                prop_assert_eq!(rows, Vec::from_iter(one), "one row");
             }
-            let rows = behind.scan(Table::People, &[1], &[1, from], limit).unwrap();
-            let expected: Vec<_> = model.range(vec![1, from]..).take(limit)
+            let rows = behind.scan(table, &person, &row(from), limit).unwrap();
+            let expected: Vec<_> = model.range(row(from)..).take(limit)
                 .map(|(key, value)| (key.clone(), value.clone())).collect();
             prop_assert_eq!(rows, expected);
         }

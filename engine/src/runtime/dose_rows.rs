@@ -188,7 +188,14 @@ impl<K: Keep> Rows<'_, K> {
         }
         match event {
             // Whoever held first came first, whenever they confirm.
-            Event::Held { .. } => self.holds(booking, sequence, false),
+            Event::Held { .. } => match booking.delivery() {
+                // Of a hold that is new there is no other row.
+                Some(delivery) => {
+                    let value = holder_value(sequence, false);
+                    self.put(holder_key(delivery, booking.id), Some(value));
+                }
+                None => self.bare(booking, Some(sequence)),
+            },
             Event::Released { .. } | Event::Expired { .. } | Event::Cancelled { .. } => {
                 self.holds_no_more(booking);
             }

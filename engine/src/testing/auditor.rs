@@ -10,7 +10,9 @@ use crate::error::Answer;
 use crate::ids::{CalendarId, CommandKey, HoldId};
 use crate::journal::Sequence;
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS, QUEUE_WAIT_MS};
-use crate::request::{Appointment, AppointmentStatus, Hold, OfferTo, WishInfo, WishOnList};
+use crate::request::{
+    Appointment, AppointmentStatus, CancelDose, Hold, OfAppointment, OfferTo, WishInfo, WishOnList,
+};
 use crate::time::Timestamp;
 
 /// What a life was like, for those who judge it afterwards.
@@ -155,8 +157,9 @@ fn acknowledged(model: &Model, ask: &Ask, told: &Told) -> Result<(), String> {
                 && has_been(known, &outcome.value)
                 && known.is_appointment()
         }
-        (Ask::Cancel(asked), Told::Appointment(outcome)) => {
-            let known = known(model, asked.appointment.into())?;
+        (Ask::Cancel(OfAppointment { appointment, .. }), Told::Appointment(outcome))
+        | (Ask::CancelDose(CancelDose { appointment, .. }), Told::Appointment(outcome)) => {
+            let known = known(model, (*appointment).into())?;
             outcome.value.status == AppointmentStatus::Cancelled && known.state == State::Cancelled
         }
         (Ask::Move(asked), Told::Appointment(outcome)) => {
@@ -204,6 +207,12 @@ fn of_practice(model: &Model, ask: &Ask, told: &Told) -> Result<bool, String> {
             has_been(known, &outcome.value) && matches!(known.state, State::Marked(_))
         }
         (Ask::Give(asked), told) => campaigning::was_given(model, asked, told),
+        (Ask::Doses(asked), Told::Both(outcome)) => {
+            campaigning::hold_together(model, asked, outcome)
+        }
+        (Ask::Remaining(asked), Told::Offered(told)) => {
+            campaigning::were_offered(model, asked, told)
+        }
         (Ask::Register(_), Told::Registered(told)) => {
             model.registered.iter().any(|what| told.is(what))
         }
@@ -254,6 +263,9 @@ fn brought_about(named: &Named, ask: &Ask, told: &Told) -> bool {
         | (Event::Renewed { booking, .. }, Ask::Renew(_), Told::Hold(outcome)) => {
             booking.id == outcome.value.id
         }
+        (Event::Held { booking, .. }, Ask::Doses(_), Told::Both(outcome)) => {
+            booking.id == outcome.value[0].id
+        }
         (Event::Given { booking, .. }, Ask::Give(asked), Told::Given(_)) => {
             booking.id == asked.appointment.into()
         }
@@ -268,7 +280,11 @@ fn brought_about(named: &Named, ask: &Ask, told: &Told) -> bool {
         )
         | (Event::Accepted { booking, .. }, Ask::Accept(_), Told::Appointment(outcome))
         | (Event::Marked { booking, .. }, Ask::Mark(_), Told::Appointment(outcome))
-        | (Event::Cancelled { booking, .. }, Ask::Cancel(_), Told::Appointment(outcome))
+        | (
+            Event::Cancelled { booking, .. },
+            Ask::Cancel(_) | Ask::CancelDose(_),
+            Told::Appointment(outcome),
+        )
         | (Event::Moved { booking, .. }, Ask::Move(_), Told::Appointment(outcome)) => {
             booking.id == outcome.value.id.into()
                 && booking.span.start == outcome.value.start
@@ -322,6 +338,7 @@ fn refused(
         Ask::Mark(asked) => Some(asked.appointment.into()),
         Ask::Give(asked) => Some(asked.appointment.into()),
         Ask::Cancel(asked) => Some(asked.appointment.into()),
+        Ask::CancelDose(asked) => Some(asked.appointment.into()),
         Ask::Move(asked) => Some(asked.appointment.into()),
         _ => None,
     };
@@ -364,6 +381,7 @@ fn refused(
         }
         (Rejection::InThePast, _) => match &record.ask {
             Ask::Hold(asked) => asked.start < record.told_at,
+            Ask::Doses(both) => both.0.start.min(both.1.start) < record.told_at,
             // It may be said of what was first a moment ago, as often as it is tried.
             Ask::First(_) => true,
             Ask::Move(asked) => asked.start < record.told_at,
@@ -409,7 +427,9 @@ fn by(ask: &Ask) -> Option<&By> {
         Ask::Cancel(asked) => Some(&asked.by),
         Ask::Move(asked) => Some(&asked.by),
         Ask::Hold(asked) => Some(&asked.by),
-        Ask::Offer(_) | Ask::Mark(_) | Ask::Give(_) => Some(&By::Practice),
+        Ask::Offer(_) | Ask::Mark(_) | Ask::Give(_) | Ask::Remaining(_) => Some(&By::Practice),
+        Ask::Doses(both) => Some(&both.0.by),
+        Ask::CancelDose(asked) => Some(&asked.by),
         Ask::First(asked) => Some(&asked.by),
         Ask::Withdraw(asked) => Some(&asked.by),
         Ask::Create(..) | Ask::Change(_) | Ask::Delay(_) | Ask::Wish(_) | Ask::Register(_) => None,

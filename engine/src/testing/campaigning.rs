@@ -12,7 +12,8 @@ use crate::campaign::{Booster, Campaign, Delivery, DoseRule, Facts, Group, Phase
 use crate::error::Error;
 use crate::ids::{AppointmentId, CampaignId, Code, LotId, PlaceId, ReasonId, VaccineId, WishId};
 use crate::request::{
-    AskLine, DoseAsked, GiveDose, HoldSlot, OfHold, OfWish, PutDelivery, ReadCoverage,
+    AskLine, CancelDose, DoseAsked, GiveDose, Hold, HoldSlot, NextDose, OfHold, OfWish,
+    OfferRemaining, Outcome, PutDelivery, ReadCoverage, Remaining,
 };
 use crate::time::Timestamp;
 
@@ -90,7 +91,7 @@ pub(super) async fn wanted(
     if centres.len() < 2 && dice.chance(300) || centres.is_empty() {
         return Some(Ask::Create(centre(dice, id, place)?, None));
     }
-    match dice.weighted(&[8, 4, 1, 1, 50, 14, 1, 12, 2]) {
+    match dice.weighted(&[8, 4, 1, 1, 42, 14, 1, 12, 14, 4, 2, 2]) {
         0 => register(Wanted::Delivery(delivery(dice, scene.engine.now(), (id, place))?)),
         1 => {
             let changed = again(dice, &known);
@@ -102,7 +103,7 @@ pub(super) async fn wanted(
             register(Wanted::Waste(delivery, doses))
         }
         3 => register(Wanted::Recall(id, lot(dice)?)),
-        4 => hold(scene, dice, (id, &campaign)).await,
+        4 => hold(scene, dice, (id, &campaign)).await.map(Ask::Hold),
         5 => {
             let other = dice.chance(200).then(|| dice.pick(&known.deliveries).map(|it| it.id));
             let delivery = other.flatten();
@@ -114,6 +115,13 @@ pub(super) async fn wanted(
             register(Wanted::Campaign(Some(id), changed))
         }
         7 => register(Wanted::JoinLine(Box::new(in_line(scene, dice, (id, place))?))),
+        8 => both(scene, dice, (id, &campaign)).await,
+        9 => {
+            let next = [None, Some(NextDose::Keep), Some(NextDose::Cancel)];
+            let (next, by) = (*dice.pick(&next)?, By::Unsaid);
+            Some(Ask::CancelDose(CancelDose { appointment: appointment?, next, by, command: None }))
+        }
+        10 => Some(Ask::Remaining(remaining(dice, scene.engine.now(), (id, place))?)),
         _ => {
             let (wish, by) = (known.recent_in_line(dice)?, By::Unsaid);
             Some(Ask::Withdraw(OfWish { wish, by }))
@@ -213,6 +221,7 @@ fn centre(dice: &mut Dice, campaign: CampaignId, place: PlaceId) -> Option<Defin
     definition.lanes = u16::try_from(dice.between(1, 3)).unwrap_or(1);
     definition.horizon_days = 14;
     definition.agenda.place = Some(place);
+    definition.agenda.overflow_lanes = u16::try_from(dice.below(3)).unwrap_or(0);
     let rule = DoseRule { campaign, vaccine: vaccine_id()? };
     let reason = Reason::new(ReasonId::new("dose").ok()?, "Dose", 10);
     definition.reasons =
@@ -274,7 +283,7 @@ async fn hold(
     scene: &Scene,
     dice: &mut Dice,
     (id, campaign): (CampaignId, &Campaign),
-) -> Option<Ask> {
+) -> Option<HoldSlot> {
     let (calendar, definition) = dice.pick(&centres(scene)).cloned()?;
     let slots = scene.slots(calendar, &definition, 0, 14).await.ok()?;
     // The first that others want too, or any.
@@ -298,7 +307,7 @@ async fn hold(
         let vaccine = campaign.vaccines.first()?.id.clone();
         facts.elsewhere = vec![crate::campaign::Elsewhere { number: number - 1, vaccine, at }];
     }
-    Some(Ask::Hold(HoldSlot {
+    Some(HoldSlot {
         calendar,
         start,
         reason: definition.reasons.first()?.id.clone(),
@@ -308,7 +317,51 @@ async fn hold(
         overflow: false,
         dose: Some(Box::new(DoseAsked { campaign: id, number, facts })),
         command: None,
-    }))
+    })
+}
+
+/// Two doses of a person, the second mostly within the interval and where there is room.
+async fn both(
+    scene: &Scene,
+    dice: &mut Dice,
+    (id, campaign): (CampaignId, &Campaign),
+) -> Option<Ask> {
+    let mut first = hold(scene, dice, (id, campaign)).await?;
+    let (calendar, definition) = dice.pick(&centres(scene)).cloned()?;
+    let vaccine = campaign.vaccines.first()?;
+    let days = |days: u16| first.start.plus_minutes(i64::from(days) * DAY);
+    let (from, until) = (days(vaccine.days_min), days(vaccine.days_max));
+    let slots = scene.slots(calendar, &definition, 0, 14).await.ok()?;
+    let within = slots.iter().map(|slot| slot.start).filter(|it| from <= *it && *it <= until);
+    let within: Vec<Timestamp> = within.take(4).collect();
+    let start = dice.pick(&within).copied().unwrap_or(first.start.plus_minutes(2 * DAY));
+    let number = u8::try_from(1 + dice.weighted(&[9, 1])).unwrap_or(1);
+    let dose = first.dose.as_mut()?;
+    dose.number = number;
+    dose.facts.elsewhere.retain(|it| it.number < number);
+    let mut second = first.clone();
+    (second.calendar, second.start) = (calendar, start);
+    second.reason = definition.reasons.first()?.id.clone();
+    second.dose.as_mut()?.number = number + 1;
+    Some(Ask::Doses(Box::new((first, second))))
+}
+
+/// What is left of a day or so, with little time to answer.
+fn remaining(
+    dice: &mut Dice,
+    now: Timestamp,
+    (campaign, place): (CampaignId, PlaceId),
+) -> Option<OfferRemaining> {
+    let minutes = i64::try_from(dice.between(1, 30)).unwrap_or(1);
+    Some(OfferRemaining {
+        campaign,
+        place,
+        vaccine: vaccine_id()?,
+        from: None,
+        until: dice.chance(500).then(|| now.plus_minutes(36 * HOUR)),
+        answer_ms: minutes * 60_000,
+        overflow: dice.chance(700),
+    })
 }
 
 /// Compares what is said of doses with the journal, while nothing is under way.
@@ -363,4 +416,37 @@ pub(super) fn was_given(model: &Model, asked: &GiveDose, told: &Told) -> bool {
     let given = model.bookings.get(&asked.appointment.into());
     let delivery = given.and_then(|given| given.booking.delivery());
     outcome.value.appointment == asked.appointment && delivery == Some(outcome.value.delivery)
+}
+
+/// Whether two holds are as was asked, and of one entry.
+pub(super) fn hold_together(
+    model: &Model,
+    asked: &(HoldSlot, HoldSlot),
+    told: &Outcome<[Hold; 2]>,
+) -> bool {
+    let known = told.value.each_ref().map(|hold| model.bookings.get(&hold.id));
+    let [Some(first), Some(second)] = known else { return false };
+    let is = |known: &super::model::Told, told: &Hold, asked: &HoldSlot| {
+        let there = (told.calendar, told.start) == (asked.calendar, asked.start);
+        told.person == asked.person && known.booking.person == asked.person && there
+    };
+    let twin = |known: &super::model::Told| known.booking.details.dose.as_ref()?.twin;
+    // What was held before is told as it is: the second may be another than was asked for now.
+    let same = is(first, &told.value[0], &asked.0)
+        && (!told.fresh || is(second, &told.value[1], &asked.1));
+    same && first.held_in == second.held_in
+        && twin(first) == Some(told.value[1].id)
+        && twin(second) == Some(told.value[0].id)
+}
+
+/// Whether all who are told to have been offered something waited for it.
+pub(super) fn were_offered(model: &Model, asked: &OfferRemaining, told: &Remaining) -> bool {
+    told.offers.iter().all(|hold| {
+        model.bookings.get(&hold.id).is_some_and(|known| {
+            let dose = known.booking.details.dose.as_deref();
+            let stock = dose.map(|dose| (dose.campaign, dose.place, &dose.vaccine));
+            let same = stock == Some((asked.campaign, asked.place, &asked.vaccine));
+            known.booking.details.wish.is_some() && same && known.booking.person == hold.person
+        })
+    })
 }

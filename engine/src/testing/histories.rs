@@ -16,7 +16,9 @@ use crate::booking::{Event, Offer, Reason, Rejection, Span};
 use crate::error::Error;
 use crate::ids::{CalendarId, CommandKey, HoldId, PersonId, ReasonId};
 use crate::journal::Sequence;
-use crate::request::{Appointment, AppointmentStatus, OfferSlot, OfferTo};
+use crate::request::{
+    Appointment, AppointmentStatus, CancelDose, OfAppointment, OfferSlot, OfferTo,
+};
 use crate::time::Timestamp;
 
 /// The history of a run.
@@ -38,8 +40,8 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
             let unheard = unknown.entry(name).or_default();
             if call.outcome == Outcome::Unknown {
                 // Its own call comes last.
-                let parts = teller.of_parts(record, &call).len();
-                unheard.push((calls.len() + parts, record));
+                let beside = teller.beside(record, &call).len();
+                unheard.push((calls.len() + beside, record));
             } else if let Some(entry) = written(model, record) {
                 if !heard.insert(entry) {
                     // It says again what was said before.
@@ -49,7 +51,7 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
                 call.asked = oldest.map_or(call.asked, |asked| asked.min(call.asked));
             }
         }
-        calls.extend(teller.of_parts(record, &call));
+        calls.extend(teller.beside(record, &call));
         calls.push(call);
     }
     calls.extend(teller.turns());
@@ -95,6 +97,8 @@ struct Teller<'a> {
     lay: HashMap<HoldId, Vec<(Timestamp, CalendarId)>>,
     /// Where each part came to lie, in order.
     parts: HashMap<HoldId, Vec<parts::Lay>>,
+    /// The appointment that was cancelled in one step with each.
+    cancelled_with: HashMap<HoldId, HoldId>,
     persons: HashMap<&'a PersonId, u64>,
     /// Every tick with its life and the engine's time then, in order.
     ticks: Vec<(Instant, usize, Timestamp)>,
@@ -113,6 +117,7 @@ impl<'a> Teller<'a> {
             spans: HashMap::new(),
             lay: HashMap::new(),
             parts: HashMap::new(),
+            cancelled_with: HashMap::new(),
             persons: HashMap::new(),
             ticks: Vec::with_capacity(2 * records.len()),
             last: vec![NEVER; lives.len()],
@@ -121,6 +126,7 @@ impl<'a> Teller<'a> {
         for (_, events) in &model.entries {
             events.iter().for_each(|event| teller.learn(event));
             teller.learn_parts(events);
+            teller.learn_pair(events);
         }
         for record in records {
             let (asked, told) = record.ticks;
@@ -135,6 +141,7 @@ impl<'a> Teller<'a> {
             let wanted = match &record.ask {
                 Ask::Hold(wanted) => Some(&wanted.person),
                 Ask::First(wanted) => Some(&wanted.person),
+                Ask::Doses(both) => Some(&both.0.person),
                 _ => None,
             };
             if let Some(person) = wanted {
@@ -229,6 +236,7 @@ impl<'a> Teller<'a> {
             | Ask::Delay(_)
             | Ask::Register(_)
             | Ask::Give(_)
+            | Ask::Remaining(_)
             | Ask::Wish(_)
             | Ask::Withdraw(_) => return None,
             Ask::Offer(asked) => self.offered(record, asked)?,
@@ -256,8 +264,13 @@ impl<'a> Teller<'a> {
             }
             Ask::Confirm(asked) => (about(asked.hold), What::Confirm(asked.hold)),
             Ask::Release(asked) => (about(asked.hold), What::Release(asked.hold)),
-            Ask::Cancel(asked) => {
-                let hold = asked.appointment.into();
+            Ask::Doses(both) => {
+                let person = self.persons.get(&both.0.person).copied()?;
+                (person, What::Hold(self.of_two(record, both, 0)))
+            }
+            Ask::Cancel(OfAppointment { appointment, .. })
+            | Ask::CancelDose(CancelDose { appointment, .. }) => {
+                let hold = (*appointment).into();
                 (about(hold), What::Cancel(hold))
             }
             Ask::Move(asked) => {
@@ -495,6 +508,10 @@ impl<'a> Teller<'a> {
         if matches!(&record.ask, Ask::Hold(asked) if asked.overflow) {
             return false;
         }
+        // Nor which of two it is about.
+        if matches!(&record.ask, Ask::Doses(_)) {
+            return false;
+        }
         let Ask::Move(asked) = &record.ask else { return true };
         let told = self.model.bookings.get(&asked.appointment.into());
         let places = told.map(|told| &told.places);
@@ -510,12 +527,10 @@ impl<'a> Teller<'a> {
             | Told::Wish(_)
             | Told::Withdrawn
             | Told::Given(_)
+            | Told::Offered(_)
             | Told::Registered(_) => Outcome::NotDone,
-            Told::Hold(outcome) => {
-                let hold = outcome.value.id;
-                let ends = self.ends(hold);
-                Outcome::Held { hold, fresh: outcome.fresh, ends }
-            }
+            Told::Hold(outcome) => self.held_as(&outcome.value, outcome.fresh),
+            Told::Both(outcome) => self.held_as(&outcome.value[0], outcome.fresh),
             Told::Appointment(outcome) => {
                 let seen = &outcome.value;
                 let place = self.seen(seen);
@@ -527,6 +542,7 @@ impl<'a> Teller<'a> {
     }
 }
 
+mod pairs;
 mod parts;
 #[cfg(test)]
 mod tests;

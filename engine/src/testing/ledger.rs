@@ -6,9 +6,9 @@ use crate::engine::Engine;
 use crate::error::{Answer, Error};
 use crate::ids::CommandKey;
 use crate::request::{
-    Appointment, AskWish, CalendarInfo, ChangeCalendar, Delay, DelayCalendar, DoseGiven, GiveDose,
-    Hold, HoldFirst, HoldSlot, MarkAppointment, MoveAppointment, OfAppointment, OfHold, OfWish,
-    OfferSlot, Outcome, WishInfo,
+    Appointment, AskWish, CalendarInfo, CancelDose, ChangeCalendar, Delay, DelayCalendar,
+    DoseGiven, GiveDose, Hold, HoldFirst, HoldSlot, MarkAppointment, MoveAppointment,
+    OfAppointment, OfHold, OfWish, OfferRemaining, OfferSlot, Outcome, Remaining, WishInfo,
 };
 use crate::time::Timestamp;
 
@@ -49,11 +49,16 @@ pub enum Ask {
     Register(Registering),
     /// A dose was given.
     Give(GiveDose),
+    /// A hold for each of two doses.
+    Doses(Box<(HoldSlot, HoldSlot)>),
+    /// The end of an appointment, and what becomes of the next dose.
+    CancelDose(CancelDose),
+    /// What is left of a vaccine is offered to those who wait.
+    Remaining(OfferRemaining),
 }
 
 /// What a request brought about.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "few, and none of them lives long")]
 pub enum Told {
     /// A calendar, and whether this very request made it so.
     Calendar(CalendarInfo),
@@ -73,6 +78,10 @@ pub enum Told {
     Registered(Registered),
     /// A dose was given.
     Given(Outcome<DoseGiven>),
+    /// Two holds.
+    Both(Outcome<[Hold; 2]>),
+    /// Offers were made.
+    Offered(Remaining),
 }
 
 impl Ask {
@@ -82,7 +91,9 @@ impl Ask {
         match self {
             Self::Create(_, command) => command.as_ref(),
             // The same is there once, however often it is asked for.
-            Self::Wish(_) | Self::Withdraw(_) => None,
+            Self::Wish(_) | Self::Withdraw(_) | Self::Remaining(_) => None,
+            Self::Doses(both) => both.0.command.as_ref(),
+            Self::CancelDose(asked) => asked.command.as_ref(),
             Self::Change(asked) => asked.command.as_ref(),
             Self::Hold(asked) => asked.command.as_ref(),
             Self::Confirm(asked)
@@ -103,7 +114,8 @@ impl Ask {
     /// Whether it is about an appointment that is there.
     #[must_use]
     pub fn changes_appointment(&self) -> bool {
-        matches!(self, Self::Move(_) | Self::Cancel(_) | Self::Accept(_) | Self::Mark(_))
+        let cancels = matches!(self, Self::Cancel(_) | Self::CancelDose(_));
+        cancels || matches!(self, Self::Move(_) | Self::Accept(_) | Self::Mark(_))
     }
 
     /// The same under another name.
@@ -111,7 +123,9 @@ impl Ask {
     pub fn named(mut self, name: Option<CommandKey>) -> Self {
         match &mut self {
             Self::Create(_, command) => *command = name,
-            Self::Wish(_) | Self::Withdraw(_) => {}
+            Self::Wish(_) | Self::Withdraw(_) | Self::Remaining(_) => {}
+            Self::Doses(both) => both.0.command = name,
+            Self::CancelDose(asked) => asked.command = name,
             Self::Change(asked) => asked.command = name,
             Self::Hold(asked) => asked.command = name,
             Self::Confirm(asked)
@@ -163,6 +177,16 @@ impl Ask {
                 Ok(Box::pin(asked.put_to(engine)).await?.map(Told::Registered))
             }
             Self::Give(asked) => Ok(Box::pin(engine.give_dose(asked)).await?.map(Told::Given)),
+            Self::Doses(both) => {
+                let (first, second) = *both;
+                Ok(Box::pin(engine.hold_doses(first, second)).await?.map(Told::Both))
+            }
+            Self::CancelDose(asked) => {
+                Ok(Box::pin(engine.cancel_dose(asked)).await?.map(Told::Appointment))
+            }
+            Self::Remaining(asked) => {
+                Ok(Box::pin(engine.offer_remaining(asked)).await?.map(Told::Offered))
+            }
             Self::Wish(asked) => Ok(Box::pin(engine.wish(asked)).await?.map(Told::Wish)),
             Self::Withdraw(asked) => {
                 Ok(Box::pin(engine.withdraw(asked)).await?.map(|()| Told::Withdrawn))
@@ -183,6 +207,7 @@ impl Told {
             Self::Appointment(outcome) if !outcome.fresh => None,
             Self::Wish(outcome) if !outcome.fresh => None,
             Self::Given(outcome) if !outcome.fresh => None,
+            Self::Both(outcome) if !outcome.fresh => None,
             Self::Registered(Registered::Known(_)) => None,
             told => Some(told),
         }
@@ -296,6 +321,8 @@ super::counted::counted! {
         pub dosed,
         /// Doses given.
         pub given,
+        /// Holds of two doses together.
+        pub pairs,
         /// Changes of calendars.
         pub changes,
         /// Entries of the journal.

@@ -515,6 +515,10 @@ impl Model {
                 counts.parts += 1;
                 continue;
             }
+            let twin = |booking: &Booking| booking.details.dose.as_ref().and_then(|it| it.twin);
+            if let Event::Held { booking, .. } = event {
+                counts.pairs += u64::from(twin(booking).is_some_and(|twin| booking.id < twin));
+            }
             let count = match event {
                 Event::Held { booking, .. } if booking.details.wish.is_some() => &mut counts.turns,
                 Event::Held { booking, .. } if booking.details.offer.is_some() => {

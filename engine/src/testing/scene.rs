@@ -306,7 +306,13 @@ fn remember(book: &mut Book, told: &Told) {
         Told::Wish(outcome) if !book.wishes.contains(&outcome.value.id) => {
             book.wishes.push(outcome.value.id);
         }
+        Told::Both(outcome) => {
+            let ids = outcome.value.iter().map(|hold| hold.id);
+            let new: Vec<_> = ids.filter(|id| !book.holds.contains(id)).collect();
+            book.holds.extend(new);
+        }
         Told::Hold(_)
+        | Told::Offered(_)
         | Told::Appointment(_)
         | Told::Wish(_)
         | Told::Withdrawn

@@ -36,6 +36,7 @@ pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64);
         ("offers that were accepted", counts.accepted),
         ("doses that are of another delivery, or of none", counts.dosed),
         ("doses that were given", counts.given),
+        ("two doses held together", counts.pairs),
         ("wishes that were put on lists and taken off", counts.wishes),
         ("offers to those who wait", counts.turns),
         ("events of parts of bookings", counts.parts),

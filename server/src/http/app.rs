@@ -200,6 +200,7 @@ async fn campaign(app: &App, of: Of, asked: &Asked) -> Result<Response, Problem>
         Of::SearchDoses => doses::search(app, asked).await,
         Of::JoinLine => Box::pin(lines::join(app, asked)).await,
         Of::ListLine => lines::list(app, asked).await,
+        Of::OfferRemaining => Box::pin(lines::offer_remaining(app, asked)).await,
         Of::ReadPlaceInLine => lines::read(app, asked).await,
         Of::SearchLine => lines::search(app, asked).await,
     }

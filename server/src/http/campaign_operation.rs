@@ -24,6 +24,7 @@ pub(super) enum Of {
     SearchDoses,
     JoinLine,
     ListLine,
+    OfferRemaining,
     ReadPlaceInLine,
     SearchLine,
 }
@@ -40,6 +41,7 @@ impl Of {
             | Self::RecallLot
             | Self::GiveDose
             | Self::JoinLine
+            | Self::OfferRemaining
             | Self::HoldDoses => true,
             Self::ListCampaigns
             | Self::ReadCampaign
@@ -79,6 +81,7 @@ impl Of {
             | Self::ReadCoverage
             | Self::ReadDesk
             | Self::ListLine
+            | Self::OfferRemaining
             | Self::GiveDose => Need::Scope(Scope::Operate),
         }
     }

@@ -1,8 +1,8 @@
 //! The lines of campaigns, as clients write and read them.
 
 use creneau::{
-    AskLine, CampaignId, CommandKey, InLine, LineInfo, ListedLine, PersonId, PlaceId, ReasonId,
-    Standing, Timestamp, VaccineId, WeeklyHours, WishId, WishStatus,
+    AskLine, CampaignId, CommandKey, InLine, LineInfo, ListedLine, OfferRemaining, PersonId,
+    PlaceId, ReasonId, Remaining, Standing, Timestamp, VaccineId, WeeklyHours, WishId, WishStatus,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,8 +12,9 @@ use super::by_dto::PatientJson;
 use super::calendar_dto::WeekJson;
 use super::dose_dto::FactsJson;
 use super::dto::{HoldBody, Text};
-use super::local::Day;
+use super::local::{Day, Instant};
 use super::openapi::texts;
+use super::problem::Problem;
 use super::wish_dto::WishStatusBody;
 
 /// Asks that somebody waits for a dose at a place.
@@ -202,5 +203,75 @@ pub(super) struct ListedLineBody {
 impl ListedLineBody {
     pub(super) async fn read(app: &App, line: ListedLine) -> Self {
         Self { waiting: line.waiting, first: LineBody::each(app, line.first).await }
+    }
+}
+
+/// What is left at a place is to be offered to those who wait there.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RemainingRequest)]
+pub(super) struct RemainingAsked {
+    #[schema(value_type = texts::PlaceId)]
+    pub(super) place_id: String,
+    #[schema(value_type = texts::VaccineId)]
+    vaccine: Text<VaccineId>,
+    /// What starts from here on; from now on if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<texts::Instant>)]
+    from: Option<Text<Instant>>,
+    /// And before here, at most 48 hours later; until the end of the day there if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<texts::Instant>)]
+    until: Option<Text<Instant>>,
+    /// Minutes in which to answer, and not beyond the start.
+    #[schema(minimum = 1, maximum = 1_440)]
+    answer_minutes: u16,
+    /// Whether who finds no free slot is offered a place in the overflow lanes.
+    #[serde(default)]
+    overflow: bool,
+}
+
+impl RemainingAsked {
+    pub(super) fn of(
+        self,
+        campaign: CampaignId,
+        place: PlaceId,
+    ) -> Result<OfferRemaining, Problem> {
+        if !(1..=1_440).contains(&self.answer_minutes) {
+            return Err(Problem::invalid("answer_minutes", "must be 1 to 1440"));
+        }
+        Ok(OfferRemaining {
+            campaign,
+            place,
+            vaccine: self.vaccine.0,
+            from: self.from.map(|Text(Instant(at))| at),
+            until: self.until.map(|Text(Instant(at))| at),
+            answer_ms: i64::from(self.answer_minutes) * 60_000,
+            overflow: self.overflow,
+        })
+    }
+}
+
+/// What was offered of what is left at a place.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Remaining)]
+pub(super) struct RemainingBody {
+    /// The offers, in the order of the line.
+    #[schema(max_items = 1000)]
+    offers: Vec<HoldBody>,
+    /// Doses that nobody has been offered, of those that can be given at the times asked for.
+    left: u32,
+    /// How many wait there without an offer.
+    waiting: usize,
+}
+
+impl RemainingBody {
+    /// With the zone of each offer's calendar.
+    pub(super) async fn read(app: &App, remaining: Remaining) -> Self {
+        let mut offers = Vec::with_capacity(remaining.offers.len());
+        for hold in &remaining.offers {
+            offers.push(HoldBody::new(hold, &app.zone(hold.calendar).await));
+        }
+        Self { offers, left: remaining.left, waiting: remaining.waiting }
     }
 }

@@ -7,7 +7,9 @@ use super::answer::{self, Response};
 use super::app::App;
 use super::campaigns;
 use super::deliveries::required;
-use super::line_dto::{LineAsked, LineBody, LineSearchAsked, ListedLineBody, PlacesBody};
+use super::line_dto::{
+    LineAsked, LineBody, LineSearchAsked, ListedLineBody, PlacesBody, RemainingAsked, RemainingBody,
+};
 use super::problem::Problem;
 use super::request::Asked;
 
@@ -63,4 +65,15 @@ pub(super) async fn list(app: &App, asked: &Asked) -> Result<Response, Problem> 
     let line = app.engine.line((campaign, place, vaccine), limit).await;
     let line = app.settled(line).await?;
     Ok(answer::json(StatusCode::OK, &ListedLineBody::read(app, line).await))
+}
+
+/// What is left at a place, to those who wait there.
+pub(super) async fn offer_remaining(app: &App, asked: &Asked) -> Result<Response, Problem> {
+    asked.query(&[])?;
+    let wanted: RemainingAsked = asked.json()?;
+    let campaign = campaigns::id(app, &asked.id).await?;
+    let place = app.place(&wanted.place_id).await?;
+    let wanted = wanted.of(campaign, place)?;
+    let remaining = app.settled(Box::pin(app.engine.offer_remaining(wanted)).await).await?;
+    Ok(answer::json(StatusCode::OK, &RemainingBody::read(app, remaining).await))
 }

@@ -435,6 +435,10 @@ pub(super) const PATHS: &[Path] = &[
         ],
     },
     Path {
+        template: "/v1/campaigns/{campaign_id}/remaining",
+        operations: &[(Method::POST, Operation::Campaign(Of::OfferRemaining))],
+    },
+    Path {
         template: "/v1/campaigns/{campaign_id}/line/search",
         operations: &[(Method::POST, Operation::Campaign(Of::SearchLine))],
     },

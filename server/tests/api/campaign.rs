@@ -281,6 +281,22 @@ async fn offered(desk: &mut Desk, wish: &str) {
     assert_eq!(desk.client.get(&path).await.ok(200), json!({"concerned": []}));
 }
 
+/// Nobody waits any more, and nothing is left.
+async fn remaining(desk: &mut Desk) {
+    let path = desk.at("/remaining");
+    let mut asked = json!({
+        "place_id": desk.place, "vaccine": "bnt", "answer_minutes": 10, "overflow": true,
+    });
+    let told = desk.client.post(&path, &asked).await.ok(200);
+    assert_eq!(told, json!({"offers": [], "left": 0, "waiting": 0}));
+    asked["until"] = json!("2027-03-20T20:00:00+01:00");
+    let told = desk.client.post(&path, &asked).await.problem(400, "invalid_request");
+    assert_eq!(told["errors"][0]["field"], "until");
+    asked["answer_minutes"] = json!(0);
+    let told = desk.client.post(&path, &asked).await.problem(400, "invalid_request");
+    assert_eq!(told["errors"][0]["field"], "answer_minutes");
+}
+
 async fn evening(desk: &mut Desk) {
     let by = "by=band,vaccine&from=2027-03-22&until=2027-03-22";
     let told = desk.coverage(by, &[]).await.ok(200);
@@ -330,6 +346,7 @@ async fn a_day_of_a_campaign() {
     give(&mut desk, &first, &second).await;
     recall(&mut desk, &first, &eve).await;
     offered(&mut desk, &waits).await;
+    remaining(&mut desk).await;
     evening(&mut desk).await;
 }
 

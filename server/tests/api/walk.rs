@@ -230,6 +230,8 @@ async fn vaccinate(client: &mut Client, place: &str) -> [String; 2] {
     client.get(&format!("{line}/{}", text(&place_in_line, "wish_id"))).await.ok(200);
     client.get(&format!("{line}?place_id={place}&vaccine=bnt&limit=1")).await.ok(200);
     client.post(&format!("{line}/search"), &example_of("searchLine")).await.ok(200);
+    let remaining = example("offerRemaining", "place_id", place);
+    client.post(&format!("{at}/remaining"), &remaining).await.ok(200);
     [campaign, id]
 }
 

@@ -10,6 +10,7 @@ use crate::ids::HoldId;
 use crate::journal::Remembered;
 use crate::limits::CLAIM_WAITS_MAX;
 use crate::metrics::Asked;
+use crate::planted::{self, Bug};
 use crate::request::{Hold, HoldSlot, NextDose, Outcome};
 use crate::runtime::sync::yield_now;
 use crate::runtime::{
@@ -158,8 +159,10 @@ impl Engine {
         named: Option<(Remembered, Claim)>,
     ) -> Result<Verdict, Error> {
         let twin = match booking.details.dose.as_ref().and_then(|dose| dose.twin) {
-            Some(twin) => self.shared().index.booking(twin, self.now())?,
-            None => None,
+            Some(twin) if !planted::is(Bug::TwinForgotten) => {
+                self.shared().index.booking(twin, self.now())?
+            }
+            _ => None,
         };
         match twin {
             Some(BookingRow { booking: twin, state: BookingState::Held { .. }, .. }) => {

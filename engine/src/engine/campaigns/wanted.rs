@@ -25,7 +25,10 @@ impl Fits<'_> {
     /// The dose, but for its delivery.
     fn dose(self) -> Dose {
         let (stated, rule, phase, version, place) = match self {
-            Self::Offered(dose, place) => return Dose { place, delivery: None, ..dose.clone() },
+            // It was made alone, whatever the appointment was held with.
+            Self::Offered(dose, place) => {
+                return Dose { place, delivery: None, twin: None, ..dose.clone() };
+            }
             Self::Stated(stated, rule, phase, version, place) => {
                 (stated, rule, phase, version, place)
             }

@@ -300,7 +300,9 @@ impl Names {
                 | Told::Wish(_)
                 | Told::Withdrawn
                 | Told::Registered(_)
-                | Told::Given(_),
+                | Told::Given(_)
+                | Told::Both(_)
+                | Told::Offered(_),
             )) => Err(odd()),
             Ok(Ok(Told::Calendar(info))) => {
                 let calendar = self.calendars.iter().position(|id| *id == info.id);

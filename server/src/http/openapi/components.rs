@@ -27,7 +27,9 @@ use crate::http::dto::{
 use crate::http::event_dto::EventLine;
 use crate::http::followed_dto::{ActivityPage, DuePage};
 use crate::http::health::{Health, Readiness, Version};
-use crate::http::line_dto::{LineAsked, LineBody, LineSearchAsked, ListedLineBody, PlacesBody};
+use crate::http::line_dto::{
+    LineAsked, LineBody, LineSearchAsked, ListedLineBody, PlacesBody, RemainingAsked, RemainingBody,
+};
 use crate::http::practice_dto::{
     AbsenceAsked, DelayAsked, DelayBody, MarkAsked, OfferAsked, OffersAsked, OffersBody,
 };
@@ -142,6 +144,8 @@ impl Components {
         self.add::<LineSearchAsked>()?;
         self.add::<PlacesBody>()?;
         self.add::<ListedLineBody>()?;
+        self.add::<RemainingAsked>()?;
+        self.add::<RemainingBody>()?;
         Ok(())
     }
 

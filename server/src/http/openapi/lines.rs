@@ -90,3 +90,27 @@ pub(super) fn search() -> Described {
         )
     }
 }
+
+pub(super) fn offer_remaining() -> Described {
+    let example = json!({
+        "place_id": "place_7kr3t0v7xq2c9d5h6j1k8n4m2p",
+        "vaccine": "bnt",
+        "answer_minutes": 10,
+        "overflow": true,
+    });
+    Described {
+        body: body("RemainingRequest", &example),
+        answers: vec![(200, json_of("What was offered, and what is left.", "Remaining"))],
+        refusals: &[Code::UnknownCampaign, Code::UnknownPlace],
+        ..booking(
+            CAMPAIGNS,
+            "offerRemaining",
+            "Offer the evening's remaining doses",
+            "Offers the doses that are left at a place to those who wait there, in the order of \
+             the line: the first free slot that they want, and with `overflow` a place in the \
+             practice's overflow lanes where none is free. There are as many offers as doses; each \
+             is a hold that has one. What is not taken, the same call offers to whoever comes \
+             next. It remembers nothing under an `Idempotency-Key`: repeated, it goes on.",
+        )
+    }
+}

@@ -132,6 +132,7 @@ fn describe_campaign(of: Of) -> Described {
         Of::ReadDesk => campaigns::desk(),
         Of::JoinLine => lines::join(),
         Of::ListLine => lines::list(),
+        Of::OfferRemaining => lines::offer_remaining(),
         Of::ReadPlaceInLine => lines::read(),
         Of::SearchLine => lines::search(),
         Of::GiveDose => doses::give(),
