@@ -128,7 +128,7 @@ bugs! {
     LineIgnored in "runtime/doses.rs": "whoever asks takes what those in the line wait for";
     LineReversed in "engine/campaigns/rounds.rs": "whoever is last in the line is asked first";
     MoveForgetsInterval in "engine/campaigns/wanted.rs": "a dose moves out of its interval";
-    TwinForgotten in "engine/campaigns/pairs.rs": "one of two doses that were held together is confirmed alone";
+    TwinForgotten in "engine/campaigns/pairs.rs": "one of two doses is confirmed alone";
     SecondGivenFirst in "engine/campaigns/giving.rs": "a second dose is given before the first";
     TallyTwice in "runtime/dose_rows.rs": "an entry is counted again when it is replayed";
     DoseNotGivenBack in "runtime/doses.rs": "the dose of a cancelled appointment stays claimed";

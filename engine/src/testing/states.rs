@@ -6,7 +6,7 @@ use super::ledger::Counts;
 
 /// How often each interesting state was met.
 #[must_use]
-pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64); 44] {
+pub const fn states(counts: &Counts, disk: &DiskCounts) -> [(&'static str, u64); 45] {
     [
         ("requests whose answer nobody waited for", counts.hung_up),
         ("requests that were repeated", counts.repeated),

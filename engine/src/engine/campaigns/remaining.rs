@@ -30,8 +30,8 @@ impl Engine {
     /// made once more, to whoever comes next; and as at any time, where a slot is free.
     ///
     /// Refused as [`Rejection::UnknownCampaign`], [`Rejection::UnknownPlace`] or
-    /// [`Rejection::Invalid`]: the vaccine is one of the campaign, the time to answer is a minute to
-    /// a day, and the times lie ahead, within two days.
+    /// [`Rejection::Invalid`]: the vaccine is one of the campaign, the time to answer is a minute
+    /// to a day, and the times lie ahead, within two days.
     ///
     /// # Errors
     ///
