@@ -123,6 +123,19 @@ impl Claims {
             return;
         }
         let side = self.cut.side(line);
+        match entry {
+            Entry::Offered(it) => {
+                let dose = requests.get(key.as_str()).and_then(|it| it.asked.dose.as_ref());
+                let number = dose.map_or(0, |dose| dose.number);
+                self.told_hold(*at, (patient, number), &it.told);
+                if side != Side::Before {
+                    self.may_not_be_there(it.told.hold);
+                }
+                return;
+            }
+            Entry::Waited(_) => return,
+            _ => {}
+        }
         if let Entry::Asked(asked) = entry {
             let after = side == Side::After;
             if !after {
@@ -150,6 +163,14 @@ impl Claims {
                 self.told(*at, asked_at, &asked, patient, told);
                 if told.call == Call::Hold && side != Side::Before {
                     self.may_not_be_there(told.hold);
+                }
+            }
+            (None, Entry::Lined(_)) => request.outcome = Some(entry.clone()),
+            (Some(Entry::Lined(first)), Entry::Lined(again)) => {
+                self.repeats += 1;
+                if first != again {
+                    let what = format!("told {first:?} and then {again:?} under {key}");
+                    self.find(Rule::SameAgain, first.wish, what);
                 }
             }
             (None, Entry::Refused { code, .. }) => {
@@ -239,7 +260,7 @@ impl Claims {
             }
             // It stays an appointment that stands.
             Call::Give => claim.given = true,
-            Call::Find | Call::Hold | Call::HoldBoth | Call::Read => {}
+            Call::Find | Call::Hold | Call::HoldBoth | Call::Join | Call::Read => {}
         }
         let was = std::mem::replace(&mut claim.place, place);
         let deadline = claim.expires_at;
