@@ -166,31 +166,39 @@ impl Claims {
                 }
             }
             (None, Entry::Lined(_)) => request.outcome = Some(entry.clone()),
-            (Some(Entry::Lined(first)), Entry::Lined(again)) => {
-                self.repeats += 1;
-                if first != again {
-                    let what = format!("told {first:?} and then {again:?} under {key}");
-                    self.find(Rule::SameAgain, first.wish, what);
-                }
-            }
             (None, Entry::Refused { code, .. }) => {
                 request.outcome = Some(entry.clone());
                 let asked = request.asked.clone();
                 self.refused(*at, &asked, code);
             }
-            (Some(Entry::Told(first)), Entry::Told(again)) => {
-                self.repeats += 1;
-                if first != again {
-                    let what = format!("told {:?} and then {:?} under {key}", first, again);
-                    self.find(Rule::SameAgain, first.hold, what);
-                }
-            }
-            (Some(Entry::Told(first)), Entry::Refused { code, .. }) if code != OVERLOADED => {
-                self.repeats += 1;
-                let what = format!("its repeat under {key} was refused as {code}");
-                self.find(Rule::SameAgain, first.hold, what);
+            (Some(first), again) => {
+                let first = first.clone();
+                self.again(&first, again, key);
             }
             _ => {}
+        }
+    }
+
+    /// A repeat has the outcome of the first request.
+    fn again(&mut self, first: &Entry, again: &Entry, key: &str) {
+        let id = match first {
+            Entry::Told(told) => told.hold.to_string(),
+            Entry::Lined(lined) => lined.wish.to_string(),
+            _ => return,
+        };
+        let what = match again {
+            Entry::Told(_) | Entry::Lined(_) if first == again => None,
+            Entry::Told(_) | Entry::Lined(_) => {
+                Some(format!("told {first:?} and then {again:?} under {key}"))
+            }
+            Entry::Refused { code, .. } if code != OVERLOADED => {
+                Some(format!("its repeat under {key} was refused as {code}"))
+            }
+            _ => return,
+        };
+        self.repeats += 1;
+        if let Some(what) = what {
+            self.find(Rule::SameAgain, id, what);
         }
     }
 

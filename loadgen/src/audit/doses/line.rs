@@ -1,4 +1,5 @@
-//! Whether those who wait in line are asked in their order, by what they were told and by what is so.
+//! Whether those who wait in line are asked in their order: by what they were told, and by what is
+//! so.
 
 use std::collections::{BTreeMap, BTreeSet};
 

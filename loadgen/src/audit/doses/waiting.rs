@@ -1,5 +1,5 @@
-//! What a ledger says of those who wait in line: where they stand, what they were offered, and until
-//! when they surely were offered nothing.
+//! What a ledger says of those who wait in line: where they stand, what they were offered, and
+//! until when they surely were offered nothing.
 
 use std::collections::BTreeMap;
 
