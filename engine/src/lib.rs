@@ -86,6 +86,10 @@ pub use metrics::{Counted, Histogram, Metrics, Refused};
 pub use opening::{Opening, OpeningStage};
 #[cfg(feature = "planted")]
 pub use planted::Bug;
+
+/// Whether bugs can be planted in this build, by the variable `CRENEAU_PLANTED`.
+#[doc(hidden)]
+pub const PLANTED: bool = cfg!(feature = "planted");
 pub use request::*;
 pub use runtime::{Feed, FeedEntry};
 pub use time::{Clock, SystemWallClock, Timestamp, WallClock};

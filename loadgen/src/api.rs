@@ -3,7 +3,8 @@
 use std::fmt;
 
 use creneau::{
-    AppointmentId, CalendarId, CampaignId, DeliveryId, HoldId, PersonId, ReasonId, Timestamp,
+    AppointmentId, CalendarId, CampaignId, DeliveryId, HoldId, PersonId, PlaceId, ReasonId,
+    Timestamp, WishId,
 };
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,8 @@ pub(crate) enum Call {
     HoldBoth,
     /// A dose is given.
     Give,
+    /// Somebody waits in the line of a campaign.
+    Join,
     /// A look-up by an id or by a person.
     Read,
 }
@@ -46,6 +49,7 @@ impl Call {
             Self::Move => "move",
             Self::HoldBoth => "hold_both",
             Self::Give => "give",
+            Self::Join => "join",
             Self::Read => "read",
         }
     }
@@ -79,6 +83,20 @@ pub(crate) struct DoseSlot {
     /// Who books, where that is another.
     pub(crate) account: Option<PersonId>,
     pub(crate) campaign: CampaignId,
+    pub(crate) stated: Stated,
+}
+
+/// A place in the line of a campaign, as it is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LineWish {
+    pub(crate) campaign: CampaignId,
+    pub(crate) place: PlaceId,
+    /// The calendar where somebody was refused; its reason is what they wait for.
+    pub(crate) calendar: CalendarId,
+    pub(crate) reason: ReasonId,
+    pub(crate) patient: PersonId,
+    /// The last date that they would take.
+    pub(crate) until: Date,
     pub(crate) stated: Stated,
 }
 
@@ -130,6 +148,15 @@ pub(crate) enum Ask {
     Give {
         appointment: AppointmentId,
     },
+    JoinLine(Box<LineWish>),
+    ReadLine {
+        campaign: CampaignId,
+        wish: WishId,
+    },
+    /// Takes what somebody who waits is offered.
+    Accept {
+        hold: HoldId,
+    },
 }
 
 impl Ask {
@@ -139,23 +166,26 @@ impl Ask {
             Self::Find { .. } => Call::Find,
             Self::Hold { .. } | Self::HoldDose(_) => Call::Hold,
             Self::HoldDoses(_) => Call::HoldBoth,
-            Self::Confirm { .. } => Call::Confirm,
+            Self::Confirm { .. } | Self::Accept { .. } => Call::Confirm,
+            Self::JoinLine(_) => Call::Join,
             Self::Release { .. } => Call::Release,
             Self::Cancel { .. } | Self::CancelDoses { .. } => Call::Cancel,
             Self::Give { .. } => Call::Give,
             Self::Move { .. } => Call::Move,
-            Self::ReadHold { .. } | Self::ReadAppointment { .. } | Self::Search { .. } => {
-                Call::Read
-            }
+            Self::ReadHold { .. }
+            | Self::ReadAppointment { .. }
+            | Self::ReadLine { .. }
+            | Self::Search { .. } => Call::Read,
         }
     }
 
     /// The booking that it is about, where there is one already.
     pub(crate) fn booking(&self) -> Option<HoldId> {
         match self {
-            Self::Confirm { hold } | Self::Release { hold } | Self::ReadHold { hold } => {
-                Some(*hold)
-            }
+            Self::Confirm { hold }
+            | Self::Accept { hold }
+            | Self::Release { hold }
+            | Self::ReadHold { hold } => Some(*hold),
             Self::Cancel { appointment }
             | Self::CancelDoses { appointment }
             | Self::Give { appointment }
@@ -165,6 +195,8 @@ impl Ask {
             | Self::Hold { .. }
             | Self::HoldDose(_)
             | Self::HoldDoses(_)
+            | Self::JoinLine(_)
+            | Self::ReadLine { .. }
             | Self::Search { .. } => None,
         }
     }
@@ -228,6 +260,35 @@ pub(crate) struct AppointmentSeen {
     pub(crate) dose: Option<DoseSeen>,
 }
 
+/// What has become of somebody's place in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LineStatus {
+    Waiting,
+    /// It has become an appointment.
+    Granted,
+    Withdrawn,
+    /// They let three offers go by.
+    PassedBy,
+    /// What they waited for is past.
+    Over,
+}
+
+/// Somebody's place in a line, as it is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LineSeen {
+    pub(crate) wish: WishId,
+    pub(crate) place: PlaceId,
+    pub(crate) status: LineStatus,
+    pub(crate) rank: u16,
+    pub(crate) since: Timestamp,
+    /// Before when it must start.
+    pub(crate) until: Timestamp,
+    /// What it has become, once it is granted.
+    pub(crate) appointment: Option<AppointmentId>,
+    pub(crate) offer: Option<HoldSeen>,
+}
+
 /// An answer that is no refusal.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reply {
@@ -243,6 +304,7 @@ pub(crate) enum Reply {
         number: u8,
         delivery: DeliveryId,
     },
+    InLine(Box<LineSeen>),
 }
 
 /// A refusal with its code, as the API names it.

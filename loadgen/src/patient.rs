@@ -1,6 +1,7 @@
 //! What a patient does, from the arrival to the end.
 
 mod doses;
+mod line;
 
 use std::sync::Arc;
 
@@ -67,6 +68,8 @@ struct Patient<'a> {
     number: u64,
     dice: Dice,
     writes: u32,
+    /// Whether they were told that no dose is left.
+    no_dose: bool,
     /// When the next call is meant to start.
     ready_us: u64,
 }
@@ -82,7 +85,8 @@ pub(crate) async fn visit(world: Arc<World>, arrival: Arrival) -> Result<(), Los
     let mut dice = Dice::of(world.scenario.seed, number);
     let purpose = purpose(&world.scenario, &mut dice);
     let ready_us = arrival.at_us;
-    let mut patient = Patient { world: &world, id, number, dice, writes: 0, ready_us };
+    let mut patient =
+        Patient { world: &world, id, number, dice, writes: 0, no_dose: false, ready_us };
     match (&world.scenario.campaign, &world.campaign) {
         (Some(campaign), Some(opened)) => Box::pin(patient.be_vaccinated(campaign, opened)).await,
         _ => patient.live(purpose).await,
@@ -241,6 +245,11 @@ impl Patient<'_> {
 
     fn next_key(&mut self) -> String {
         self.writes += 1;
+        self.key()
+    }
+
+    /// The key of the last write.
+    fn key(&self) -> String {
         format!("{}-{}-{}", self.world.run, self.number, self.writes)
     }
 

@@ -123,6 +123,19 @@ impl Claims {
             return;
         }
         let side = self.cut.side(line);
+        match entry {
+            Entry::Offered(it) => {
+                let dose = requests.get(key.as_str()).and_then(|it| it.asked.dose.as_ref());
+                let number = dose.map_or(0, |dose| dose.number);
+                self.told_hold(*at, (patient, number), &it.told);
+                if side != Side::Before {
+                    self.may_not_be_there(it.told.hold);
+                }
+                return;
+            }
+            Entry::Waited(_) => return,
+            _ => {}
+        }
         if let Entry::Asked(asked) = entry {
             let after = side == Side::After;
             if !after {
@@ -152,24 +165,40 @@ impl Claims {
                     self.may_not_be_there(told.hold);
                 }
             }
+            (None, Entry::Lined(_)) => request.outcome = Some(entry.clone()),
             (None, Entry::Refused { code, .. }) => {
                 request.outcome = Some(entry.clone());
                 let asked = request.asked.clone();
                 self.refused(*at, &asked, code);
             }
-            (Some(Entry::Told(first)), Entry::Told(again)) => {
-                self.repeats += 1;
-                if first != again {
-                    let what = format!("told {:?} and then {:?} under {key}", first, again);
-                    self.find(Rule::SameAgain, first.hold, what);
-                }
-            }
-            (Some(Entry::Told(first)), Entry::Refused { code, .. }) if code != OVERLOADED => {
-                self.repeats += 1;
-                let what = format!("its repeat under {key} was refused as {code}");
-                self.find(Rule::SameAgain, first.hold, what);
+            (Some(first), again) => {
+                let first = first.clone();
+                self.again(&first, again, key);
             }
             _ => {}
+        }
+    }
+
+    /// A repeat has the outcome of the first request.
+    fn again(&mut self, first: &Entry, again: &Entry, key: &str) {
+        let id = match first {
+            Entry::Told(told) => told.hold.to_string(),
+            Entry::Lined(lined) => lined.wish.to_string(),
+            _ => return,
+        };
+        let what = match again {
+            Entry::Told(_) | Entry::Lined(_) if first == again => None,
+            Entry::Told(_) | Entry::Lined(_) => {
+                Some(format!("told {first:?} and then {again:?} under {key}"))
+            }
+            Entry::Refused { code, .. } if code != OVERLOADED => {
+                Some(format!("its repeat under {key} was refused as {code}"))
+            }
+            _ => return,
+        };
+        self.repeats += 1;
+        if let Some(what) = what {
+            self.find(Rule::SameAgain, id, what);
         }
     }
 
@@ -239,7 +268,7 @@ impl Claims {
             }
             // It stays an appointment that stands.
             Call::Give => claim.given = true,
-            Call::Find | Call::Hold | Call::HoldBoth | Call::Read => {}
+            Call::Find | Call::Hold | Call::HoldBoth | Call::Join | Call::Read => {}
         }
         let was = std::mem::replace(&mut claim.place, place);
         let deadline = claim.expires_at;

@@ -63,8 +63,12 @@ pub(crate) enum Rule {
     FirstBefore,
     /// Who came last is the first to be left without a dose.
     InOrder,
+    /// Whoever comes first in a line is offered a dose first.
+    Line,
     /// Who is told to be protected adds up to the dose.
     Coverage,
+    /// The engine's own audit finds nothing in a journal and what is derived from it.
+    Journal,
     /// All calls could have happened one after the other, each between its beginning and its end.
     LegalOrder,
 }
@@ -83,13 +87,14 @@ impl Rule {
     ];
 
     /// Those that a ledger with a campaign is held to beside them.
-    const OF_CAMPAIGNS: [Self; 7] = [
+    const OF_CAMPAIGNS: [Self; 8] = [
         Self::Stock,
         Self::Eligible,
         Self::OneDose,
         Self::Interval,
         Self::FirstBefore,
         Self::InOrder,
+        Self::Line,
         Self::Coverage,
     ];
 
@@ -110,6 +115,8 @@ impl Rule {
             Self::Interval => "second doses at their interval",
             Self::FirstBefore => "second doses after a first",
             Self::InOrder => "left without a dose in their order",
+            Self::Line => "doses taken by the order of a line",
+            Self::Journal => "entries by the engine's own audit",
             Self::Coverage => "figures of who is protected",
             Self::LegalOrder => "calls in a legal order",
         }
@@ -243,7 +250,7 @@ pub(crate) async fn over_api(
     let mut seen = over_api::look(&claims, driver, over_api::TRIES_MAX, &mut verdict).await;
     let doses = doses::Doses::up_to(ledger, until);
     if let Some(set) = &doses.set
-        && let Err(why) = doses::over_api::look(set, driver, &mut seen).await
+        && let Err(why) = doses::over_api::look((set, &doses), &claims, driver, &mut seen).await
     {
         verdict.find(Rule::Readable, set.campaign, why);
     }
@@ -284,6 +291,9 @@ pub(crate) async fn over_data(
     judge::judge(&claims, &seen, &mut verdict);
     let doses = doses::Doses::up_to(ledger, until);
     doses::judge(&doses, &claims, &seen, &mut verdict);
+    let data = data.to_owned();
+    let report = tokio::task::spawn_blocking(move || over_journal::by_engine(&data)).await;
+    over_journal::as_engine_says(&report.map_err(|error| error.to_string())??, &mut verdict);
     Ok(verdict)
 }
 

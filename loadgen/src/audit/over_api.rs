@@ -24,10 +24,13 @@ const TRY_WAIT_MS: u64 = 250;
 /// Waits until the holds that nobody ended must have expired, for a bounded time.
 pub(super) async fn wait_for_holds(claims: &Claims, wait_seconds: u64) {
     let left = claims.bookings.values().filter(|claim| claim.fate == Fate::Held);
-    let Some(last) = left.map(|claim| claim.expires_at).max() else { return };
-    let ms = last.plus_ms(LATE_MS + 200).millis().saturating_sub(wall().millis());
-    let ms = u64::try_from(ms).unwrap_or(0);
-    pause(ms.min(wait_seconds.saturating_mul(1_000))).await;
+    let ends = left.map(|claim| {
+        let ms = claim.expires_at.plus_ms(LATE_MS + 200).millis();
+        u64::try_from(ms.saturating_sub(wall().millis())).unwrap_or(0)
+    });
+    // Those whose end is further away, as what is offered to who waits, are judged as they are.
+    let within = ends.filter(|ms| *ms <= wait_seconds.saturating_mul(1_000));
+    pause(within.max().unwrap_or(0)).await;
 }
 
 /// Something to read.
@@ -136,13 +139,17 @@ fn as_observed(it: &AppointmentSeen) -> Observed {
 }
 
 /// A read until there is an answer; none for what does not exist.
-async fn read(driver: &Driver, tries_max: u64, ask: &Ask) -> Result<Option<Reply>, String> {
+pub(super) async fn read(
+    driver: &Driver,
+    tries_max: u64,
+    ask: &Ask,
+) -> Result<Option<Reply>, String> {
     let mut last = String::new();
     for _ in 0..tries_max {
         match driver.send(ask, None).await {
             Outcome::Done(reply) => return Ok(Some(reply)),
             Outcome::Refused(refusal) => match refusal.code.as_str() {
-                "unknown_hold" | "unknown_appointment" => return Ok(None),
+                "unknown_hold" | "unknown_appointment" | "unknown_wish" => return Ok(None),
                 OVERLOADED => last = refusal.code,
                 _ => return Err(format!("refused as {}", refusal.code)),
             },

@@ -106,9 +106,11 @@ impl<'a> Teller<'a> {
             api::Call::Release => What::Release(line.hold_id?),
             api::Call::Cancel => What::Cancel(line.hold_id?),
             api::Call::Move => What::Move(line.hold_id?, Place { lane: None, ..place? }),
-            api::Call::Find | api::Call::Read | api::Call::HoldBoth | api::Call::Give => {
-                return None;
-            }
+            api::Call::Find
+            | api::Call::Read
+            | api::Call::HoldBoth
+            | api::Call::Give
+            | api::Call::Join => return None,
         };
         let outcome = self.outcome(line, place)?;
         let told = line.return_ns.unwrap_or(NEVER);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use creneau::audit::{Fault, Report, audit};
 use creneau::booking::{Booking, Span, Taken};
 use creneau::{AppointmentId, CalendarId, Config, Engine, Event, HoldId, PersonId, Timestamp};
 
@@ -12,7 +13,7 @@ use super::doses::journal;
 use super::seen::{Observed, Owned, Seen};
 use super::{LATE_MS, Rule, Verdict};
 use crate::api::DoseSeen;
-use crate::clock::pause;
+use crate::clock::{pause, wall};
 use crate::ledger::Place;
 
 /// Opens the engine of a directory that no server uses, and reads its journal.
@@ -53,6 +54,28 @@ pub(super) async fn look(
     }
     let now = engine.now();
     Ok(model.seen(claims, now, verdict))
+}
+
+/// What the engine's own audit says of a directory that nobody uses. It blocks.
+///
+/// # Errors
+///
+/// Why it could not be opened.
+pub(super) fn by_engine(data: &Path) -> Result<Report, String> {
+    let found = creneau::inspect(data).map_err(|error| format!("{}: {error}", data.display()))?;
+    Ok(audit(&found, wall()))
+}
+
+/// Takes over what it found.
+pub(super) fn as_engine_says(report: &Report, verdict: &mut Verdict) {
+    verdict.count(Rule::Journal, report.entries);
+    for Fault { kind, sequence, what } in &report.faults {
+        let entry = sequence.map_or_else(|| "store".to_owned(), |it| format!("entry {it}"));
+        verdict.find(Rule::Journal, entry, format!("{}: {what}", kind.name()));
+    }
+    if let Some(more @ 1..) = report.faults_total.checked_sub(report.faults.len() as u64) {
+        verdict.find(Rule::Journal, "journal", format!("has {more} more faults"));
+    }
 }
 
 /// What a booking is.
@@ -201,7 +224,10 @@ impl Model {
 
     /// What the ledger is to be held against. Finds holds of anybody that outlived their time.
     pub(super) fn seen(&self, claims: &Claims, now: Timestamp, verdict: &mut Verdict) -> Seen {
-        let mut seen = Seen { lots: self.doses.tallies(), ..Seen::default() };
+        let (lots, lines) = (self.doses.tallies(), self.doses.lines());
+        let unseen = self.doses.offers().filter(|hold| !claims.bookings.contains_key(hold));
+        let offers_unseen = unseen.collect();
+        let mut seen = Seen { lots, lines, offers_unseen, ..Seen::default() };
         for id in claims.bookings.keys() {
             let observed = self.bookings.get(id).map_or(Observed::Missing, |(it, state)| {
                 let place = place(it);

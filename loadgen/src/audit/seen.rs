@@ -1,11 +1,11 @@
 //! What is so, by a server or by a journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use creneau::{DeliveryId, HoldId, Timestamp};
+use creneau::{DeliveryId, HoldId, Timestamp, WishId};
 
 use super::doses::{Coverage, Tally};
-use crate::api::DoseSeen;
+use crate::api::{DoseSeen, LineStatus};
 use crate::ledger::Place;
 
 /// What became of a booking.
@@ -30,6 +30,18 @@ pub(super) struct Owned {
     pub(super) given: bool,
 }
 
+/// Somebody's place in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct InLine {
+    pub(super) status: LineStatus,
+    pub(super) rank: u16,
+    pub(super) since: Timestamp,
+    /// What it has become, where it is granted.
+    pub(super) granted: Option<HoldId>,
+    /// What is offered now.
+    pub(super) offer: Option<HoldId>,
+}
+
 /// All that was seen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
@@ -39,6 +51,10 @@ pub(super) struct Seen {
     pub(super) of_patients: BTreeMap<String, Vec<Owned>>,
     /// What has become of each delivery of a campaign.
     pub(super) lots: BTreeMap<DeliveryId, Tally>,
+    /// What has become of each place in a line that the ledger knows.
+    pub(super) lines: BTreeMap<WishId, InLine>,
+    /// Holds that were offered to somebody who has not looked since.
+    pub(super) offers_unseen: BTreeSet<HoldId>,
     /// Who is protected; a journal does not say.
     pub(super) coverage: Option<Coverage>,
 }

@@ -64,6 +64,7 @@ pub(crate) async fn open(
         after_infection_days: campaign.after_infection_days,
         cohorts: cohorts.collect(),
         centres,
+        line: campaign.line.clone(),
     };
     order.note("campaign", Entry::CampaignSet(set.clone())).await?;
     Ok(Opened::new(set, deliveries))
@@ -104,8 +105,9 @@ fn body(campaign: &Campaign, run: &str, now: Timestamp) -> Value {
             }))
         })
         .collect();
+    let line: Vec<Value> = campaign.line.iter().map(|it| json!({ "bands": [it] })).collect();
     json!({
-        "name": format!("Rehearsal {run}"), "bands": bands, "phases": phases,
+        "name": format!("Rehearsal {run}"), "bands": bands, "phases": phases, "line": line,
         "vaccines": [{
             "id": VACCINE, "name": "Vaccine", "doses": 2, "days_min": campaign.days_min,
             "days_max": campaign.days_max, "reaction_minutes": 15, "bands": served,
@@ -166,8 +168,7 @@ fn two(
     // A dose is taken of what is there on the day of the appointment, so the first delivery ends
     // between the last day of first doses and the first of second ones.
     let last = i64::from(scenario.search.last_day) + i64::from(scenario.search.days);
-    let first_of_second = i64::from(campaign.days_min) - 1;
-    let ends = now.plus_ms(last.min(first_of_second) * DAY_MS);
+    let ends = now.plus_ms(campaign.days_of_first(scenario) * DAY_MS);
     let delivery = |lot: &str, arrives, expires| Delivery {
         delivery: None,
         place,

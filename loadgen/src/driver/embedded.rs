@@ -97,14 +97,13 @@ impl Embedded {
                 };
                 engine.move_appointment(asked).await?.map(|it| appointment(&it.value))
             }
-            Ask::HoldDose(_) | Ask::HoldDoses(_) | Ask::CancelDoses { .. } | Ask::Give { .. } => {
-                Err(for_a_server())
-            }
             Ask::ReadHold { hold: id } => engine.hold_info(*id).await?.map(|it| hold(&it)),
             Ask::ReadAppointment { appointment: id } => {
                 engine.appointment(*id).await?.map(|it| appointment(&it))
             }
             Ask::Search { patient } => self.search(patient.clone()).await?,
+            // All else is of campaigns.
+            _ => Err(for_a_server()),
         })
     }
 

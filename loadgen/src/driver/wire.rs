@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::REASON;
 use crate::api::{
-    AppointmentSeen, Ask, Call, DoseSeen, DoseSlot, HoldSeen, HoldState, Outcome, Refusal, Reply,
-    UNREADABLE,
+    AppointmentSeen, Ask, Call, DoseSeen, DoseSlot, HoldSeen, HoldState, LineSeen, LineStatus,
+    LineWish, Outcome, Refusal, Reply, Stated, UNREADABLE,
 };
 use crate::scenario::Calendars;
 
@@ -84,6 +84,13 @@ impl Wire {
             Ask::Give { appointment } => {
                 Self::with(Method::POST, format!("/v1/appointments/{appointment}/dose"))
             }
+            Ask::JoinLine(wish) => {
+                Self::post(&format!("/v1/campaigns/{}/line", wish.campaign), &line_wish(wish))
+            }
+            Ask::ReadLine { campaign, wish } => {
+                Self::get(format!("/v1/campaigns/{campaign}/line/{wish}"))
+            }
+            Ask::Accept { hold } => Self::with(Method::POST, format!("/v1/holds/{hold}/accept")),
             Ask::Search { patient } => Self::post(
                 "/v1/appointments/search",
                 &json!({ "patient_id": patient.as_str(), "limit": 1_000 }),
@@ -128,18 +135,33 @@ impl Wire {
     }
 }
 
-/// A hold of a slot with a dose, as it is asked for.
-fn dose_slot(slot: &DoseSlot) -> Value {
-    let DoseSlot { calendar, start, reason, patient, account, campaign, stated } = slot;
+/// What is stated of a person.
+fn facts(stated: &Stated) -> Value {
     let mut facts = json!({ "stated_at": stated.stated_at.to_string(), "band": stated.band });
     if let (Some(at), Some(facts)) = (stated.infected_at, facts.as_object_mut()) {
         facts.insert("infected_at".to_owned(), json!(at.to_string()));
     }
+    facts
+}
+
+/// A place in a line, as it is asked for.
+fn line_wish(wish: &LineWish) -> Value {
+    let LineWish { place, reason, patient, until, stated, .. } = wish;
+    json!({
+        "place_id": place.to_string(), "reason": reason.as_str(), "number": stated.number,
+        "patient_id": patient.as_str(), "until": until.to_string(), "facts": facts(stated),
+    })
+}
+
+/// A hold of a slot with a dose, as it is asked for.
+fn dose_slot(slot: &DoseSlot) -> Value {
+    let DoseSlot { calendar, start, reason, patient, account, campaign, stated } = slot;
     let mut asked = json!({
         "calendar_id": calendar.to_string(), "start": start.to_string(),
         "reason": reason.as_str(), "patient_id": patient.as_str(),
         "dose": {
-            "campaign_id": campaign.to_string(), "number": stated.number, "facts": facts,
+            "campaign_id": campaign.to_string(), "number": stated.number,
+            "facts": facts(stated),
         },
     });
     if let (Some(account), Some(asked)) = (account, asked.as_object_mut()) {
@@ -202,6 +224,20 @@ struct AppointmentBody {
 }
 
 #[derive(Deserialize)]
+struct LineBody {
+    wish_id: String,
+    place_id: String,
+    status: LineStatus,
+    rank: u16,
+    since: String,
+    until: String,
+    #[serde(default)]
+    appointment_id: Option<String>,
+    #[serde(default)]
+    offer: Option<HoldBody>,
+}
+
+#[derive(Deserialize)]
 struct AppointmentsBody {
     appointments: Vec<AppointmentBody>,
 }
@@ -239,6 +275,27 @@ impl HoldBody {
                 None => None,
             },
             state: self.status,
+        })
+    }
+}
+
+impl LineBody {
+    fn seen(&self) -> Option<LineSeen> {
+        Some(LineSeen {
+            wish: self.wish_id.parse().ok()?,
+            place: self.place_id.parse().ok()?,
+            status: self.status,
+            rank: self.rank,
+            since: instant(&self.since)?,
+            until: instant(&self.until)?,
+            appointment: match &self.appointment_id {
+                Some(id) => Some(id.parse().ok()?),
+                None => None,
+            },
+            offer: match &self.offer {
+                Some(offer) => Some(offer.seen()?),
+                None => None,
+            },
         })
     }
 }
@@ -294,7 +351,11 @@ fn reply(call: &Ask, body: &[u8]) -> Option<Reply> {
         Ask::Hold { .. } | Ask::HoldDose(_) | Ask::ReadHold { .. } => {
             Reply::Hold(read::<HoldBody>(body)?.seen()?)
         }
+        Ask::JoinLine(_) | Ask::ReadLine { .. } => {
+            Reply::InLine(Box::new(read::<LineBody>(body)?.seen()?))
+        }
         Ask::Confirm { .. }
+        | Ask::Accept { .. }
         | Ask::Cancel { .. }
         | Ask::CancelDoses { .. }
         | Ask::Move { .. }

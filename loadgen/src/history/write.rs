@@ -151,7 +151,8 @@ impl History {
             | Reply::Slots(_)
             | Reply::Appointments(_)
             | Reply::Holds(_)
-            | Reply::Given { .. } => {}
+            | Reply::Given { .. }
+            | Reply::InLine(_) => {}
         }
         if let Some(Place { calendar, start, end, lane }) = Place::of(reply) {
             // Of a calendar of others it is not known which of its reasons an appointment has.

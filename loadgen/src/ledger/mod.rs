@@ -15,7 +15,7 @@ use creneau::{CalendarId, HoldId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::api::{AppointmentSeen, Ask, Call, HoldSeen, HoldState, Reply, Stated};
-use campaign::{CampaignSet, Concerned, Delivery};
+use campaign::{CampaignSet, Concerned, Delivery, Lined, Offered, Waited};
 
 pub(crate) use read::{Read, read};
 pub(crate) use write::{Ledger, Lost};
@@ -24,9 +24,10 @@ pub(crate) use write::{Ledger, Lost};
 pub(crate) const FORMAT: &str = "creneau-ledger";
 
 /// The version of the format.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
-/// The oldest version that is read: the first knew of no backups, the second of no campaigns.
+/// The oldest version that is read: the first knew of no backups, the second of no campaigns, the
+/// third of no lines.
 pub(crate) const VERSION_OLDEST: u32 = 1;
 
 /// The first line.
@@ -83,6 +84,12 @@ pub(crate) enum Entry {
     },
     /// It was asked for again and again, and nobody knows what became of it.
     Unknown { call: Call, why: String },
+    /// Somebody waits in a line, as they were told who asked to.
+    Lined(Lined),
+    /// They looked, and are offered something; under the key of what they asked.
+    Offered(Offered),
+    /// They looked for the last time, and were offered nothing; under the same key.
+    Waited(Waited),
     /// A backup is about to be asked for; it has no patient.
     BackupAsked { to: String },
     /// It was taken, and has all entries up to this one.
@@ -199,7 +206,8 @@ impl Place {
             | Reply::Released
             | Reply::Appointments(_)
             | Reply::Holds(_)
-            | Reply::Given { .. } => None,
+            | Reply::Given { .. }
+            | Reply::InLine(_) => None,
         }
     }
 }
@@ -209,15 +217,25 @@ impl Entry {
     pub(crate) const fn has_no_patient(&self) -> bool {
         !matches!(
             self,
-            Self::Asked(_) | Self::Told(_) | Self::Refused { .. } | Self::Unknown { .. }
+            Self::Asked(_)
+                | Self::Told(_)
+                | Self::Refused { .. }
+                | Self::Unknown { .. }
+                | Self::Lined(_)
+                | Self::Offered(_)
+                | Self::Waited(_)
         )
     }
 
     /// The intention of a call.
     pub(crate) fn asked(ask: &Ask) -> Self {
-        let (calendar, start) = ask.wanted().unzip();
+        let (mut calendar, start) = ask.wanted().unzip();
         let dose = match ask {
             Ask::HoldDose(slot) => Some(slot.stated.clone()),
+            Ask::JoinLine(wish) => {
+                calendar = Some(wish.calendar);
+                Some(wish.stated.clone())
+            }
             _ => None,
         };
         Self::Asked(Asked { call: ask.call(), hold: ask.booking(), calendar, start, dose })
@@ -249,6 +267,11 @@ impl Entry {
             Reply::Given { appointment, .. } => {
                 let (hold, state) = ((*appointment).into(), State::Given);
                 Told { call, hold, place: None, expires_at: None, state }
+            }
+            Reply::InLine(it) => {
+                let (wish, place, rank) = (it.wish, it.place, it.rank);
+                let (since, until) = (it.since, it.until);
+                return Some(Self::Lined(Lined { wish, place, rank, since, until }));
             }
             // Two holds are two lines; who asked for them writes both.
             Reply::Slots(_) | Reply::Appointments(_) | Reply::Holds(_) => return None,

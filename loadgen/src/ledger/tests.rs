@@ -56,6 +56,7 @@ fn of_a_campaign() -> Vec<Entry> {
         after_infection_days: 60,
         cohorts: vec![cohort.clone(), CohortSet { opens: None, ..cohort }],
         centres: vec![centre],
+        line: vec!["old".to_owned()],
     };
     let why = Some("not_yet".to_owned());
     let asked = Asked::plain(Call::Hold, None, calendar, start);
@@ -70,16 +71,65 @@ fn of_a_campaign() -> Vec<Entry> {
     ]
 }
 
+/// The lines of somebody who waits.
+fn of_a_line() -> Vec<Entry> {
+    let (wish, since) = (creneau::WishId::from_bits(4), place(None).start);
+    let until = since.plus_minutes(60);
+    let place_id = creneau::PlaceId::from_bits(3);
+    let told = Told {
+        call: Call::Hold,
+        hold: HoldId::from_bits(9),
+        place: Some(place(None)),
+        expires_at: Some(until),
+        state: State::Held,
+    };
+    vec![
+        Entry::Lined(Lined { wish, place: place_id, rank: 2, since, until }),
+        Entry::Offered(Offered { wish, looked_at: since, told }),
+        Entry::Waited(Waited { wish, looked_at: since }),
+    ]
+}
+
 #[test]
 fn lines_of_a_campaign_are_read_as_they_were_written() {
-    for (n, entry) in (1..).zip(of_a_campaign()) {
-        let of_patient = matches!(entry, Entry::Asked(_) | Entry::Refused { .. });
+    for (n, entry) in (1..).zip(of_a_campaign().into_iter().chain(of_a_line())) {
+        let of_campaign = matches!(
+            entry,
+            Entry::CampaignSet(_)
+                | Entry::DeliveryAsked(_)
+                | Entry::DeliveryTold { .. }
+                | Entry::RecallAsked { .. }
+                | Entry::RecallTold { .. }
+        );
+        let of_patient = !of_campaign;
         assert_eq!(entry.has_no_patient(), !of_patient);
         let (patient, key) = (String::new(), "key".to_owned());
         let line = Line { n, at: wall(), patient, key, entry };
         let text = serde_json::to_string(&line).unwrap();
         assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), line, "{text}");
     }
+}
+
+/// As version 3 wrote it, before anybody waited in a line: then nobody comes first.
+#[test]
+fn a_campaign_of_version_3_has_no_line() {
+    let Entry::CampaignSet(set) = of_a_campaign().remove(0) else { panic!() };
+    assert_eq!((set.rank("old"), set.rank("child")), (0, 1));
+    let text = serde_json::to_string(&set).unwrap().replace(",\"line\":[\"old\"]", "");
+    let older: campaign::CampaignSet = serde_json::from_str(&text).unwrap();
+    assert_eq!((older.line.as_slice(), older.rank("old")), (&[][..], 0));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let line = Line {
+        n: 1,
+        at: wall(),
+        patient: String::new(),
+        key: "r-campaign".to_owned(),
+        entry: Entry::CampaignSet(older),
+    };
+    let head = "{\"format\":\"creneau-ledger\",\"version\":3,\"run\":\"r\",\"scenario\":\"s\"}\n";
+    std::fs::write(&path, format!("{head}{}\n", serde_json::to_string(&line).unwrap())).unwrap();
+    assert_eq!(read(&path).unwrap().lines, [line]);
 }
 
 /// As versions 1 and 2 wrote them, before anybody had a dose.
@@ -158,10 +208,10 @@ async fn a_torn_last_line_is_left_out_and_a_broken_one_is_not() {
     assert!(read(&path).unwrap_err().contains("has the number 4"));
     std::fs::write(
         &path,
-        "{\"format\":\"creneau-ledger\",\"version\":4,\"run\":\"r\",\"scenario\":\"s\"}\n",
+        "{\"format\":\"creneau-ledger\",\"version\":5,\"run\":\"r\",\"scenario\":\"s\"}\n",
     )
     .unwrap();
-    assert!(read(&path).unwrap_err().contains("version 4"));
+    assert!(read(&path).unwrap_err().contains("version 5"));
 }
 
 #[tokio::test]

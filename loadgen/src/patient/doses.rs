@@ -22,6 +22,9 @@ const INFECTED_MS: i64 = 10 * 24 * HOUR_MS;
 /// Days before its interval begins to which a second dose is moved, in vain.
 const TOO_SOON_DAYS: i64 = 7;
 
+/// The refusal that says that no dose is left.
+const NO_DOSE: &str = "no_dose";
+
 /// The number of the first write of somebody who tries twice at once, so that no key is used again.
 const SECOND_HAND: u32 = 1_000;
 
@@ -70,12 +73,18 @@ impl Patient<'_> {
         let band = cohort.band.as_str();
         match purpose {
             Purpose::Both | Purpose::Cancel | Purpose::Abandon | Purpose::Move => {
-                self.both(opened, &wish, band, purpose).await
+                self.both(opened, &wish, band, purpose).await?;
+                self.wait(campaign, opened, (&wish, band), purpose == Purpose::Cancel).await
             }
             Purpose::Elsewhere | Purpose::Account => {
                 Box::pin(self.twice(opened, &wish, band, purpose)).await
             }
-            Purpose::First | Purpose::Second | Purpose::Infected | Purpose::Outdated => {
+            Purpose::First => {
+                let held = self.one(opened, &wish, (band, purpose), None).await?;
+                self.keep(opened, held).await?;
+                self.wait(campaign, opened, (&wish, band), false).await
+            }
+            Purpose::Second | Purpose::Infected | Purpose::Outdated => {
                 let held = self.one(opened, &wish, (band, purpose), None).await?;
                 self.keep(opened, held).await
             }
@@ -122,6 +131,10 @@ impl Patient<'_> {
             match self.write(Ask::HoldDose(Box::new(slot))).await? {
                 Written::Done(Reply::Hold(hold)) => return Ok(Some(hold)),
                 Written::Refused(refusal) if refusal.code == "slot_taken" => {}
+                Written::Refused(refusal) => {
+                    self.no_dose |= refusal.code == NO_DOSE;
+                    return Ok(None);
+                }
                 _ => return Ok(None),
             }
         }
@@ -154,6 +167,7 @@ impl Patient<'_> {
             number: self.number,
             dice: self.dice.clone(),
             writes: SECOND_HAND,
+            no_dose: false,
             ready_us: self.ready_us,
         };
         let elsewhere = if purpose == Purpose::Elsewhere { other.wish() } else { None };
@@ -257,7 +271,10 @@ impl Patient<'_> {
             match self.write_both(slots).await? {
                 Ok(both) => return Ok(Some((start, both))),
                 Err(Some(refusal)) if refusal.code == "slot_taken" => {}
-                Err(_) => return Ok(None),
+                Err(refusal) => {
+                    self.no_dose |= refusal.is_some_and(|it| it.code == NO_DOSE);
+                    return Ok(None);
+                }
             }
         }
         Ok(None)
@@ -380,7 +397,7 @@ fn day(start: Timestamp) -> Date {
     start.to_jiff().to_zoned(TimeZone::UTC).date()
 }
 
-fn stated(number: u8, band: &str) -> Stated {
+pub(super) fn stated(number: u8, band: &str) -> Stated {
     // A second ago, so that no clock of a server is behind it.
     let stated_at = wall().plus_ms(-1_000);
     Stated { number, band: band.to_owned(), stated_at, infected_at: None }

@@ -32,6 +32,29 @@ pub(crate) struct Campaign {
     /// The share of the appointments for a first dose that are given it at the end.
     #[serde(default = "half")]
     pub(crate) given_share: f64,
+    /// The age bands that come first in the line of a centre, in their order.
+    #[serde(default)]
+    pub(crate) line: Vec<String>,
+    /// The share of those for whom no dose is left that waits in line.
+    #[serde(default)]
+    pub(crate) line_share: f64,
+    /// The share of those who wait that declines what they are offered, each time.
+    #[serde(default = "tenth")]
+    pub(crate) decline_share: f64,
+    /// The share that never answers to it.
+    #[serde(default = "tenth")]
+    pub(crate) ignore_share: f64,
+    /// Milliseconds between two looks of somebody who waits.
+    #[serde(default = "second")]
+    pub(crate) look_every_ms: u64,
+}
+
+const fn tenth() -> f64 {
+    0.1
+}
+
+const fn second() -> u64 {
+    1_000
 }
 
 const fn sixty() -> u16 {
@@ -136,6 +159,7 @@ impl Campaign {
         within("campaign.after_infection_days", self.after_infection_days, 11..=730)?;
         within("campaign.given_share", self.given_share, 0.0..=1.0)?;
         self.check_cohorts(scenario.seconds())?;
+        self.check_line()?;
         for (field, weight) in self.mix.weights() {
             within(field, weight, 0..=1_000_000)?;
         }
@@ -163,6 +187,28 @@ impl Campaign {
              are wanted"
         );
         must(wanted <= coming, "campaign.people_per_dose", &rule)
+    }
+
+    /// For how many days from now on there are first doses: until after the last slot that is
+    /// looked for, and not into the days of second doses.
+    pub(crate) fn days_of_first(&self, scenario: &Scenario) -> i64 {
+        let last = i64::from(scenario.search.last_day) + i64::from(scenario.search.days);
+        last.min(i64::from(self.days_min) - 1)
+    }
+
+    fn check_line(&self) -> Result<(), String> {
+        for (place, band) in self.line.iter().enumerate() {
+            let field = format!("campaign.line[{place}]");
+            let known = self.cohorts.iter().any(|cohort| cohort.band == *band);
+            must(known, &field, "must be the band of a cohort")?;
+            let same = self.line.iter().filter(|it| *it == band).count();
+            must(same == 1, &field, "must be there once")?;
+        }
+        within("campaign.line_share", self.line_share, 0.0..=1.0)?;
+        within("campaign.decline_share", self.decline_share, 0.0..=1.0)?;
+        let rest = 1.0 - self.decline_share;
+        within("campaign.ignore_share", self.ignore_share, 0.0..=rest)?;
+        within("campaign.look_every_ms", self.look_every_ms, 10..=60_000)
     }
 
     fn check_cohorts(&self, seconds: u64) -> Result<(), String> {

@@ -72,6 +72,12 @@ fn errors_of_a_campaign_name_the_field_and_the_rule() {
         ("opens_after_seconds = 0", "", "campaign.cohorts must have one"),
         ("opens_after", "opens_before", "campaign.cohorts[0].opens_before_seconds: unknown"),
         ("days_min", "given_share = 2\ndays_min", "campaign.given_share must be 0 to 1"),
+        ("days_min", "line = [\"young\"]\ndays_min", "campaign.line[0] must be the band of"),
+        ("days_min", "line = [\"old\",\"old\"]\ndays_min", "campaign.line[0] must be there once"),
+        ("days_min", "line_share = 2\ndays_min", "campaign.line_share must be 0 to 1"),
+        ("days_min", "decline_share = -1\ndays_min", "campaign.decline_share must be 0 to 1"),
+        ("days_min", "ignore_share = 0.95\ndays_min", "campaign.ignore_share must be 0 to 0.9"),
+        ("days_min", "look_every_ms = 9\ndays_min", "campaign.look_every_ms must be 10 to"),
         ("days_min", "mix = { bth = 1 }\ndays_min", "campaign.mix.bth: unknown field `bth`"),
     ];
     for (from, to, expected) in cases {

@@ -14,6 +14,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 const OTHER_VARIABLES: [&str; 4] =
     [FILE_VARIABLE, "CRENEAU_CACHE", "CRENEAU_NO_APT", "CRENEAU_NO_SYSTEM_CLANG"];
 
+/// The variable that names a bug to plant, which only a build that can plant one reads.
+const PLANTED_VARIABLE: &str = "CRENEAU_PLANTED";
+
 /// What the variables begin with that Kubernetes and Docker set for a service named `creneau`.
 const OF_ORCHESTRATORS: [&str; 2] = ["CRENEAU_PORT", "CRENEAU_SERVICE_"];
 
@@ -131,7 +134,8 @@ impl Layers {
                 continue;
             };
             let of_others = OF_ORCHESTRATORS.iter().any(|start| name.starts_with(start));
-            if OTHER_VARIABLES.contains(&name) || of_others {
+            let planted = creneau::PLANTED && name == PLANTED_VARIABLE;
+            if OTHER_VARIABLES.contains(&name) || of_others || planted {
                 continue;
             }
             let source = Source::Variable(name.to_owned());

@@ -99,6 +99,18 @@ fn what_is_wrong_is_named_with_its_rule() {
 }
 
 #[test]
+fn a_bug_is_named_only_where_one_can_be_planted() {
+    let mut layers = file("memory = true");
+    layers.environment([("CRENEAU_PLANTED".into(), "HalfMove".into())].into_iter());
+    if creneau::PLANTED {
+        assert!(Settings::of(layers).is_ok());
+    } else {
+        let said = "CRENEAU_PLANTED is not a setting: see creneau config print";
+        assert_eq!(faults(layers), [said]);
+    }
+}
+
+#[test]
 fn the_command_line_decides_between_directory_and_memory() {
     let mut layers = file("data = \"/a\"");
     layers.argument("memory=true");

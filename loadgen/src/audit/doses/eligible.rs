@@ -22,8 +22,9 @@ pub(super) fn judge(doses: &Doses, set: &CampaignSet, claims: &Claims, verdict: 
             let Some(hold) = wanted.what.hold() else { continue };
             let wrong = may_not(set, request, wanted);
             verdict.check(Rule::Eligible, wrong.is_none(), hold, || {
-                let (patient, wrong) = (&request.patient, wrong.unwrap_or_default());
-                format!("was held for {patient}, who may not have it: {wrong} ({})", says(wanted))
+                let Request { patient, key, .. } = request;
+                let (wrong, says) = (wrong.unwrap_or_default(), says(wanted));
+                format!("was held for {patient} by {key}, who may not have it: {wrong} ({says})")
             });
         }
         let refused = request.doses.iter().find_map(|wanted| match &wanted.what {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use creneau::booking::Booking;
 use creneau::campaign::{Campaign, Dose};
-use creneau::{CampaignId, DeliveryId, Event, HoldId, Registration, Timestamp};
+use creneau::{CampaignId, DeliveryId, Event, HoldId, InLine, Registration, Timestamp, WishId};
 
 use super::Tally;
-use crate::audit::{Rule, Verdict};
+use super::line_journal::Lines;
+use crate::audit::{Rule, Verdict, seen};
 
 /// Somebody who has a dose.
 struct Has {
@@ -36,6 +37,20 @@ pub(in super::super) struct Model {
     lot_of: BTreeMap<DeliveryId, (CampaignId, String)>,
     has: BTreeMap<HoldId, Has>,
     holds: u64,
+    lines: Lines,
+}
+
+/// Whether the phase of who waits is open by the campaign as it is now.
+fn still_open(
+    campaigns: &BTreeMap<(CampaignId, u32), Campaign>,
+    dose: &Dose,
+    at: Timestamp,
+) -> bool {
+    let versions = campaigns.range((dose.campaign, 0)..=(dose.campaign, u32::MAX));
+    let phase = versions
+        .last()
+        .and_then(|(_, campaign)| campaign.phases.iter().find(|phase| phase.id == dose.phase));
+    phase.is_some_and(|it| it.opens <= at && it.closes.is_none_or(|closes| at < closes))
 }
 
 impl Lot {
@@ -48,11 +63,15 @@ impl Lot {
 impl Model {
     /// Takes an event, and finds what it breaks.
     pub(in super::super) fn take(&mut self, event: &Event, verdict: &mut Verdict) {
-        if let Event::Registered { what, .. } = event {
+        if let Event::Registered { at, what } = event {
+            self.lines.registered(*at, what, verdict);
             return self.registered(what);
         }
         let Some(booking) = event.booking() else { return };
         let Some(dose) = booking.details.dose.as_deref() else { return };
+        if !matches!(event, Event::Held { .. }) {
+            self.lines.changed(event, booking);
+        }
         match event {
             Event::Held { at, .. } => self.held(*at, booking, dose, verdict),
             Event::Released { .. } | Event::Expired { .. } | Event::Cancelled { .. } => {
@@ -85,6 +104,16 @@ impl Model {
             (*id, Tally { claimed, ..lot.tally })
         });
         each.collect()
+    }
+
+    /// What has become of each place in a line.
+    pub(in super::super) fn lines(&self) -> BTreeMap<WishId, seen::InLine> {
+        self.lines.seen().collect()
+    }
+
+    /// Holds that are offered now.
+    pub(in super::super) fn offers(&self) -> impl Iterator<Item = HoldId> {
+        self.lines.offers()
     }
 
     /// Whether a dose was given by a booking.
@@ -142,6 +171,15 @@ impl Model {
             let other = same.map(|(id, _)| id.to_string()).unwrap_or_default();
             format!("has dose {} by {} and by {other}", dose.number, booking.id)
         });
+        let (campaigns, has) = (&self.campaigns, &self.has);
+        let could = |place: &InLine| {
+            let InLine { person, dose: theirs, .. } = place;
+            let busy = has
+                .values()
+                .any(|it| it.dose.campaign == theirs.campaign && it.person == person.as_str());
+            !busy && still_open(campaigns, theirs, at)
+        };
+        self.lines.held(at, (booking, dose), could, verdict);
         self.claim(booking.id, dose, verdict);
         self.holds += 1;
         let (dose, start, since) = (dose.clone(), booking.span.start, self.holds);

@@ -8,7 +8,10 @@
 mod coverage;
 mod eligible;
 pub(super) mod journal;
+mod line;
+mod line_journal;
 pub(super) mod over_api;
+mod waiting;
 mod wanted;
 
 use std::collections::BTreeMap;
@@ -73,6 +76,7 @@ pub(super) fn judge(doses: &Doses, claims: &Claims, seen: &Seen, verdict: &mut V
         in_order(cut, doses, claims, &standing, verdict);
     }
     given_back(doses, &standing, seen, verdict);
+    line::judge(doses, set, claims, seen, verdict);
     coverage::judge(doses, claims, seen, verdict);
 }
 
@@ -115,8 +119,9 @@ fn stock(doses: &Doses, standing: &[Standing<'_>], seen: &Seen, verdict: &mut Ve
                 known.doses, tally.wasted
             )
         });
-        // Whoever holds one has no appointment yet; where holds still live, more may be claimed.
-        let held = verdict.holds_still_live;
+        // Whoever holds one has no appointment yet; where holds still live, more may be claimed,
+        // those too that were offered to somebody who has not looked since.
+        let held = verdict.holds_still_live + seen.offers_unseen.len() as u64;
         let claims =
             (u64::from(claimed)..=u64::from(claimed) + held).contains(&u64::from(tally.claimed));
         let same = claims && tally.given == given && tally.doses == known.doses;

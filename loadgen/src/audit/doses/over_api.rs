@@ -7,7 +7,11 @@ use serde::Deserialize;
 
 use super::Tally;
 use super::coverage::{Counts, Coverage};
-use crate::audit::seen::Seen;
+use super::wanted::Doses;
+use crate::api::{Ask, Reply};
+use crate::audit::claims::Claims;
+use crate::audit::over_api::{TRIES_MAX, read};
+use crate::audit::seen::{InLine, Seen};
 use crate::driver::Driver;
 use crate::ledger::campaign::CampaignSet;
 
@@ -45,16 +49,48 @@ struct CoverageSaid {
     rows: Vec<RowSaid>,
 }
 
-/// Reads deliveries, and who is protected in both forms.
+/// Reads who waits, deliveries, and who is protected in both forms.
 ///
 /// # Errors
 ///
 /// What could not be read.
 pub(in super::super) async fn look(
-    set: &CampaignSet,
+    (set, doses): (&CampaignSet, &Doses),
+    claims: &Claims,
     driver: &Driver,
     seen: &mut Seen,
 ) -> Result<(), String> {
+    lines((set, doses), claims, driver, seen).await?;
+    deliveries(set, driver, seen).await?;
+    // What was offered before and what was offered since may be in a tally.
+    lines((set, doses), claims, driver, seen).await?;
+    coverage(set, driver, seen).await
+}
+
+/// Reads each place in a line that somebody was told of.
+async fn lines(
+    (set, doses): (&CampaignSet, &Doses),
+    claims: &Claims,
+    driver: &Driver,
+    seen: &mut Seen,
+) -> Result<(), String> {
+    for wish in doses.waiters.all.keys() {
+        let ask = Ask::ReadLine { campaign: set.campaign, wish: *wish };
+        let it = match read(driver, TRIES_MAX, &ask).await? {
+            None => continue,
+            Some(Reply::InLine(it)) => it,
+            other => return Err(format!("{wish}: answered as {other:?}")),
+        };
+        let (granted, offer) = (it.appointment.map(Into::into), it.offer.map(|offer| offer.id));
+        seen.offers_unseen.extend(offer.filter(|hold| !claims.bookings.contains_key(hold)));
+        let (status, rank, since) = (it.status, it.rank, it.since);
+        seen.lines.insert(*wish, InLine { status, rank, since, granted, offer });
+    }
+    Ok(())
+}
+
+/// Reads what has become of each delivery.
+async fn deliveries(set: &CampaignSet, driver: &Driver, seen: &mut Seen) -> Result<(), String> {
     let campaign = format!("/v1/campaigns/{}", set.campaign);
     for centre in &set.centres {
         let path = format!("{campaign}/deliveries?place_id={}", centre.place);
@@ -67,7 +103,12 @@ pub(in super::super) async fn look(
             seen.lots.insert(id, Tally { doses: it.doses, claimed, given, wasted });
         }
     }
-    let path = format!("{campaign}/coverage?by=band");
+    Ok(())
+}
+
+/// Reads who is protected.
+async fn coverage(set: &CampaignSet, driver: &Driver, seen: &mut Seen) -> Result<(), String> {
+    let path = format!("/v1/campaigns/{}/coverage?by=band", set.campaign);
     let told = driver.operate(Method::GET, &path, None, None).await?;
     let json: CoverageSaid =
         serde_json::from_slice(&told.body).map_err(|error| format!("{path}: {error}"))?;

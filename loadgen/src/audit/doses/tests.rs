@@ -23,14 +23,15 @@ use crate::ledger::{Entry, Read, read};
 use crate::run::{Asked, Place, rehearse};
 use crate::scenario::Scenario;
 
-/// Three seconds of a campaign in four centres; everybody who may has booked after one.
+/// Six seconds of a campaign in four centres; everybody who may has booked after one. Some of the
+/// others wait in line when more doses come.
 const SMALL: &str = r#"
 name = "small"
 seed = 9
 [[phases]]
 name = "all"
-seconds = 3
-rate = 100
+seconds = 6
+rate = 50
 [campaign]
 doses_per_centre = 8
 people_per_dose = 9
@@ -38,7 +39,12 @@ days_min = 21
 days_max = 28
 given_share = 0.7
 cut = { after_seconds = 2, doses = 3 }
-extra = { after_seconds = 3, doses = 3 }
+extra = { after_seconds = 5, doses = 5 }
+line = ["old"]
+line_share = 0.6
+decline_share = 0.2
+ignore_share = 0.2
+look_every_ms = 100
 [campaign.mix]
 both = 55
 first = 20
@@ -84,6 +90,8 @@ struct Story {
     ledger: Read,
     seen: Seen,
     events: Vec<Event>,
+    /// How many events each entry of the journal has.
+    entries: Vec<usize>,
 }
 
 /// One rehearsal for all tests.
@@ -123,16 +131,18 @@ async fn rehearsed() -> Story {
     let claims = Claims::of(&ledger);
     let mut verdict = Verdict::new("API");
     let mut seen = over_api::look(&claims, &driver, 3, &mut verdict).await;
-    let set = Doses::of(&ledger).set.unwrap();
-    super::over_api::look(&set, &driver, &mut seen).await.unwrap();
+    let doses = Doses::of(&ledger);
+    let set = doses.set.as_ref().unwrap();
+    super::over_api::look((set, &doses), &claims, &driver, &mut seen).await.unwrap();
     let (mut feed, end) = (engine.feed(0), engine.status().watermark);
-    let (mut events, mut sequence) = (Vec::new(), 0);
+    let (mut events, mut entries, mut sequence) = (Vec::new(), Vec::new(), 0);
     while sequence < end {
         let entry = feed.next().await.unwrap().unwrap();
         sequence = entry.sequence;
+        entries.push(entry.events.len());
         events.extend(entry.events.iter().cloned());
     }
-    Story { ledger, seen, events }
+    Story { ledger, seen, events, entries }
 }
 
 impl Story {
@@ -215,6 +225,8 @@ impl Story {
         &mut asked.dose.as_mut().unwrap().band
     }
 }
+
+mod line;
 
 #[test]
 fn a_sound_campaign_passes_and_everything_was_looked_at() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use creneau::{CalendarId, DeliveryId, HoldId, PlaceId, Timestamp};
 
+use super::waiting::Waiters;
 use crate::api::{Call, Stated};
 use crate::audit::Until;
 use crate::ledger::campaign::{CampaignSet, Concerned, Delivery};
@@ -17,6 +18,8 @@ const SECOND: &str = "-second";
 pub(super) struct Wanted {
     pub(super) start: Timestamp,
     pub(super) stated: Stated,
+    /// It was held after this.
+    pub(super) not_before: Timestamp,
     pub(super) what: What,
 }
 
@@ -32,6 +35,7 @@ pub(super) enum What {
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) patient: String,
+    /// Of what was offered the place in the line.
     pub(super) key: String,
     pub(super) asked_at: Timestamp,
     pub(super) told_at: Timestamp,
@@ -80,6 +84,7 @@ pub(in super::super) struct Doses {
     pub(super) cuts: Vec<Cut>,
     /// Lots that were recalled, or may have been.
     pub(super) recalled: BTreeSet<String>,
+    pub(in super::super) waiters: Waiters,
 }
 
 impl Doses {
@@ -105,7 +110,8 @@ impl Doses {
                 }
                 Entry::Asked(asked) if asked.call == Call::Hold => {
                     if let Some((stated, start)) = asked.dose.clone().zip(asked.start) {
-                        let wanted = Wanted { start, stated, what: What::Open };
+                        let (not_before, what) = (line.at, What::Open);
+                        let wanted = Wanted { start, stated, not_before, what };
                         doses.asked(line, wanted, &mut places);
                     }
                 }
@@ -116,7 +122,11 @@ impl Doses {
                     let what = What::Refused { code: code.clone(), why: why.clone() };
                     doses.ended(line, &what, &places);
                 }
-                _ => {}
+                _ => {
+                    if let Some(request) = doses.waiters.take(line) {
+                        doses.waited(request);
+                    }
+                }
             }
         }
         doses
@@ -163,6 +173,17 @@ impl Doses {
             // The patient's own hold, told once more, changes nothing.
             self.holds.entry(*hold).or_insert(held);
         }
+    }
+
+    /// What somebody who waits was told is judged as what others asked for.
+    fn waited(&mut self, request: Request) {
+        let Request { told_at, doses, .. } = &request;
+        for (hold, wanted) in doses.iter().filter_map(|it| Some((it.what.hold()?, it))) {
+            let Stated { number, band, .. } = wanted.stated.clone();
+            let held = Held { asked_at: wanted.not_before, told_at: *told_at, number, band };
+            self.holds.entry(hold).or_insert(held);
+        }
+        self.requests.push(request);
     }
 
     fn delivered(
