@@ -15,11 +15,12 @@ use crate::limits::COMMAND_REMEMBERED_MS;
 use crate::opening::Opening;
 use crate::planted::{self, Bug};
 use crate::readers::drop_uncovered;
+use crate::runtime::register::IN_MEMORY;
 use crate::runtime::{
     Durable, HoldRow, Index, SnapshotRow, decode_definition, decode_hold, hold_of_key,
     write_progress,
 };
-use crate::storage::{Mutation, Storage, Store, StoreError, Table, for_each_row};
+use crate::storage::{Mutation, Storage, Store, StoreError, Table, for_each_row, for_each_row_of};
 use crate::time::Timestamp;
 
 /// Bytes of the journal that are read at once.
@@ -152,7 +153,10 @@ fn list_calendars(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
 }
 
 fn list_register(store: &dyn Store, index: &Index) -> Result<(), StoreError> {
-    for_each_row(store, Table::Register, |key, value| index.list_row(key, value))
+    for kind in IN_MEMORY {
+        for_each_row_of(store, Table::Register, &[kind], |key, value| index.list_row(key, value))?;
+    }
+    Ok(())
 }
 
 fn live_holds(store: &dyn Store) -> Result<BTreeMap<HoldId, (Timestamp, HoldRow)>, StoreError> {

@@ -18,8 +18,8 @@ use crate::metrics::Asked;
 use crate::request::{Hold, HoldSlot, Outcome};
 use crate::runtime::sync::yield_now;
 use crate::runtime::{
-    BookingState, Busy, Claim, Entry, Joint, Permit, Reservation, Share, SlotClaim, Verdict, View,
-    Work, command_hash, expire, guard_key, guard_keys, key_of, lane_hint,
+    BookingState, Busy, Claim, Doses, Entry, Joint, Permit, Reservation, Share, SlotClaim, Verdict,
+    View, Work, command_hash, expire, guard_key, guard_keys, key_of, lane_hint,
 };
 
 /// How an attempt at a hold stands before its calendar is asked.
@@ -65,14 +65,14 @@ impl Wanted {
         Self { slot, lasts_ms: None }
     }
 
-    fn guards<'a>(&self, config: &'a Config) -> Cow<'a, [Guard]> {
+    fn guards<'a>(&self, config: &'a Config, doses: &Doses) -> Cow<'a, [Guard]> {
         let plain: &[Guard] = if self.lasts_ms.is_some() { &[] } else { &config.guards };
         // What is offered to an appointment is a dose that its person has.
         let offered = self.slot.details.dose.as_deref().filter(|_| self.slot.is_for_the_line());
         let campaign = self.slot.dose.as_ref().map(|dose| dose.campaign);
         match campaign.or(offered.map(|dose| dose.campaign)) {
             None => Cow::Borrowed(plain),
-            Some(campaign) => Cow::Owned([plain, &[Dose::guard(campaign)]].concat()),
+            Some(campaign) => Cow::Owned([plain, &[doses.guard(campaign)]].concat()),
         }
     }
 }
@@ -175,7 +175,7 @@ impl Engine {
             return None;
         }
         if let Some(dose) = &asked.dose
-            && shared.guards.is_held(key(&Dose::guard(dose.campaign)))
+            && shared.guards.is_held(key(&shared.index.doses().guard(dose.campaign)))
         {
             return None;
         }
@@ -318,7 +318,7 @@ impl Engine {
         let (shared, asked) = (self.shared(), &wanted.slot);
         let (entry, permit) = self.directory().admit(asked.calendar, Share::Hold)?;
         // Known first: a person gets their own hold back even where the hours have changed since.
-        let guards = wanted.guards(&shared.config);
+        let guards = wanted.guards(&shared.config, shared.index.doses());
         let kept = if together.is_some() { &[] } else { &*guards };
         let keys = guard_keys(kept, asked.calendar, &asked.person);
         let other = match self.known(asked, &keys, settled)? {

@@ -206,16 +206,21 @@ pub fn restore(
     Ok(crate::storage::rocksdb::restore(from, to, judge)?)
 }
 
-/// Notes the names of commands that the store has: beside the first requests where that takes long.
+/// Notes the names of commands that the store has, and who has had doses: beside the first requests
+/// where that takes long.
 fn note_names(shared: &Arc<Shared>) -> Result<(), Error> {
     if !shared.blocks {
-        return Ok(shared.index.note_names(|| true)?);
+        shared.index.note_names(|| true)?;
+        return Ok(shared.index.note_recorded(|| true)?);
     }
     let shared = shared.clone();
     tokio::task::spawn_blocking(move || {
         // Without them every refusal asks the store, which is slower and not wrong.
         if let Err(error) = shared.index.note_names(|| shared.check().is_ok()) {
             tracing::warn!(%error, "the names of known commands were not read");
+        }
+        if let Err(error) = shared.index.note_recorded(|| shared.check().is_ok()) {
+            tracing::warn!(%error, "who has had doses was not read");
         }
     });
     Ok(())

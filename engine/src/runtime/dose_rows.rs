@@ -7,13 +7,15 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
+use rkyv::Serialize;
 use rkyv::rancor::Error as RkyvError;
 use rkyv::util::AlignedVec;
-use rkyv::{Archive, Deserialize, Serialize};
 
 use super::behind::Behind;
+use super::claims::key_of;
+use super::names::Recorded;
 use super::register::Kind;
-use super::rows::Content;
+use super::rows::{Content, Key};
 use super::sync::Mutex;
 use crate::booking::doses::{self, Counted, Noted};
 use crate::booking::{Booking, Event, Mark, Registration};
@@ -25,10 +27,28 @@ use crate::planted::{self, Bug};
 use crate::storage::{StoreError, Table};
 
 /// What has become of a delivery's doses, and the last entry that is counted.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct TallyRow {
     counted: Sequence,
     tally: Tally,
+}
+
+impl TallyRow {
+    /// Plain numbers: it is written with every dose that is held.
+    fn encode(&self) -> Vec<u8> {
+        let Tally { claimed, given, wasted } = self.tally;
+        let tally = [claimed, given, wasted].map(u32::to_le_bytes);
+        [self.counted.to_le_bytes().as_slice(), tally.as_flattened()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (counted, tally) = bytes.split_first_chunk::<8>()?;
+        let (tally, []) = tally.as_chunks::<4>() else { return None };
+        let &[claimed, given, wasted] = tally else { return None };
+        let [claimed, given, wasted] = [claimed, given, wasted].map(u32::from_le_bytes);
+        let counted = Sequence::from_le_bytes(*counted);
+        Some(Self { counted, tally: Tally { claimed, given, wasted } })
+    }
 }
 
 /// Somebody who has a dose of a delivery, or had one given.
@@ -110,14 +130,29 @@ pub(crate) trait Keep {
     fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>);
 }
 
-impl Keep for &Behind {
+/// The rows of an engine, and who has a record.
+pub(crate) struct Live<'a> {
+    pub(crate) rows: &'a Behind,
+    pub(crate) recorded: &'a Recorded,
+}
+
+impl Keep for Live<'_> {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.get_bytes(Table::Register, key).ok().flatten()
+        self.rows.get_bytes(Table::Register, key).ok().flatten()
     }
 
     fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-        Behind::put(self, Table::Register, key.as_slice().into(), value.map(Content::Bytes));
+        if value.is_some() && key.first() == Some(&(Kind::Dose as u8)) {
+            self.recorded.note(whose(&key));
+        }
+        self.rows.put(Table::Register, Key::from_vec(key), value.map(Content::Bytes));
     }
+}
+
+/// A hash of the campaign and person of a record, by its key.
+pub(super) fn whose(key: &[u8]) -> u128 {
+    let (prefix, _) = key.split_at(key.len().saturating_sub(size_of::<HoldId>()));
+    key_of(&[prefix])
 }
 
 /// The rows, and what is counted.
@@ -173,7 +208,7 @@ impl<K: Keep> Rows<'_, K> {
             for (_, doses) in wasted.iter().filter(|(id, _)| *id == delivery) {
                 row.tally.wasted = *doses;
             }
-            self.put(key(Kind::Tally, &[&delivery.bits().to_be_bytes()]), Some(archived(row)));
+            self.put(key(Kind::Tally, &[&delivery.bits().to_be_bytes()]), Some(row.encode()));
         }
     }
 
@@ -269,8 +304,7 @@ impl Tallies {
             return Ok(());
         }
         let id = key.last_chunk::<16>().ok_or_else(damaged)?;
-        let row =
-            rkyv::from_bytes::<TallyRow, RkyvError>(&aligned(value)).map_err(|_| damaged())?;
+        let row = TallyRow::decode(value).ok_or_else(damaged)?;
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.insert(DeliveryId::from_bits(u128::from_be_bytes(*id)), row);
         Ok(())
@@ -284,12 +318,15 @@ impl Tallies {
 }
 
 /// What is recorded of a person in a campaign.
-pub(crate) fn records(
-    rows: &Behind,
+pub(super) fn records(
+    (rows, recorded): (&Behind, &Recorded),
     campaign: CampaignId,
     person: &PersonId,
 ) -> Result<Vec<Record>, StoreError> {
     let prefix = person_prefix(campaign, person);
+    if recorded.has_none(key_of(&[&prefix])) {
+        return Ok(Vec::new());
+    }
     let found = rows.scan(Table::Register, &prefix, &prefix, LIST_MAX)?;
     let record = |(_, value): &(Vec<u8>, Vec<u8>)| {
         rkyv::from_bytes::<Record, RkyvError>(&aligned(value)).map_err(|_| damaged())

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::lines::{Bell, Line, LineRow};
 use super::sync::{AtomicBool, AtomicI64, AtomicUsize, Ordering, ReadMostly};
-use crate::booking::{Event, Registration, Rejection, Schedule, Slot, Stocked, doses};
+use crate::booking::{Event, Guard, Registration, Rejection, Schedule, Slot, Stocked, doses};
 use crate::campaign::{Campaign, Delivery, Dose, DoseRule, Tally};
 use crate::ids::{CampaignId, DeliveryId, LotId, PlaceId, ReasonId, VaccineId};
 use crate::planted::{self, Bug};
@@ -135,9 +135,16 @@ type Stock = Vec<Arc<Lot>>;
 /// Which stock.
 type StockOf<'a> = (CampaignId, PlaceId, &'a VaccineId);
 
+/// A campaign, how often it was set, and the guard of its people.
+struct Said {
+    version: u32,
+    campaign: Arc<Campaign>,
+    guard: Guard,
+}
+
 #[derive(Default)]
 struct Known {
-    campaigns: BTreeMap<CampaignId, (u32, Arc<Campaign>)>,
+    campaigns: BTreeMap<CampaignId, Said>,
     stocks: BTreeMap<(CampaignId, PlaceId), BTreeMap<VaccineId, Stock>>,
     lots: BTreeMap<DeliveryId, Arc<Lot>>,
     recalled: Vec<(CampaignId, LotId)>,
@@ -175,7 +182,8 @@ impl Doses {
         match what {
             Registration::Campaign { id, version, campaign } => {
                 let campaign = Arc::new((**campaign).clone());
-                known.campaigns.insert(*id, (*version, campaign));
+                let said = Said { version: *version, campaign, guard: Dose::guard(*id) };
+                known.campaigns.insert(*id, said);
             }
             Registration::Delivered(delivery) => known.deliver(delivery),
             Registration::Recalled { campaign, lot } => known.recall(*campaign, lot),
@@ -185,7 +193,14 @@ impl Doses {
 
     /// A campaign, and how often it was set.
     pub(crate) fn campaign(&self, id: CampaignId) -> Option<(u32, Arc<Campaign>)> {
-        self.read(|known| known.campaigns.get(&id).cloned())
+        let said = |said: &Said| (said.version, said.campaign.clone());
+        self.read(|known| known.campaigns.get(&id).map(said))
+    }
+
+    /// The rule that keeps a person to one live hold in a campaign: as [`Dose::guard`] makes it.
+    pub(crate) fn guard(&self, id: CampaignId) -> Guard {
+        let known = self.read(|known| known.campaigns.get(&id).map(|said| said.guard.clone()));
+        known.unwrap_or_else(|| Dose::guard(id))
     }
 
     /// Campaigns from `from` on, by id, at most `limit`.
@@ -234,9 +249,8 @@ impl Doses {
         ask: impl FnOnce(u32, &Campaign) -> Result<T, Rejection>,
     ) -> Result<T, Rejection> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let campaign = known.campaigns.get(&rule.campaign);
-        let (version, campaign) = campaign.ok_or(Rejection::UnknownCampaign)?;
-        let told = ask(*version, campaign)?;
+        let said = known.campaigns.get(&rule.campaign).ok_or(Rejection::UnknownCampaign)?;
+        let told = ask(said.version, &said.campaign)?;
         let left = known.has((rule.campaign, place, &rule.vaccine), start, by);
         if left { Ok(told) } else { Err(Rejection::NoDose) }
     }

@@ -10,18 +10,20 @@ use std::sync::PoisonError;
 use super::behind::Behind;
 use super::claims::key_of;
 use super::commit::Durable;
-use super::dose_rows::{self, Tallies};
+use super::dose_rows::{self, Live, Tallies};
 use super::doses::{Doses, Earlier};
 use super::lines;
-use super::names::Names;
-use super::register::{self, Register};
+use super::names::{Names, Recorded};
+use super::register::{self, Kind, Register};
 use super::rows::{self, BookingRow, BookingState, CommandRow, Content, DefinitionRow, HoldRow};
 use super::rows::{Key, SnapshotRow, damaged, decode_definition, encode_definition};
 use super::sync::RwLock;
 use super::wishes;
 use crate::booking::{Booking, Definition, Event, Late, Registration, Span, Taken};
-use crate::campaign::Tally;
-use crate::ids::{CalendarId, CommandKey, DeliveryId, HoldId, PersonId, PlaceId, PractitionerId};
+use crate::campaign::{Record, Tally};
+use crate::ids::{
+    CalendarId, CampaignId, CommandKey, DeliveryId, HoldId, PersonId, PlaceId, PractitionerId,
+};
 use crate::journal::{Remembered, Sequence};
 use crate::limits::{COMMAND_REMEMBERED_MS, ENDED_HOLD_REMEMBERED_MS};
 use crate::planted::{self, Bug};
@@ -53,6 +55,7 @@ pub(crate) struct Index {
     register: Register,
     doses: Doses,
     tallies: Tallies,
+    recorded: Recorded,
 }
 
 /// Rows of names that are read at once at the start.
@@ -113,6 +116,7 @@ impl Index {
             register: Register::default(),
             doses: Doses::default(),
             tallies: Tallies::default(),
+            recorded: Recorded::new(blocks),
         }
     }
 
@@ -175,6 +179,43 @@ impl Index {
             from.push(0);
         }
         Ok(())
+    }
+
+    /// Notes who has a record in a campaign in the store; then who is not noted has none. May
+    /// block.
+    ///
+    /// # Errors
+    ///
+    /// What the store says. Then everybody may have one.
+    pub(crate) fn note_recorded(&self, goes_on: impl Fn() -> bool) -> Result<(), StoreError> {
+        let mut from = Vec::new();
+        while goes_on() {
+            let prefix = [Kind::Dose as u8];
+            let rows = self.rows.scan(Table::Register, &prefix, &from, NAMES_AT_ONCE)?;
+            for (key, _) in &rows {
+                self.recorded.note(dose_rows::whose(key));
+            }
+            let Some((last, _)) = rows.last().filter(|_| rows.len() == NAMES_AT_ONCE) else {
+                self.recorded.complete();
+                return Ok(());
+            };
+            from.clone_from(last);
+            from.push(0);
+        }
+        Ok(())
+    }
+
+    /// What is recorded of a person in a campaign.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub(crate) fn records(
+        &self,
+        campaign: CampaignId,
+        person: &PersonId,
+    ) -> Result<Vec<Record>, StoreError> {
+        dose_rows::records((&self.rows, &self.recorded), campaign, person)
     }
 
     pub(crate) fn rows(&self) -> &Behind {
@@ -487,7 +528,8 @@ impl Durable for Index {
         for event in events {
             self.take_in_event(sequence, event);
         }
-        dose_rows::Rows { rows: &self.rows, tallies: &self.tallies }.take_in(sequence, events);
+        let rows = Live { rows: &self.rows, recorded: &self.recorded };
+        dose_rows::Rows { rows, tallies: &self.tallies }.take_in(sequence, events);
         if let (Some(Remembered { key, fingerprint }), Some(event)) = (command, events.first()) {
             let kept_ms = match (planted::is(Bug::OutcomeForgotten), planted::is(Bug::OutcomeKept))
             {

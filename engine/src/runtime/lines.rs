@@ -252,8 +252,8 @@ impl Line {
         alone.then_some(Round { line: self, begun })
     }
 
-    /// A round that nothing has rung for, unless somebody goes through it now. It ends none that was
-    /// rung for: who has gone through it is to [`ring`](Self::ring) after.
+    /// A round that nothing has rung for, unless somebody goes through it now. It ends none that
+    /// was rung for: who has gone through it is to [`ring`](Self::ring) after.
     pub(crate) fn begin_unasked(&self) -> Option<Round<'_>> {
         let begun = self.served.load(Ordering::Acquire);
         let alone = !self.busy.swap(true, Ordering::AcqRel);

@@ -56,7 +56,7 @@ pub(crate) use commit::{CommitQueue, Committer, Durable, Fault, Prepared};
 pub(crate) use deadlines::Deadlines;
 pub(crate) use desk::{Joint, JointAsked, Order, Verdict, Work, lane_hint, order_joint};
 pub(crate) use directory::{Directory, Entry};
-pub(crate) use doses::{Claimant, DoseClaim, Earlier, Lot};
+pub(crate) use doses::{Claimant, DoseClaim, Doses, Earlier, Lot};
 pub use feed::{Feed, FeedEntry};
 pub(crate) use following::{Following, catch_up};
 pub(crate) use index::{Brief, Index, command_hash, hold_key, hold_of_key};

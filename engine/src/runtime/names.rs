@@ -5,6 +5,9 @@
 //! may take a name for known that is not, never one for unknown that is. Who hears "maybe" asks the
 //! store.
 //!
+//! Whether a person has a record in a campaign is told in the same way, from a filter that never
+//! begins anew: hardly anybody who asks for a first dose has one.
+//!
 //! A name is noted before anything is claimed under it, and again when its outcome is durable. So
 //! who finds a slot taken, and looks here afterwards, is told of the name under which it was taken.
 
@@ -31,9 +34,64 @@ const BITS: u32 = 5;
 /// remembered, and an hour for who noted a name in the one that was just left.
 const TURN_MS: i64 = COMMAND_REMEMBERED_MS + 60 * 60 * 1_000;
 
+/// Bits of what was noted.
+struct Filter(Vec<AtomicU64>);
+
+impl Filter {
+    /// Beside a storage that blocks its thread, or one in memory.
+    fn new(blocks: bool) -> Self {
+        let words = if blocks { WORDS } else { WORDS_IN_MEMORY };
+        Self((0..words).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    fn note(&self, name: u128) {
+        for (word, bit) in places(&self.0, name) {
+            word.fetch_or(bit, Ordering::Release);
+        }
+    }
+
+    /// Whether it was surely not noted.
+    fn lacks(&self, name: u128) -> bool {
+        places(&self.0, name).any(|(word, bit)| word.load(Ordering::Acquire) & bit == 0)
+    }
+
+    fn clear(&self) {
+        self.0.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    }
+}
+
+/// Those who may have a record in a campaign, each by a hash of both.
+pub(crate) struct Recorded {
+    filter: Filter,
+    /// Whether those that the store had at the start are noted.
+    complete: AtomicBool,
+}
+
+impl Recorded {
+    /// Beside a storage that blocks its thread, or one in memory.
+    pub(crate) fn new(blocks: bool) -> Self {
+        Self { filter: Filter::new(blocks), complete: AtomicBool::new(false) }
+    }
+
+    /// Notes somebody, before their record can be read.
+    pub(crate) fn note(&self, who: u128) {
+        self.filter.note(who);
+    }
+
+    /// Whether nobody can have a record of them.
+    pub(crate) fn has_none(&self, who: u128) -> bool {
+        self.complete.load(Ordering::Acquire) && self.filter.lacks(who)
+    }
+
+    /// From now on who is not noted has none.
+    pub(crate) fn complete(&self) {
+        self.complete.store(true, Ordering::Release);
+    }
+}
+
 /// The names that may be known.
 pub(crate) struct Names {
-    filters: [Vec<AtomicU64>; 2],
+    filters: [Filter; 2],
     /// The filter that takes names.
     current: AtomicUsize,
     /// Since when.
@@ -45,10 +103,8 @@ pub(crate) struct Names {
 impl Names {
     /// Beside a storage that blocks its thread, or one in memory.
     pub(crate) fn new(blocks: bool) -> Self {
-        let words = if blocks { WORDS } else { WORDS_IN_MEMORY };
-        let filter = || (0..words).map(|_| AtomicU64::new(0)).collect();
         Self {
-            filters: [filter(), filter()],
+            filters: [Filter::new(blocks), Filter::new(blocks)],
             current: AtomicUsize::new(0),
             since: AtomicI64::new(i64::MAX),
             complete: AtomicBool::new(false),
@@ -62,18 +118,13 @@ impl Names {
         }
         let current = self.current.load(Ordering::Acquire);
         if let Some(filter) = self.filters.get(current) {
-            for (word, bit) in places(filter, name) {
-                word.fetch_or(bit, Ordering::Release);
-            }
+            filter.note(name);
         }
     }
 
     /// Whether nobody can have used a name within the time for which outcomes are remembered.
     pub(crate) fn is_unknown(&self, name: u128) -> bool {
-        let lacks = |filter: &Vec<AtomicU64>| {
-            places(filter, name).any(|(word, bit)| word.load(Ordering::Acquire) & bit == 0)
-        };
-        self.complete.load(Ordering::Acquire) && self.filters.iter().all(lacks)
+        self.complete.load(Ordering::Acquire) && self.filters.iter().all(|it| it.lacks(name))
     }
 
     /// From now on what is not noted is unknown.
@@ -91,9 +142,7 @@ impl Names {
             return;
         }
         let other = 1 - self.current.load(Ordering::Relaxed).min(1);
-        for word in self.filters.get(other).into_iter().flatten() {
-            word.store(0, Ordering::Relaxed);
-        }
+        self.filters.get(other).into_iter().for_each(Filter::clear);
         self.current.store(other, Ordering::Release);
         self.since.store(now.millis(), Ordering::Relaxed);
     }

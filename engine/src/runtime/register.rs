@@ -48,6 +48,18 @@ pub(super) enum Kind {
     Liner = 18,
 }
 
+/// The rows that a start takes into memory. Of others there may be some for each person.
+pub(crate) const IN_MEMORY: [u8; 8] = [
+    Kind::Practitioner as u8,
+    Kind::Place as u8,
+    Kind::Link as u8,
+    Kind::Campaign as u8,
+    Kind::Delivery as u8,
+    Kind::Recall as u8,
+    Kind::Tally as u8,
+    Kind::Line as u8,
+];
+
 fn key(kind: Kind, bits: u128) -> Vec<u8> {
     [&[kind as u8], bits.to_be_bytes().as_slice()].concat()
 }

@@ -37,7 +37,7 @@ const EXPIRIES_AT_ONCE: usize = 256;
 const EXPIRY_RETRY_MS: i64 = 200;
 
 /// The form of the store's rows. One that this version does not know is dropped and rebuilt.
-pub(crate) const STORE_FORM: u64 = 6;
+pub(crate) const STORE_FORM: u64 = 7;
 
 /// Where [`write_progress`] keeps how far the store has come.
 pub(crate) const PROGRESS_KEY: &[u8] = b"progress";

@@ -149,11 +149,21 @@ const SCAN_ROWS: usize = 4_096;
 pub(crate) fn for_each_row(
     store: &dyn Store,
     table: Table,
+    each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    for_each_row_of(store, table, &[], each)
+}
+
+/// The same for the rows whose keys begin with `prefix`.
+pub(crate) fn for_each_row_of(
+    store: &dyn Store,
+    table: Table,
+    prefix: &[u8],
     mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut from = Vec::new();
+    let mut from = prefix.to_vec();
     loop {
-        let rows = store.scan(table, &[], &from, SCAN_ROWS)?;
+        let rows = store.scan(table, prefix, &from, SCAN_ROWS)?;
         for (key, value) in &rows {
             each(key, value)?;
         }

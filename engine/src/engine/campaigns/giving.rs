@@ -9,7 +9,7 @@ use crate::ids::DeliveryId;
 use crate::metrics;
 use crate::planted::{self, Bug};
 use crate::request::{DoseGiven, GiveDose, Outcome};
-use crate::runtime::{BookingRow, BookingState, DoseClaim, Verdict, Work, dose_rows, key_of};
+use crate::runtime::{BookingRow, BookingState, DoseClaim, Verdict, Work, key_of};
 
 impl Engine {
     /// Says that the dose of an appointment was given, on its day or later: the appointment is
@@ -96,7 +96,7 @@ impl Engine {
             (it.campaign, it.place, &it.vaccine) == (dose.campaign, dose.place, &dose.vaccine)
         });
         let Some(lot) = lot else { return Ok(Err(Rejection::UnknownDelivery)) };
-        let records = dose_rows::records(shared.index.rows(), dose.campaign, &booking.person)?;
+        let records = shared.index.records(dose.campaign, &booking.person)?;
         let own = Some(booking.id);
         let already = records.iter().any(|it| it.booking == own && it.is == Recorded::Given);
         if !already {

@@ -12,7 +12,7 @@ use crate::metrics;
 use crate::request::{AskLine, Hold, LineInfo, ListedLine, OfWish, Outcome, WishStatus};
 use crate::runtime::lines::{self, LineRow};
 use crate::runtime::wishes::WishState;
-use crate::runtime::{BookingState, dose_rows, key_of};
+use crate::runtime::{BookingState, key_of};
 use crate::time::Timestamp;
 
 impl Engine {
@@ -106,7 +106,7 @@ impl Engine {
             Ok(phase) => phase.id.clone(),
             Err(why) => return Ok(Err(why.into())),
         };
-        let records = dose_rows::records(shared.index.rows(), asked.campaign, &asked.person)?;
+        let records = shared.index.records(asked.campaign, &asked.person)?;
         match campaign.follows(&wanted, &records, None) {
             // When it may be given, is seen to when something comes free.
             Ok(()) | Err(Ineligible::TooEarly { .. } | Ineligible::TooLate { .. }) => {}

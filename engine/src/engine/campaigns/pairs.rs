@@ -13,9 +13,7 @@ use crate::metrics::Asked;
 use crate::planted::{self, Bug};
 use crate::request::{Hold, HoldSlot, NextDose, Outcome};
 use crate::runtime::sync::yield_now;
-use crate::runtime::{
-    BookingRow, BookingState, Claim, Joint, Share, Verdict, dose_rows, expire, key_of,
-};
+use crate::runtime::{BookingRow, BookingState, Claim, Joint, Share, Verdict, expire, key_of};
 
 impl Engine {
     /// Holds a slot for each of two doses of a person, one after the other: both or neither. They
@@ -183,7 +181,7 @@ impl Engine {
     ) -> Result<Result<Option<Booking>, Rejection>, Error> {
         let Some(dose) = booking.details.dose.as_deref() else { return Ok(Ok(None)) };
         let shared = self.shared();
-        let records = dose_rows::records(shared.index.rows(), dose.campaign, &booking.person)?;
+        let records = shared.index.records(dose.campaign, &booking.person)?;
         let is_next = |record: &&Record| {
             record.number == dose.number.saturating_add(1) && record.is == Recorded::Booked
         };

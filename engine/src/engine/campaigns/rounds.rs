@@ -15,7 +15,7 @@ use crate::ids::{CalendarId, ReasonId};
 use crate::planted::{self, Bug};
 use crate::request::{Hold, HoldSlot, OfWish, Outcome};
 use crate::runtime::lines::{Line, LineRow};
-use crate::runtime::{Claimant, Share, View, dose_rows, expire, sync};
+use crate::runtime::{Claimant, Share, View, expire, sync};
 use crate::time::Timestamp;
 
 /// How often all lines are gone through for which something is left: what comes to be bookable by
@@ -168,7 +168,7 @@ impl Engine {
         if !campaign.still_lets(dose, now) || row.offer.is_some() || row.place.until <= now {
             return Ok(None);
         }
-        let records = dose_rows::records(shared.index.rows(), dose.campaign, &row.place.person)?;
+        let records = shared.index.records(dose.campaign, &row.place.person)?;
         let has = records.iter().find(|record| record.number == dose.number);
         if let Some(record) = has {
             if record.is != Recorded::Held {

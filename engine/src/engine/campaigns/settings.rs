@@ -10,7 +10,7 @@ use crate::error::{Answer, Error};
 use crate::ids::{CampaignId, Code, CommandKey, PersonId};
 use crate::metrics;
 use crate::request::{AskEligible, CampaignInfo, Outcome};
-use crate::runtime::{dose_rows, key_of};
+use crate::runtime::key_of;
 
 impl Engine {
     /// Sets a campaign, new or as it is from now on. What is booked stays as it is.
@@ -136,7 +136,7 @@ impl Engine {
             Err(why) => return refused(why.into()),
         };
         let Some(person) = person else { return Ok(Ok(phase)) };
-        let records = dose_rows::records(self.shared().index.rows(), id, &person)?;
+        let records = self.shared().index.records(id, &person)?;
         let follows = campaign.follows(&wanted, &records, None);
         Ok(follows.map(|()| phase).map_err(Rejection::from))
     }
@@ -153,7 +153,7 @@ impl Engine {
         if self.shared().index.doses().campaign(campaign).is_none() {
             return refused(Rejection::UnknownCampaign);
         }
-        let mut records = dose_rows::records(self.shared().index.rows(), campaign, &person)?;
+        let mut records = self.shared().index.records(campaign, &person)?;
         records.sort_by_key(|record| (record.number, record.at));
         Ok(Ok(records))
     }

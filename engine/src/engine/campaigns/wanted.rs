@@ -10,7 +10,7 @@ use crate::limits::CLAIM_WAITS_MAX;
 use crate::planted::{self, Bug};
 use crate::request::{DoseAsked, HoldSlot};
 use crate::runtime::sync::yield_now;
-use crate::runtime::{Busy, Claim, Claimant, DoseClaim, View, dose_rows, guard_key};
+use crate::runtime::{Busy, Claim, Claimant, DoseClaim, View, guard_key};
 use crate::time::Timestamp;
 
 /// A dose that a hold may have, before there is one.
@@ -129,8 +129,7 @@ impl Engine {
         let shared = self.shared();
         let waits = asked.is_for_the_line().then(|| stated_before(&dose, self.now()));
         if let Some(facts) = asked.dose.as_ref().map(|it| &it.facts).or(waits.as_ref()) {
-            let rows = shared.index.rows();
-            let mut records = dose_rows::records(rows, dose.campaign, &asked.person)?;
+            let mut records = shared.index.records(dose.campaign, &asked.person)?;
             records.extend(together.cloned());
             // No hold of theirs lives, so what is recorded as held is not any more, or is booked:
             // once that is durable it is recorded.
@@ -211,7 +210,7 @@ impl Engine {
         let dose = booking.details.dose.as_deref().filter(|_| !forgets);
         let Some(dose) = dose else { return Ok(Ok(())) };
         let shared = self.shared();
-        let records = dose_rows::records(shared.index.rows(), dose.campaign, &booking.person)?;
+        let records = shared.index.records(dose.campaign, &booking.person)?;
         let Some((_, campaign)) = shared.index.doses().campaign(dose.campaign) else {
             return Ok(Err(Rejection::UnknownCampaign));
         };
