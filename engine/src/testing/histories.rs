@@ -242,12 +242,8 @@ impl<'a> Teller<'a> {
             Ask::Offer(asked) => self.offered(record, asked)?,
             Ask::Accept(asked) => self.accepted(record, asked.hold)?,
             Ask::Hold(asked) => {
-                let mut place = self.wanted(asked.calendar, asked.start, &asked.reason);
-                if let Some(Told::Hold(outcome)) = record.told()
-                    && let Some((_, span)) = self.held.get(&outcome.value.id)
-                {
-                    (place.lane, place.until) = (Some(span.lane), span.occupied_until);
-                }
+                let place = self.wanted(asked.calendar, asked.start, &asked.reason);
+                let place = self.as_held(record, place);
                 (self.persons.get(&asked.person).copied()?, What::Hold(place))
             }
             // Only what it held is known to have been its aim.
@@ -256,10 +252,8 @@ impl<'a> Teller<'a> {
                     return self.firsts(record).into_iter().next();
                 };
                 let held = &outcome.value;
-                let mut place = self.wanted(held.calendar, held.start, &asked.reason);
-                if let Some((_, span)) = self.held.get(&held.id) {
-                    (place.lane, place.until) = (Some(span.lane), span.occupied_until);
-                }
+                let place = self.wanted(held.calendar, held.start, &asked.reason);
+                let place = self.as_held(record, place);
                 (self.persons.get(&asked.person).copied()?, What::Hold(place))
             }
             Ask::Confirm(asked) => (about(asked.hold), What::Confirm(asked.hold)),
@@ -295,6 +289,13 @@ impl<'a> Teller<'a> {
             told = self.last.get(record.life).copied().unwrap_or(NEVER);
         }
         Some(Call { person, asked, told: told.max(asked), what, outcome })
+    }
+
+    /// A place as far as a hold reaches that was told of there.
+    fn as_held(&self, record: &Record, place: Place) -> Place {
+        let Some(Told::Hold(outcome)) = record.told() else { return place };
+        let Some((_, span)) = self.held.get(&outcome.value.id) else { return place };
+        Place { lane: Some(span.lane), until: span.occupied_until, ..place }
     }
 
     /// An offer is a hold of its person; one that was there already may be of another slot.
