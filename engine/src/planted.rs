@@ -58,6 +58,7 @@ bugs! {
     RenewedWithoutEnd in "booking/practice.rs": "a hold can be renewed again and again";
     TwoOffers in "booking/wishes.rs": "one slot is offered to two who wait";
     ListReversed in "booking/wishes.rs": "who came last is offered a slot first";
+    GrantedTwice in "engine/wishes.rs": "two offers of one wish are accepted";
     PresentLost in "booking/calendar.rs": "who lets an offer go by loses what they have";
     PartTwice in "booking/parts.rs": "a part is taken though it is not free";
     PartKept in "runtime/desk.rs": "a part that was claimed stays taken after a refused one";
