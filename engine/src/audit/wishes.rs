@@ -201,3 +201,38 @@ impl Terms {
         when.on(local.date()).iter().any(|it| (it.start()..it.end()).contains(&minute))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::booking::{Details, ReasonRef, Span};
+    use crate::ids::HoldId;
+
+    fn confirmed(hold: u128, calendar: u128, wish: Option<u128>) -> Event {
+        let start = Timestamp::from_millis(0);
+        let (end, occupied_until) = (start, start);
+        let details = Details { wish: wish.map(WishId::from_bits), ..Details::default() };
+        let booking = Booking {
+            id: HoldId::from_bits(hold),
+            calendar: CalendarId::from_bits(calendar),
+            person: "ana".parse().unwrap(),
+            reason: ReasonRef { id: "visit".parse().unwrap(), version: 1 },
+            span: Span { lane: 0, start, end, occupied_until },
+            details: details.into(),
+        };
+        Event::Confirmed { at: start, booking, deadline: start, guards: Vec::new() }
+    }
+
+    #[test]
+    fn a_wish_is_granted_once_in_whatever_calendar() {
+        let mut lists = Lists::default();
+        let all = [(1, 1, Some(7)), (2, 1, None), (3, 2, Some(8)), (4, 2, None)];
+        for event in all.map(|(hold, calendar, wish)| confirmed(hold, calendar, wish)) {
+            assert_eq!(lists.judge_grant(&event), Ok(()));
+            lists.take(&event);
+        }
+        for calendar in [1, 2] {
+            assert!(lists.judge_grant(&confirmed(5, calendar, Some(7))).is_err());
+        }
+    }
+}
