@@ -122,6 +122,7 @@ bugs! {
     LatenessStays in "readers/due.rs": "an earlier lateness is told beside the one that counts";
     OfferUntold in "readers/due.rs": "nobody is told of an offer";
     FirstTwice in "engine/first.rs": "two requests for a first free slot take no turns";
+    FirstRefusedWhole in "engine/first.rs": "one calendar's rule keeps a person from all of them";
     DoseFromNowhere in "runtime/doses.rs": "a dose is claimed where none is left";
     DoseClaimKept in "runtime/doses.rs": "a dose that a refused hold had claimed stays claimed";
     PhaseIgnored in "campaign/eligibility.rs": "a phase is open before it opens";
