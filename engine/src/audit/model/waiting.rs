@@ -10,7 +10,8 @@ use crate::journal::Sequence;
 use crate::time::Timestamp;
 
 impl Model {
-    /// Judges what is offered and what is accepted, before it is taken in. Behind a hole nobody knows who waits.
+    /// Judges what is offered and accepted, before it is taken in. Behind a hole nobody knows
+    /// who waits.
     pub(super) fn offered(&self, sequence: Sequence, event: &Event, faults: &mut Faults) {
         if let Event::Held { at, booking, deadline, .. } = event
             && self.gap == 0
