@@ -131,5 +131,53 @@ async fn who_let_a_slot_expire_too_often_has_the_next() {
     tokio::time::sleep(std::time::Duration::from_secs(15 * 60 + 1)).await;
     let next = Ok((again, at("2027-01-04", "09:05")));
     assert_eq!(held(&engine, first(here, "ana", &[])).await, next);
-    assert_eq!(held(&engine, first(here, "bob", &[])).await, nine);
+    // Who let nothing expire is kept from nothing, but what she holds.
+    let (.., start) = held(&engine, first(here, "bob", &[])).await.unwrap();
+    assert_eq!(start, at("2027-01-04", "09:20"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_slot_has_its_room_too() {
+    let engine = monday().await;
+    let (one, other) = (practice(&engine, |_| {}).await, practice(&engine, |_| {}).await);
+    let room = practice(&engine, |_| {}).await;
+    let day = "2027-01-04";
+    let (calendars, with) = (&[one, other], &[room]);
+    // One room is enough for one of two practitioners at a time.
+    for (person, time) in [("ana", "09:00"), ("bob", "09:15"), ("kim", "09:30")] {
+        let found = held(&engine, first(calendars, person, with)).await.unwrap();
+        assert_eq!(found.1, at(day, time), "{person}");
+    }
+    // Who needs no room has what is left of the first.
+    let (_, start) = held(&engine, first(calendars, "eve", &[])).await.unwrap();
+    assert_eq!(start, at(day, "09:00"));
+    // A room is nothing to be looked in.
+    let asked = first(&[one, other, room], "joe", with);
+    let (calendar, start) = held(&engine, asked).await.unwrap();
+    assert!(calendar != room && start == at(day, "09:45"), "{calendar} {start}");
+    let told = held(&engine, first(with, "pat", with)).await;
+    assert!(matches!(&told, Err(Rejection::Invalid { field, .. }) if field == "with"), "{told:?}");
+    let told = held(&engine, first(calendars, "pat", &[CalendarId::from_bits(7)])).await;
+    assert_eq!(told, Err(Rejection::UnknownCalendar));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_many_want_at_once_is_given_out_once() {
+    let engine = monday().await;
+    let (one, other) = (practice(&engine, |_| {}).await, practice(&engine, |_| {}).await);
+    let room = practice(&engine, |_| {}).await;
+    let asks: Vec<_> = (0..8)
+        .map(|number| {
+            let asked = first(&[one, other], &format!("p-{number}"), &[room]);
+            let engine = engine.clone();
+            tokio::spawn(async move { held(&engine, asked).await.unwrap().1 })
+        })
+        .collect();
+    let mut starts = Vec::new();
+    for ask in asks {
+        starts.push(ask.await.unwrap());
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    assert_eq!(starts.len(), 8, "{starts:?}");
 }

@@ -156,6 +156,8 @@ pub(super) fn first() -> Described {
             Code::UnknownCampaign,
             Code::NotEligible,
             Code::NoDose,
+            Code::PartClosed,
+            Code::PartTaken,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
