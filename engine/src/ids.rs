@@ -146,9 +146,31 @@ random_id!(
 );
 random_id!(
     /// The secret of a link, written `feed_` and 26 characters: who has it can read the file.
+    /// Nothing keeps it: what is kept is its [`SecretHash`].
     LinkSecret,
     "feed_"
 );
+
+/// What is kept of a link's secret: it tells whether a secret is the link's, and nobody can make
+/// the secret from it. The secret is 128 random bits, so it needs neither salt nor a slow hash.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    /// Its bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl LinkSecret {
+    /// Its hash.
+    #[must_use]
+    pub fn hashed(self) -> SecretHash {
+        SecretHash(blake3::derive_key("creneau: the secret of a link", &self.bits().to_le_bytes()))
+    }
+}
 random_id!(
     /// What somebody waits for, written `wish_` and 26 characters.
     WishId,

@@ -219,6 +219,9 @@ pub const LINK_APPOINTMENTS_MAX: usize = 2_000;
 /// Calendars among which the first free slot is looked for.
 pub const FIRST_CALENDARS_MAX: usize = 200;
 
+/// Slots, or days, that are passed over where a rule keeps them from who asks for the first free.
+pub const FIRST_PASSED_MAX: usize = 400;
+
 /// Phases of a campaign.
 pub const PHASES_MAX: usize = 64;
 

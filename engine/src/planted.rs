@@ -58,6 +58,7 @@ bugs! {
     RenewedWithoutEnd in "booking/practice.rs": "a hold can be renewed again and again";
     TwoOffers in "booking/wishes.rs": "one slot is offered to two who wait";
     ListReversed in "booking/wishes.rs": "who came last is offered a slot first";
+    GrantedTwice in "engine/wishes.rs": "two offers of one wish are accepted";
     PresentLost in "booking/calendar.rs": "who lets an offer go by loses what they have";
     PartTwice in "booking/parts.rs": "a part is taken though it is not free";
     PartKept in "runtime/desk.rs": "a part that was claimed stays taken after a refused one";
@@ -121,6 +122,7 @@ bugs! {
     LatenessStays in "readers/due.rs": "an earlier lateness is told beside the one that counts";
     OfferUntold in "readers/due.rs": "nobody is told of an offer";
     FirstTwice in "engine/first.rs": "two requests for a first free slot take no turns";
+    FirstRefusedWhole in "engine/first.rs": "one calendar's rule keeps a person from all of them";
     DoseFromNowhere in "runtime/doses.rs": "a dose is claimed where none is left";
     DoseClaimKept in "runtime/doses.rs": "a dose that a refused hold had claimed stays claimed";
     PhaseIgnored in "campaign/eligibility.rs": "a phase is open before it opens";

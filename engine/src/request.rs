@@ -163,7 +163,7 @@ pub struct HoldFirst {
     pub from: Option<Timestamp>,
     /// For whom.
     pub person: PersonId,
-    /// Who books, where that is another, and how.
+    /// Who books, where that is another, and how; and the parts that it needs for the same time.
     pub details: Details,
     /// Whether the practice asks.
     pub by: By,
@@ -481,8 +481,8 @@ pub struct ListPlaces {
 pub struct Link {
     /// Its identifier, by which it is ended.
     pub id: LinkId,
-    /// Its secret, by which the file is read.
-    pub secret: LinkSecret,
+    /// Its secret, by which the file is read; none where the link is told again.
+    pub secret: Option<LinkSecret>,
     /// What it shows.
     pub of: LinkOf,
 }

@@ -25,7 +25,8 @@ pub enum FaultKind {
     NotLive,
     /// An appointment was moved from where it did not lie.
     Misplaced,
-    /// Something was offered to who did not wait for it, or before another who did.
+    /// Something was offered to who did not wait for it, or before another who did; or what
+    /// somebody waited for was given to them twice.
     OutOfTurn,
     /// A dose went to somebody who may not have it, or that there was not.
     Dose,

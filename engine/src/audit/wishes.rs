@@ -4,12 +4,12 @@
 //! It knows no hours of calendars: two who wait for the same reason on the same terms can have the
 //! same slots, so whoever came first must be asked first, unless they are passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
 use crate::booking::{Booking, Definition, Event, Offer, Wish};
-use crate::ids::{AppointmentId, CalendarId, PersonId, ReasonId};
+use crate::ids::{AppointmentId, CalendarId, PersonId, ReasonId, WishId};
 use crate::limits::WISH_OFFERS_MAX;
 use crate::time::Timestamp;
 
@@ -33,6 +33,8 @@ struct Terms {
 pub(crate) struct Lists {
     lists: BTreeMap<CalendarId, Vec<Entry>>,
     terms: BTreeMap<CalendarId, Terms>,
+    /// Wishes of which an offer was accepted, in any calendar.
+    granted: BTreeSet<WishId>,
 }
 
 /// What the rest of the journal says of those who wait.
@@ -93,6 +95,26 @@ impl Lists {
     fn end(&mut self, offer: &Booking) {
         if let Some(wish) = offer.details.wish {
             self.list(offer.calendar).retain(|entry| entry.wish.id != wish);
+            self.granted.insert(wish);
+        }
+    }
+
+    /// Whether what an event accepts, if it does, is the first that its wish has come to.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(crate) fn judge_grant(&self, event: &Event) -> Result<(), String> {
+        let offer = match event {
+            Event::Confirmed { booking, .. } => booking,
+            Event::Accepted { taken, .. } => &taken.offer,
+            _ => return Ok(()),
+        };
+        // A place in the line of a campaign is judged with its dose.
+        let of_list = offer.details.wish.filter(|_| offer.details.dose.is_none());
+        match of_list.filter(|wish| self.granted.contains(wish)) {
+            Some(wish) => Err(format!("{} is accepted, and {wish} was granted before", offer.id)),
+            None => Ok(()),
         }
     }
 
@@ -177,5 +199,40 @@ impl Terms {
         let minute = i16::from(local.hour()) * 60 + i16::from(local.minute());
         let minute = minute.unsigned_abs();
         when.on(local.date()).iter().any(|it| (it.start()..it.end()).contains(&minute))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::booking::{Details, ReasonRef, Span};
+    use crate::ids::HoldId;
+
+    fn confirmed(hold: u128, calendar: u128, wish: Option<u128>) -> Event {
+        let start = Timestamp::from_millis(0);
+        let (end, occupied_until) = (start, start);
+        let details = Details { wish: wish.map(WishId::from_bits), ..Details::default() };
+        let booking = Booking {
+            id: HoldId::from_bits(hold),
+            calendar: CalendarId::from_bits(calendar),
+            person: "ana".parse().unwrap(),
+            reason: ReasonRef { id: "visit".parse().unwrap(), version: 1 },
+            span: Span { lane: 0, start, end, occupied_until },
+            details: details.into(),
+        };
+        Event::Confirmed { at: start, booking, deadline: start, guards: Vec::new() }
+    }
+
+    #[test]
+    fn a_wish_is_granted_once_in_whatever_calendar() {
+        let mut lists = Lists::default();
+        let all = [(1, 1, Some(7)), (2, 1, None), (3, 2, Some(8)), (4, 2, None)];
+        for event in all.map(|(hold, calendar, wish)| confirmed(hold, calendar, wish)) {
+            assert_eq!(lists.judge_grant(&event), Ok(()));
+            lists.take(&event);
+        }
+        for calendar in [1, 2] {
+            assert!(lists.judge_grant(&confirmed(5, calendar, Some(7))).is_err());
+        }
     }
 }

@@ -13,8 +13,8 @@ use super::line::InLine;
 use super::rejection::Rejection;
 use crate::campaign::{Campaign, Delivery};
 use crate::ids::{
-    AppointmentId, CalendarId, CampaignId, DeliveryId, LinkId, LinkSecret, LotId, PersonId,
-    PlaceId, PractitionerId, TextId, WishId,
+    AppointmentId, CalendarId, CampaignId, DeliveryId, LinkId, LotId, PersonId, PlaceId,
+    PractitionerId, SecretHash, TextId, WishId,
 };
 use crate::limits;
 use crate::time::Timestamp;
@@ -163,8 +163,8 @@ pub enum Registration {
     Linked {
         /// Which.
         id: LinkId,
-        /// The secret.
-        secret: LinkSecret,
+        /// What is kept of the secret.
+        secret: SecretHash,
         /// What it shows.
         of: LinkOf,
     },
@@ -172,8 +172,8 @@ pub enum Registration {
     Unlinked {
         /// Which.
         id: LinkId,
-        /// Its secret.
-        secret: LinkSecret,
+        /// What was kept of its secret.
+        secret: SecretHash,
         /// What it showed.
         of: LinkOf,
     },

@@ -288,6 +288,10 @@ impl Engine {
             Ok(claimed) => claimed,
             Err(rejection) => return Ok(Verdict::Refused(rejection)),
         };
+        let turn = match asked {
+            Asked::Accept { hold: offer, .. } if turn.is_none() => self.turn_of_wish(offer).await?,
+            _ => turn,
+        };
         let alone = to == lies_at && booking.details.parts().is_empty();
         let work = match asked {
             Asked::Mark(mark) => Work::Command(Command::Mark { hold, mark }),

@@ -1,22 +1,44 @@
 //! The first free slot of several calendars: one hold, never two.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use rkyv::rancor::Error as RkyvError;
 
 use super::{Engine, answers, refused};
-use crate::booking::{By, Details, Rejection, Slot};
+use crate::booking::{By, Details, Joined, Part, Rejection, Slot, schedule};
 use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, PlaceId};
-use crate::limits::{CLAIM_WAITS_MAX, FIRST_CALENDARS_MAX};
+use crate::limits::{CLAIM_WAITS_MAX, FIRST_CALENDARS_MAX, FIRST_PASSED_MAX};
 use crate::metrics::Asked;
 use crate::planted::{self, Bug};
 use crate::request::{Hold, HoldFirst, HoldSlot, Outcome};
-use crate::runtime::{BookingState, Busy, Claim, Share, command_hash, expire, guard_keys, key_of};
+use crate::runtime::{
+    BookingState, Busy, Claim, Share, View, command_hash, expire, guard_keys, key_of,
+};
 use crate::time::Timestamp;
+
+/// What the person may not have though it is free.
+#[derive(Default)]
+struct Passed {
+    /// From when on the other slots of a calendar are looked at; none of it where it has no more.
+    from: BTreeMap<CalendarId, Timestamp>,
+    /// How often one was passed over.
+    times: usize,
+    /// What was said of the first.
+    why: Option<Rejection>,
+}
 
 impl Engine {
     /// Holds the first free slot of several calendars for a person; which of those that begin at
     /// the same instant is left to chance. Where the person has a hold for this reason in one of
     /// them already, the answer is that hold, unchanged and not fresh.
+    ///
+    /// What a rule of one calendar keeps from the person, such as a day that is full, is passed
+    /// over; that it was is said where none of the calendars has anything else.
+    ///
+    /// With parts, which other calendars have, it is the first slot for which all of them have room
+    /// too. None of them is a calendar in which a slot is looked for.
     ///
     /// Refused as [`Rejection::Invalid`] where no calendar or too many are named, as
     /// [`Rejection::UnknownCalendar`], [`Rejection::UnknownPlace`], [`Rejection::UnknownReason`]
@@ -33,15 +55,28 @@ impl Engine {
     async fn try_hold_first(&self, asked: HoldFirst) -> Answer<Outcome<Hold>> {
         self.shared().check()?;
         let found = self.calendars_of(&asked.calendars, asked.place, FIRST_CALENDARS_MAX);
-        let calendars = match found {
+        let mut calendars = match found {
             Ok(calendars) => calendars,
             Err(rejection) => return refused(rejection),
         };
         let mut asked = asked;
-        // Free here says nothing of other calendars.
-        asked.details =
-            Details { joined: None, offer: None, wish: None, dose: None, ..asked.details };
+        let parts: Vec<CalendarId> =
+            asked.details.parts().iter().map(|part| part.calendar).collect();
+        let joined = Joined::whole(parts.iter().copied().map(Part::on).collect());
+        asked.details = Details { joined, offer: None, wish: None, dose: None, ..asked.details };
         asked.details.booked_by = asked.details.booked_by.filter(|it| *it != asked.person);
+        // The rooms of a place are calendars at it.
+        calendars.retain(|calendar| !parts.contains(calendar));
+        let checked = match calendars.first() {
+            Some(any) => self.check_calendars(&asked.slot(*any, self.now())),
+            None => {
+                let (field, rule) = ("with".to_owned(), "must leave other calendars".to_owned());
+                Err(Rejection::Invalid { field, rule })
+            }
+        };
+        if let Err(rejection) = checked {
+            return refused(rejection);
+        }
         let print = print_of(&asked)?;
         // The name comes last here, and this turn first; nothing else waits for such a turn.
         let _turn = self.turn(&asked).await?;
@@ -51,21 +86,64 @@ impl Engine {
             // What is known by its name is told before anything is looked for.
             return self.hold_printed(asked.slot(*calendar, self.now()), print).await;
         }
-        for _ in 0..CLAIM_WAITS_MAX {
+        let mut passed = Passed::default();
+        let mut lost = 0;
+        while lost < CLAIM_WAITS_MAX {
             if let Some(value) = self.own_hold_in(&calendars, &asked)? {
                 return Ok(Ok(Outcome { value, fresh: false }));
             }
-            let slot = match self.first_free(&calendars, &asked).await? {
+            let slot = match self.first_free(&calendars, &asked, &passed).await? {
                 Ok(slot) => slot,
-                Err(rejection) => return refused(rejection),
+                Err(rejection) => return refused(passed.why.unwrap_or(rejection)),
             };
             match self.hold_printed(asked.slot(slot.calendar, slot.start), print).await? {
                 // Somebody was faster, or its start has passed: what is first now is another one.
-                Err(Rejection::SlotTaken { .. } | Rejection::InThePast | Rejection::NoDose) => {}
+                Err(Rejection::SlotTaken { .. } | Rejection::InThePast | Rejection::NoDose) => {
+                    lost += 1;
+                }
+                Err(rejection) if passed.times < FIRST_PASSED_MAX => {
+                    let Some(from) = self.after(&slot, &rejection).await? else {
+                        return refused(rejection);
+                    };
+                    passed.from.insert(slot.calendar, from);
+                    passed.times += 1;
+                    passed.why.get_or_insert(rejection);
+                }
+                Err(rejection) => return refused(passed.why.unwrap_or(rejection)),
                 answer => return Ok(answer),
             }
         }
         Err(self.contended())
+    }
+
+    /// From when on a calendar may have something for a person to whom it has refused a slot; none
+    /// where the refusal is about the person or the request, and any calendar would say the same.
+    async fn after(&self, slot: &Slot, refused: &Rejection) -> Result<Option<Timestamp>, Error> {
+        if planted::is(Bug::FirstRefusedWhole) {
+            return Ok(None);
+        }
+        Ok(match refused {
+            // All of the day is.
+            Rejection::DayFull { .. } => {
+                let entry = self.directory().entry(slot.calendar);
+                let view = self.directory().view(&entry).await?;
+                let tomorrow = schedule::later(view.schedule.date_at(slot.start), 1);
+                Some(view.schedule.midnight(tomorrow))
+            }
+            // Another start may be free of that; or what was found has changed since.
+            Rejection::HeldTooOften
+            | Rejection::PartClosed { .. }
+            | Rejection::PartTaken { .. }
+            | Rejection::TooSoon { .. }
+            | Rejection::OffGrid { .. }
+            | Rejection::BeyondHorizon { .. }
+            | Rejection::OutsideOpenings => Some(slot.start.plus_ms(1)),
+            // The reason is for others here.
+            Rejection::PracticeOnly
+            | Rejection::PatientsOnly { .. }
+            | Rejection::VisitNotOffered { .. } => Some(Timestamp::from_millis(i64::MAX)),
+            _ => None,
+        })
     }
 
     /// The calendars that are named and those of a place, each once, at most `most`.
@@ -140,8 +218,14 @@ impl Engine {
         Ok(None)
     }
 
-    async fn first_free(&self, calendars: &[CalendarId], asked: &HoldFirst) -> Answer<Slot> {
+    async fn first_free(
+        &self,
+        calendars: &[CalendarId],
+        asked: &HoldFirst,
+        passed: &Passed,
+    ) -> Answer<Slot> {
         let shared = self.shared();
+        let rooms = self.rooms_of(asked).await?;
         // Any of those at the same instant, so that not all go to the same one.
         let any = shared.random.bits();
         let mut first: Option<(Timestamp, u128, Slot)> = None;
@@ -166,15 +250,25 @@ impl Engine {
             let practice = asked.by == By::Practice;
             let (earliest, end) = view.schedule.window(reason, now, practice, view.horizon(now));
             let from = asked.from.unwrap_or(now).max(earliest);
+            let from = passed.from.get(calendar).map_or(from, |passed| from.max(*passed));
             // What others have found already needs not be looked for beyond.
             let until = first.as_ref().map(|(start, ..)| start.plus_ms(1));
             let until = until.unwrap_or(Timestamp::from_millis(i64::MAX));
             let until = until.min(end);
-            // The first for which a dose is left may be far.
-            let most = if reason.rules.dose.is_some() { usize::MAX } else { 1 };
+            if until <= from {
+                continue;
+            }
+            // The first for which a dose is left, or a room, may be far.
+            let is_any = reason.rules.dose.is_none() && rooms.is_empty();
+            let most = if is_any { 1 } else { usize::MAX };
             let mut found = view.slots(&asked.reason, from, until, most);
             shared.index.doses().retain(&view.schedule, &asked.reason, &mut found);
-            let found = found.into_iter().next();
+            let occupied = i64::from(reason.occupied_minutes());
+            let has_room = |slot: &Slot| {
+                let until = slot.start.plus_minutes(occupied);
+                rooms.iter().all(|room| room.has_room(slot.start, until, now))
+            };
+            let found = found.into_iter().find(has_room);
             let found = found.map(|slot| (slot.start, calendar.bits() ^ any, slot));
             let is_first = |found: &(Timestamp, u128, Slot)| {
                 first.as_ref().is_none_or(|best| (found.0, found.1) < (best.0, best.1))
@@ -187,6 +281,25 @@ impl Engine {
             None if is_away => return Err(Error::CalendarUnavailable),
             None => Err(Rejection::UnknownReason),
         })
+    }
+}
+
+impl Engine {
+    /// The calendars that have the parts, as they are seen.
+    async fn rooms_of(&self, asked: &HoldFirst) -> Result<Vec<Arc<View>>, Error> {
+        let shared = self.shared();
+        let mut rooms = Vec::with_capacity(asked.details.parts().len());
+        for part in asked.details.parts() {
+            let entry = self.directory().entry(part.calendar);
+            let view = self.directory().view(&entry).await?;
+            shared.queue.durable(view.rests_on).await?;
+            if view.has_due(shared.now()) {
+                // What is past its deadline is free, and shall be seen so.
+                let _ = expire(self.directory().clone(), part.calendar, Share::Hold).await;
+            }
+            rooms.push(view);
+        }
+        Ok(rooms)
     }
 }
 

@@ -126,9 +126,18 @@ impl Engine {
         if row.as_ref().is_some_and(|row| !row.booking.is_for(&by)) {
             return refused(Rejection::NotYours);
         }
+        let turn = self.turn_of_wish(hold).await?;
+        if turn.is_some() {
+            // With its turn it is known how things stand.
+            row = self.shared().index.booking(hold, self.now())?;
+        }
         if let Some(BookingRow { state: BookingState::Held { .. }, booking, .. }) = &row {
             let command = Command::Confirm { hold, by };
-            match self.settle_both(booking, command, named).await? {
+            let verdict = match turn {
+                Some(_) => self.settle_whole(booking, command, (named, turn)).await?,
+                None => self.settle_both(booking, command, named).await?,
+            };
+            match verdict {
                 Verdict::Decided { events } => {
                     let value = answers::settled(&events).ok_or(Error::OutcomeUnknown)?;
                     self.granted(booking).await;

@@ -107,7 +107,9 @@ impl Engine {
         }
     }
 
-    /// Makes a link to a calendar file: who knows its secret may read it, until it is ended.
+    /// Makes a link to a calendar file: who knows its secret may read it, until it is ended. The
+    /// secret is kept nowhere, so it is told once: a repeat by the same name is told the link
+    /// without it. Who has missed it ends the link and makes another.
     ///
     /// Refused as [`Rejection::CommandReused`] or [`Rejection::UnknownCalendar`].
     ///
@@ -121,6 +123,7 @@ impl Engine {
 
     async fn try_link(&self, of: LinkOf, command: Option<CommandKey>) -> Answer<Outcome<Link>> {
         let content = rkyv::to_bytes::<RkyvError>(&of).map_err(|_| Error::Failed)?;
+        let mut told = None;
         let what = || {
             if let LinkOf::Calendar(calendar) = &of
                 && !self.shared().index.knows(*calendar)
@@ -129,11 +132,13 @@ impl Engine {
             }
             let random = &self.shared().random;
             let id = LinkId::from_bits(random.bits());
-            Ok(Registration::Linked { id, secret: LinkSecret::from_bits(random.bits()), of })
+            let secret = LinkSecret::from_bits(random.bits());
+            told = Some(secret);
+            Ok(Registration::Linked { id, secret: secret.hashed(), of })
         };
         match self.register(key_of(&[b"link", &content]), command, None, what).await? {
-            Ok(Registration::Linked { id, secret, of }) => {
-                Ok(Ok(Outcome { value: Link { id, secret, of }, fresh: true }))
+            Ok(Registration::Linked { id, secret: _, of }) => {
+                Ok(Ok(Outcome { value: Link { id, secret: told, of }, fresh: true }))
             }
             Ok(_) => Err(Error::OutcomeUnknown),
             Err(rejection) => refused(rejection),

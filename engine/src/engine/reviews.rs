@@ -72,9 +72,14 @@ impl Engine {
 
     /// Waits until nobody else is about `key`, and keeps others from it meanwhile.
     pub(super) async fn alone(&self, key: u128) -> Result<Arc<Claim>, Error> {
+        self.in_turn(key).await.map(Arc::new)
+    }
+
+    /// As [`Engine::alone`], to be kept by a permit.
+    pub(super) async fn in_turn(&self, key: u128) -> Result<Claim, Error> {
         for _ in 0..CLAIM_WAITS_MAX {
             match self.shared().commands.claim(key) {
-                Ok(claim) => return Ok(Arc::new(claim)),
+                Ok(claim) => return Ok(claim),
                 Err(Busy::Pending(waiting)) => waiting.ended().await,
                 Err(Busy::Kept(_)) => break,
             }

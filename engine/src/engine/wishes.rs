@@ -7,10 +7,11 @@ use crate::error::{Answer, Error};
 use crate::ids::{CalendarId, HoldId, WishId};
 use crate::limits::{HORIZON_DAYS_MAX, INTERVALS_PER_DAY_MAX, WISH_CALENDARS_MAX};
 use crate::metrics::Asked;
+use crate::planted::{self, Bug};
 use crate::request::{Appointment, AskWish, OfWish, Outcome, WishInfo, WishOnList, WishStatus};
 use crate::runtime::sync::oneshot;
 use crate::runtime::wishes::{self, WishRow, WishState};
-use crate::runtime::{BookingState, Message, Share, Verdict, Work};
+use crate::runtime::{BookingState, Claim, Message, Share, Verdict, Work, key_of};
 use crate::time::Timestamp;
 
 impl Engine {
@@ -43,14 +44,19 @@ impl Engine {
             Ok(made) => made,
             Err(rejection) => return refused(rejection),
         };
-        let known = self.like(&wish)?;
+        let known = self.like(&wish).await?;
         wish.id = known.unwrap_or_else(|| WishId::from_bits(shared.random.bits()));
         let (mut fresh, mut first) = (false, None);
         for calendar in calendars {
             let dated = self.dated(wish.clone(), calendar, &asked, until).await?;
             let (entry, permit) = self.directory().admit(calendar, Share::Hold)?;
             let work = Work::Command(Command::Wish(Box::new(dated)));
-            match self.ask(&entry, permit, work, None).await? {
+            // What one list has brought meanwhile is waited for on no other.
+            let turn = self.in_turn(turn_key(wish.id)).await?;
+            if granted_by(&wishes::find(shared.index.rows(), wish.id)?).is_some() {
+                break;
+            }
+            match self.ask(&entry, permit.with(Some(turn)), work, None).await? {
                 Verdict::Decided { .. } => fresh = true,
                 Verdict::Refused(rejection) => first = first.or(Some(rejection)),
                 Verdict::Already | Verdict::Own(_) | Verdict::Failed(_) => {}
@@ -63,7 +69,7 @@ impl Engine {
         let mut rows = wishes::find(shared.index.rows(), wish.id)?;
         if rows.is_empty() {
             // Somebody asked the same meanwhile, and has it under another identifier.
-            if let Some(other) = self.like(&wish)? {
+            if let Some(other) = self.like(&wish).await? {
                 rows = wishes::find(shared.index.rows(), other)?;
             }
         }
@@ -145,14 +151,20 @@ impl Engine {
     }
 
     /// A wish of the person that asks the same, for which they wait.
-    fn like(&self, wish: &Wish) -> Result<Option<WishId>, Error> {
+    async fn like(&self, wish: &Wish) -> Result<Option<WishId>, Error> {
         let (rows, now) = (self.shared().index.rows(), self.now());
         for id in wishes::of_person(rows, &wish.person)? {
-            for (_, row) in wishes::find(rows, id)? {
-                let waits = self.status_of(&row, now)? == WishStatus::Waiting;
-                if waits && row.waiting.wish.is_like(wish) {
-                    return Ok(Some(id));
-                }
+            let lists = wishes::find(rows, id)?;
+            let mut waits = false;
+            for (_, row) in &lists {
+                waits |= row.waiting.wish.is_like(wish)
+                    && self.status_of(row, now)? == WishStatus::Waiting;
+            }
+            match granted_by(&lists) {
+                // A crash has kept it on this list, where it would be in the way of a new one.
+                Some(_) if waits => self.nothing_more_of(id).await?,
+                None if waits => return Ok(Some(id)),
+                _ => {}
             }
         }
         Ok(None)
@@ -237,14 +249,64 @@ impl Engine {
         failed.map_or(Ok(Ok(())), Err)
     }
 
-    /// Somebody was given what they waited for: they wait on no other list any more. Should that
-    /// fail, they are offered more than they need.
+    /// The turn of an offer that is to be accepted, if it was made to somebody who waits: of one
+    /// wish there is one at a time, until it is known what has become of it. Where another calendar
+    /// has granted the wish, all that is offered for it elsewhere is given back by then, this too,
+    /// and so its calendar refuses.
+    pub(super) async fn turn_of_wish(&self, offer: HoldId) -> Result<Option<Claim>, Error> {
+        let shared = self.shared();
+        let row = shared.index.booking(offer, self.now())?;
+        // Who waits for a dose stands in one line, and has a turn in its campaign.
+        let booking = row.map(|row| row.booking).filter(|it| it.details.dose.is_none());
+        let Some(booking) = booking.filter(|_| !planted::is(Bug::GrantedTwice)) else {
+            return Ok(None);
+        };
+        let Some(wish) = booking.details.wish else { return Ok(None) };
+        let turn = self.in_turn(turn_key(wish)).await?;
+        let granted = granted_by(&wishes::find(shared.index.rows(), wish)?);
+        if granted.is_some_and(|calendar| calendar != booking.calendar) {
+            self.nothing_more_of(wish).await?;
+            self.give_back(offer).await?;
+        }
+        Ok(Some(turn))
+    }
+
+    /// Takes a wish that was granted from the lists on which it still stands, and gives back what
+    /// was offered there. In this order: a list without it offers nothing more for it.
+    async fn nothing_more_of(&self, wish: WishId) -> Result<(), Error> {
+        // Nobody is asked who they are, so nothing is refused.
+        let withdrawn = self.try_withdraw(OfWish { wish, by: By::Unsaid }).await;
+        let mut failed = withdrawn.err();
+        for (_, row) in wishes::find(self.shared().index.rows(), wish)? {
+            if let Some(offer) = row.offer {
+                // One calendar that fails keeps nothing of the others.
+                failed = failed.or(self.give_back(offer).await.err());
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Gives an offer back that is of no use any more, if it lives.
+    async fn give_back(&self, offer: HoldId) -> Result<(), Error> {
+        let row = self.shared().index.booking(offer, self.now())?;
+        let lives = row.filter(|row| matches!(row.state, BookingState::Held { .. }));
+        if let Some(row) = lives {
+            let release = Command::Release { hold: offer, by: By::Unsaid };
+            // What has ended meanwhile needs no giving back.
+            self.settle_whole(&row.booking, release, (None, None)).await?;
+        }
+        Ok(())
+    }
+
+    /// Somebody was given what they waited for: they wait on no other list any more, and nothing
+    /// that was offered there can be accepted. Should this fail, others get it later than they
+    /// could, when it is accepted in vain or its time runs out.
     pub(super) async fn granted(&self, offer: &Booking) {
         if offer.details.dose.is_some() {
             return self.no_more_in_line(offer).await;
         }
         if let Some(wish) = offer.details.wish {
-            let _ = Box::pin(self.try_withdraw(OfWish { wish, by: By::Unsaid })).await;
+            let _ = Box::pin(self.nothing_more_of(wish)).await;
         }
     }
 
@@ -269,9 +331,15 @@ impl Engine {
         let Wish { id, person, booked_by, reason, standing, by_video, when, instead_of, .. } =
             first.waiting.wish.clone();
         let mut lists = Vec::with_capacity(rows.len());
+        let granted = granted_by(&rows).is_some();
         for (calendar, row) in rows {
-            let offer = row.offer.map(|hold| self.live_offer(hold, now)).transpose()?.flatten();
-            let status = self.status_of(&row, now)?;
+            let offer = row.offer.filter(|_| !granted);
+            let offer = offer.map(|hold| self.live_offer(hold, now)).transpose()?.flatten();
+            let status = match self.status_of(&row, now)? {
+                // It can be had once, wherever that was.
+                WishStatus::Waiting if granted => WishStatus::Withdrawn,
+                status => status,
+            };
             let Wish { from, until, .. } = row.waiting.wish;
             lists.push(WishOnList { calendar, from, until, status, offer });
         }
@@ -320,6 +388,17 @@ impl Engine {
         );
         Ok(lives.map(|row| answers::hold_of(&row, self.shared().config.renewals)))
     }
+}
+
+/// The calendar that has granted a wish.
+fn granted_by(lists: &[(CalendarId, WishRow)]) -> Option<CalendarId> {
+    let granted = |row: &WishRow| matches!(row.state, WishState::Granted(_));
+    lists.iter().find(|(_, row)| granted(row)).map(|(calendar, _)| *calendar)
+}
+
+/// The name of the turn that those take who would have something of a wish.
+fn turn_key(wish: WishId) -> u128 {
+    key_of(&[b"whose wish", &wish.bits().to_be_bytes()])
 }
 
 /// Hours in which a wish can be met: some, and few on each day.

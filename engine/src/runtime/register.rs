@@ -10,7 +10,9 @@ use super::behind::Behind;
 use super::sync::RwLock;
 use crate::booking::register::ReviewCursor;
 use crate::booking::{LinkOf, Location, Profile, Registration, Review, ReviewReply, Sector};
-use crate::ids::{AppointmentId, CalendarId, LinkId, LinkSecret, PlaceId, PractitionerId};
+use crate::ids::{
+    AppointmentId, CalendarId, LinkId, LinkSecret, PlaceId, PractitionerId, SecretHash,
+};
 use crate::storage::{StoreError, Table};
 
 /// What a key begins with.
@@ -19,7 +21,7 @@ pub(super) enum Kind {
     Practitioner = 1,
     Place = 2,
     Link = 3,
-    /// Links once more, by their secret.
+    /// Links once more, by the hash of their secret.
     Secret = 4,
     /// Wishes, which are nothing of the register's.
     Wish = 5,
@@ -64,6 +66,10 @@ fn key(kind: Kind, bits: u128) -> Vec<u8> {
     [&[kind as u8], bits.to_be_bytes().as_slice()].concat()
 }
 
+fn secret_key(secret: &SecretHash) -> Vec<u8> {
+    [&[Kind::Secret as u8], secret.bytes().as_slice()].concat()
+}
+
 /// The rows that a registration changes, with their values; none for one that goes.
 pub(crate) fn rows_of(what: &Registration) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
     let row = || rkyv::to_bytes::<RkyvError>(what).ok().map(|bytes| bytes.to_vec());
@@ -72,13 +78,10 @@ pub(crate) fn rows_of(what: &Registration) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         Registration::Place { id, .. } => vec![(key(Kind::Place, id.bits()), row())],
         Registration::Linked { id, secret, .. } => {
             let link = row();
-            vec![
-                (key(Kind::Link, id.bits()), link.clone()),
-                (key(Kind::Secret, secret.bits()), link),
-            ]
+            vec![(key(Kind::Link, id.bits()), link.clone()), (secret_key(secret), link)]
         }
         Registration::Unlinked { id, secret, .. } => {
-            vec![(key(Kind::Link, id.bits()), None), (key(Kind::Secret, secret.bits()), None)]
+            vec![(key(Kind::Link, id.bits()), None), (secret_key(secret), None)]
         }
         Registration::Reviewed(review) => vec![
             (key(Kind::Review, review.appointment.bits()), row()),
@@ -228,18 +231,18 @@ pub(crate) fn place(rows: &Behind, id: PlaceId) -> Result<Option<Location>, Stor
     })
 }
 
-/// The secret of a link and what it shows.
-pub(crate) fn link(rows: &Behind, id: LinkId) -> Result<Option<(LinkSecret, LinkOf)>, StoreError> {
+/// The hash of a link's secret and what it shows.
+pub(crate) fn link(rows: &Behind, id: LinkId) -> Result<Option<(SecretHash, LinkOf)>, StoreError> {
     linked(rows.get_bytes(Table::Register, &key(Kind::Link, id.bits()))?)
 }
 
 /// What the link of this secret shows.
 pub(crate) fn by_secret(rows: &Behind, secret: LinkSecret) -> Result<Option<LinkOf>, StoreError> {
-    let found = linked(rows.get_bytes(Table::Register, &key(Kind::Secret, secret.bits()))?)?;
+    let found = linked(rows.get_bytes(Table::Register, &secret_key(&secret.hashed()))?)?;
     Ok(found.map(|(_, of)| of))
 }
 
-fn linked(row: Option<Vec<u8>>) -> Result<Option<(LinkSecret, LinkOf)>, StoreError> {
+fn linked(row: Option<Vec<u8>>) -> Result<Option<(SecretHash, LinkOf)>, StoreError> {
     Ok(match row.map(|row| decode(&row)).transpose()? {
         Some(Registration::Linked { secret, of, .. }) => Some((secret, of)),
         _ => None,

@@ -32,7 +32,7 @@ pub enum Table {
     Commands,
     /// Rows of the readers of the change feed, and how far they have come.
     Readers,
-    /// The register: practitioners, places, links, and links by their secret.
+    /// The register: practitioners, places, links, and links by the hash of their secret.
     Register,
 }
 

@@ -55,6 +55,7 @@ pub fn of(records: &[Record], model: &Model, lives: &[Life]) -> History {
         calls.push(call);
     }
     calls.extend(teller.turns());
+    calls.extend(teller.turns_given_back());
     calls.extend(records.iter().filter_map(|record| teller.lost_turn(record)));
     History { calls, lanes: teller.lanes }
 }

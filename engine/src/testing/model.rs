@@ -181,6 +181,7 @@ impl Model {
             if let Event::Held { at, booking, deadline, .. } = event {
                 self.lists.judge((*at, booking, *deadline), self)?;
             }
+            self.lists.judge_grant(event)?;
             self.lists.take(event);
             if self.last.is_some_and(|last| event.at() < last) {
                 return Err(format!("{} comes after {:?}", event.at(), self.last));

@@ -13,8 +13,8 @@ use crate::campaign::Campaign;
 use crate::engine::Engine;
 use crate::error::Answer;
 use crate::ids::{
-    AppointmentId, CalendarId, CampaignId, CommandKey, DeliveryId, LinkId, LotId, PlaceId,
-    PractitionerId, TextId,
+    AppointmentId, CalendarId, CampaignId, CommandKey, DeliveryId, LinkId, LinkSecret, LotId,
+    PlaceId, PractitionerId, TextId,
 };
 use crate::request::{
     AskLine, CampaignInfo, LineInfo, ListReviews, Outcome, PutDelivery, ReplyToReview,
@@ -64,18 +64,33 @@ pub enum Registered {
     Is(Registration),
     /// This was there before.
     Known(Registration),
+    /// This link is in the register, and this is its secret; none where it is told again.
+    Linked(LinkId, Option<LinkSecret>, LinkOf),
     /// This link is no more.
     Ended(LinkId),
 }
 
 impl Registered {
+    /// Whether both are told of one link. Its secret is told once, to one of them at most.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (Self::Linked(id, secret, of), Self::Linked(again, other, of_again)) = (self, other)
+        else {
+            return self == other;
+        };
+        (id, of) == (again, of_again) && (secret.is_none() || other.is_none())
+    }
+
     /// Whether a registration is what was told.
     #[must_use]
     pub fn is(&self, what: &Registration) -> bool {
         match (self, what) {
             (Self::Is(told) | Self::Known(told), what) => told == what,
+            (Self::Linked(told, told_secret, told_of), Registration::Linked { id, secret, of }) => {
+                (told, told_of) == (id, of) && told_secret.is_none_or(|it| it.hashed() == *secret)
+            }
             (Self::Ended(told), Registration::Unlinked { id, .. }) => told == id,
-            (Self::Ended(_), _) => false,
+            (Self::Linked(..) | Self::Ended(_), _) => false,
         }
     }
 }
@@ -98,10 +113,10 @@ impl Registering {
                 let put = engine.put_place(id, location, command).await?;
                 put.map(|it| it.value).map(|(id, location)| Registration::Place { id, location })
             }
-            Wanted::Link(of) => engine.link(of, command).await?.map(|it| {
-                let crate::request::Link { id, secret, of } = it.value;
-                Registration::Linked { id, secret, of }
-            }),
+            Wanted::Link(of) => {
+                let linked = engine.link(of, command).await?.map(|it| it.value);
+                return Ok(linked.map(|it| Registered::Linked(it.id, it.secret, it.of)));
+            }
             Wanted::EndLink(id) => {
                 return Ok(engine.end_link(id, command).await?.map(|()| Registered::Ended(id)));
             }
@@ -154,14 +169,18 @@ pub(super) fn wanted(
     dice: &mut Dice,
     (calendar, appointment): (Option<CalendarId>, Option<AppointmentId>),
 ) -> Option<Ask> {
-    let known: Vec<Registration> = {
+    let (known, links): (Vec<Registration>, Vec<LinkId>) = {
         let book = locked(&scene.book);
-        let recent = book.records.iter().rev().take(400).filter_map(|record| record.told());
-        let told = recent.filter_map(|told| match told {
+        let recent = || book.records.iter().rev().take(400).filter_map(|record| record.told());
+        let told = recent().filter_map(|told| match told {
             Told::Registered(Registered::Is(what)) => Some(what.clone()),
             _ => None,
         });
-        told.take(20).collect()
+        let linked = recent().filter_map(|told| match told {
+            Told::Registered(Registered::Linked(id, ..)) => Some(*id),
+            _ => None,
+        });
+        (told.take(20).collect(), linked.take(20).collect())
     };
     let text = |dice: &mut Dice| TextId::new(format!("text-{}", dice.below(1_000))).ok();
     let what = match dice.weighted(&[1, 1, 2, 1, 12, 3]) {
@@ -187,14 +206,7 @@ pub(super) fn wanted(
             true => LinkOf::Calendar(calendar?),
             false => LinkOf::Person(scene.plan.person(dice)?),
         }),
-        3 => {
-            let ids = known.iter().filter_map(|it| match it {
-                Registration::Linked { id, .. } => Some(*id),
-                _ => None,
-            });
-            let ids: Vec<_> = ids.collect();
-            Wanted::EndLink(dice.pick(&ids).copied()?)
-        }
+        3 => Wanted::EndLink(dice.pick(&links).copied()?),
         4 => {
             let (appointment, positive) = (appointment?, dice.chance(800));
             let text = if dice.chance(500) { text(dice) } else { None };

@@ -233,3 +233,53 @@ async fn who_waits_is_told_and_who_is_offered_a_slot() {
     let all = week[0].all;
     assert_eq!((all.booked, all.fulfilled, all.no_shows, all.moved), (3, 1, 1, 1));
 }
+
+/// Who reads a copy of the journal or of the rows finds no address of a calendar file.
+#[tokio::test(start_paused = true)]
+async fn the_secret_of_a_link_is_told_once_and_kept_nowhere() {
+    let disk = Disk::default();
+    let engine = disk.open().await;
+    let calendar = practice(&engine).await;
+    booked(&engine, calendar, "05T09:00", "ana").await;
+    let command = || {
+        let (caller, id) = (CallerId::new("portal").unwrap(), CommandId::new("a-link").unwrap());
+        Some(CommandKey { caller, id })
+    };
+    let link = engine.link(LinkOf::Calendar(calendar), command()).await.unwrap().unwrap().value;
+    let secret = link.secret.unwrap();
+    engine.shutdown().await.unwrap();
+
+    let engine = disk.open().await;
+    let again = engine.link(LinkOf::Calendar(calendar), command()).await.unwrap().unwrap().value;
+    assert_eq!(again, Link { secret: None, ..link.clone() });
+    assert_eq!(engine.linked(secret).await.unwrap().unwrap().appointments.len(), 1);
+    let guess = LinkSecret::from_bits(link.id.bits());
+    assert_eq!(engine.linked(guess).await.unwrap().unwrap_err(), Rejection::UnknownLink);
+
+    let mut feed = engine.feed(0);
+    let mut kept = Vec::new();
+    while let Some(entry) = feed.next().await.unwrap() {
+        for event in entry.events {
+            if let Event::Registered { what, .. } = event
+                && let Registration::Linked { secret, .. } = *what
+            {
+                kept.extend(secret.bytes());
+            }
+        }
+        if entry.sequence == engine.status().watermark {
+            break;
+        }
+    }
+    assert_eq!(kept, secret.hashed().bytes());
+    for (key, value) in disk.store.scan(Table::Register, &[], &[], 1_000).unwrap() {
+        kept.extend(key);
+        kept.extend(value);
+    }
+    assert!(32 < kept.len(), "the rows have links too");
+    for bits in [secret.bits().to_le_bytes(), secret.bits().to_be_bytes()] {
+        assert!(kept.windows(16).all(|window| window != bits), "the secret is there");
+    }
+
+    engine.end_link(link.id, None).await.unwrap().unwrap();
+    assert_eq!(engine.linked(secret).await.unwrap().unwrap_err(), Rejection::UnknownLink);
+}

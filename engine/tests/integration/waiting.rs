@@ -224,3 +224,116 @@ async fn who_is_on_a_list_for_nothing_can_withdraw() {
     cancelled(&engine, eve).await;
     assert_eq!(stands(&engine, bob).await, [(WishStatus::Waiting, Some(at("10:00")))]);
 }
+
+/// Two calendars, each of which offers something to ana, who waits in both; and the offers.
+async fn two_offers(engine: &Engine, instead: bool) -> ([CalendarId; 2], WishId, [HoldId; 2]) {
+    let calendars = [practice(engine).await, practice(engine).await];
+    let eve = booked(engine, calendars[0], "10:00", "eve").await;
+    let kim = booked(engine, calendars[1], "11:00", "kim").await;
+    let present = match instead {
+        true => Some(booked(engine, practice(engine).await, "16:00", "ana").await),
+        false => None,
+    };
+    let ana = waits(engine, wish(&calendars, "ana", present)).await.value.id;
+    cancelled(engine, eve).await;
+    cancelled(engine, kim).await;
+    let info = engine.wish_info(ana).await.unwrap().unwrap();
+    let on = |calendar| info.lists.iter().find(|on| on.calendar == calendar).unwrap();
+    let offers = calendars.map(|calendar| on(calendar).offer.as_ref().unwrap().id);
+    (calendars, ana, offers)
+}
+
+async fn appointments(engine: &Engine, who: &str) -> usize {
+    let asked = ListAppointments { person: who.parse().unwrap(), cursor: None, limit: 100 };
+    let all = engine.appointments(asked).await.unwrap().unwrap().appointments;
+    all.iter().filter(|it| it.status == AppointmentStatus::Booked).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_offers_of_a_wish_one_is_accepted() {
+    for instead in [false, true] {
+        let disk = Disk::default();
+        let engine = disk.open().await;
+        let (calendars, ana, [first, second]) = two_offers(&engine, instead).await;
+        let bob = waits(&engine, wish(&calendars[1..], "bob", None)).await.value.id;
+        let hers = engine.accept(of(first)).await.unwrap().unwrap().value;
+        assert_eq!((hers.calendar, hers.start), (calendars[0], at("10:00")));
+        // What she has no use for any more is the next one's at once.
+        assert_eq!(stands(&engine, bob).await, [(WishStatus::Waiting, Some(at("11:00")))]);
+        for engine in [engine.clone(), disk.open().await] {
+            assert_eq!(engine.accept(of(second)).await.unwrap(), Err(Rejection::HoldReleased));
+            assert_eq!(engine.confirm(of(second)).await.unwrap(), Err(Rejection::HoldReleased));
+            let again = engine.accept(of(first)).await.unwrap().unwrap();
+            assert_eq!((again.fresh, &again.value), (false, &hers));
+            let all = statuses(&engine, ana).await;
+            assert!(all.contains(&WishStatus::Granted(hers.id)), "{all:?}");
+            assert!(all.contains(&WishStatus::Withdrawn), "{all:?}");
+            assert_eq!(appointments(&engine, "ana").await, 1);
+            if engine.status().replayed == 0 {
+                engine.shutdown().await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_offers_of_a_wish_are_accepted_at_once_and_one_is() {
+    for round in 0..20 {
+        let engine = Disk::default().open().await;
+        let (_, ana, [first, second]) = two_offers(&engine, round % 2 == 0).await;
+        let (one, other) = match round < 10 {
+            true => tokio::join!(engine.accept(of(first)), engine.accept(of(second))),
+            false => {
+                let accept = |hold| {
+                    let engine = engine.clone();
+                    tokio::spawn(async move { engine.accept(of(hold)).await })
+                };
+                let (one, other) = (accept(first), accept(second));
+                (one.await.unwrap(), other.await.unwrap())
+            }
+        };
+        let told = [one.unwrap(), other.unwrap()];
+        let refused = told.iter().filter(|it| **it == Err(Rejection::HoldReleased)).count();
+        assert_eq!((refused, told.iter().flatten().count()), (1, 1), "{told:?}");
+        assert_eq!(appointments(&engine, "ana").await, 1);
+        let all = statuses(&engine, ana).await;
+        let granted = |it: &&WishStatus| matches!(it, WishStatus::Granted(_));
+        assert_eq!(all.iter().filter(granted).count(), 1, "{all:?}");
+    }
+}
+
+/// The engine is lost once an offer is accepted, before the other calendar is told.
+#[tokio::test(start_paused = true)]
+async fn a_crash_leaves_no_offer_of_a_granted_wish_to_accept() {
+    for ask_again in [false, true] {
+        let disk = Disk::default();
+        let engine = disk.open().await;
+        let (calendars, ana, [first, second]) = two_offers(&engine, false).await;
+        let mut accept = Box::pin(engine.accept(of(first)));
+        while engine.appointment(HoldId::into(first)).await.unwrap().is_err() {
+            tokio::select! {
+                biased;
+                told = &mut accept => panic!("{told:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        drop(accept);
+        assert_eq!(engine.hold_info(second).await.unwrap().unwrap().status, HoldStatus::Held);
+        drop(engine);
+
+        let engine = disk.open().await;
+        assert_eq!(engine.hold_info(second).await.unwrap().unwrap().status, HoldStatus::Held);
+        let all = statuses(&engine, ana).await;
+        assert!(all.contains(&WishStatus::Withdrawn), "{all:?}");
+        if ask_again {
+            // What the crash has left is in the way of no new wish.
+            let anew = waits(&engine, wish(&calendars, "ana", None)).await;
+            assert!(anew.fresh && anew.value.id != ana && anew.value.lists.len() == 2);
+        }
+        assert_eq!(engine.accept(of(second)).await.unwrap(), Err(Rejection::HoldReleased));
+        assert_eq!(appointments(&engine, "ana").await, 1);
+        if !ask_again {
+            held(&engine, calendars[1], "11:00", "bob").await.unwrap();
+        }
+    }
+}

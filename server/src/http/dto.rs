@@ -127,6 +127,11 @@ pub(super) struct FirstAsked {
     #[serde(default)]
     #[schema(value_type = Option<texts::Instant>)]
     pub(super) from: Option<Text<Instant>>,
+    /// Other calendars that it needs for the same time, such as a room or a device: all of them
+    /// have room then. They are none in which the slot is looked for.
+    #[serde(default)]
+    #[schema(value_type = Vec<texts::CalendarId>, max_items = 4)]
+    pub(super) with: Vec<String>,
     /// The dose of a campaign, where the reason gives one.
     #[serde(default)]
     pub(super) dose: Option<DoseJson>,

@@ -89,6 +89,7 @@ pub(super) async fn first(app: &App, asked: &Asked) -> Result<Response, Problem>
         standing: wanted.patient.map(Standing::from),
         by_video: matches!(wanted.visit, Some(VisitJson::Video)),
         channel: by_dto::channel(wanted.channel, &by)?,
+        joined: Joined::whole(app.parts(&wanted.with).await?),
         ..Details::default()
     };
     let calendars = wanted.calendar_ids.iter().map(|id| id.parse::<CalendarId>()).collect();

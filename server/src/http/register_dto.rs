@@ -178,9 +178,10 @@ pub(super) struct LinkBody {
     #[schema(value_type = texts::LinkId)]
     link_id: String,
     /// The path at which the file lies. Whoever knows it can read the file: tell it to nobody but
-    /// who asked for it.
-    #[schema(value_type = texts::FilePath)]
-    path: String,
+    /// who asked for it. It is told once: not where the same `Idempotency-Key` is repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<texts::FilePath>, nullable = false)]
+    path: Option<String>,
     /// Whose appointments it shows, where those of a calendar.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<texts::CalendarId>, nullable = false)]
@@ -194,7 +195,7 @@ impl From<Link> for LinkBody {
             LinkOf::Calendar(calendar) => Some(calendar.to_string()),
             LinkOf::Person(_) => None,
         };
-        let path = format!("/v1/files/{secret}/calendar.ics");
+        let path = secret.map(|secret| format!("/v1/files/{secret}/calendar.ics"));
         Self { link_id: id.to_string(), path, calendar_id }
     }
 }

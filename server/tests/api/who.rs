@@ -103,6 +103,10 @@ async fn the_first_free_slot_is_one_hold_and_never_two() {
     let asked = json!({"place_id": place, "reason": "check-up", "patient_id": "max"});
     let first = client.send("POST", "/v1/holds/first", &key, Some(&asked)).await.ok(201);
     assert_eq!(client.send("POST", "/v1/holds/first", &key, Some(&asked)).await.ok(201), first);
+    let room = served.calendar(&practice()).await;
+    let asked =
+        json!({"place_id": place, "reason": "check-up", "patient_id": "ron", "with": [room]});
+    assert_eq!(client.post("/v1/holds/first", &asked).await.ok(201)["with"], json!([room]));
 
     for (wrong, status, code) in [
         (json!({"reason": "check-up", "patient_id": "p"}), 400, "invalid_request"),
@@ -131,7 +135,11 @@ async fn a_private_link_follows_what_happens_until_it_is_ended() {
         booked.push(text(&done, "appointment_id").to_owned());
     }
     let at = format!("/v1/calendars/{calendar}/links");
-    let all = client.send("POST", &at, &[], None).await.ok(201);
+    let key = [("Idempotency-Key", "all-of-it")];
+    let all = client.send("POST", &at, &key, None).await.ok(201);
+    // The address is told once.
+    let again = client.send("POST", &at, &key, None).await.ok(201);
+    assert_eq!(again, json!({"link_id": all["link_id"], "calendar_id": calendar}));
     let own = client.post("/v1/appointments/links", &json!({"patient_id": "ada"})).await.ok(201);
     assert_eq!((&all["calendar_id"], own.get("calendar_id")), (&json!(calendar), None));
     let path = |link: &Value| text(link, "path").to_owned();

@@ -10,12 +10,17 @@ use crate::journal::Sequence;
 use crate::time::Timestamp;
 
 impl Model {
-    /// Judges what is offered, before it is taken in. Behind a hole nobody knows who waits.
+    /// Judges what is offered and accepted, before it is taken in. Behind a hole nobody knows
+    /// who waits.
     pub(super) fn offered(&self, sequence: Sequence, event: &Event, faults: &mut Faults) {
         if let Event::Held { at, booking, deadline, .. } = event
             && self.gap == 0
             && let Err(what) = self.lists.judge((*at, booking, *deadline), self)
         {
+            faults.add(FaultKind::OutOfTurn, sequence, what);
+        }
+        // A hole hides grants, and makes none.
+        if let Err(what) = self.lists.judge_grant(event) {
             faults.add(FaultKind::OutOfTurn, sequence, what);
         }
     }

@@ -5,7 +5,7 @@ use crate::audit::history::{Call, NEVER, Outcome, Place, What};
 use crate::booking::Rejection;
 use crate::testing::auditor::Life;
 use crate::testing::ledger::{Ask, Record};
-use crate::testing::model::Told;
+use crate::testing::model::{State, Told};
 
 impl Teller<'_> {
     /// Holds that were offered, each as if its person had asked for it and not heard.
@@ -28,6 +28,28 @@ impl Teller<'_> {
         let told = self.last.get(life).copied().unwrap_or(NEVER);
         let person = self.persons.get(&offer.booking.person).copied().unwrap_or(NEVER);
         let outcome = Outcome::Held { hold: id, fresh: true, ends: self.ends(id) };
+        Some(Call { person, asked, told: told.max(asked), what, outcome })
+    }
+
+    /// Offers that were given back, also by the engine, of a wish that was granted elsewhere.
+    pub(super) fn turns_given_back(&self) -> Vec<Call> {
+        let offers = self.model.bookings.values().filter(|it| {
+            let details = &it.booking.details;
+            it.state == State::Released && details.wish.is_some() && details.dose.is_none()
+        });
+        offers.filter_map(|offer| self.turn_given_back(offer)).collect()
+    }
+
+    fn turn_given_back(&self, offer: &Told) -> Option<Call> {
+        let at = offer.settled_at?;
+        let life = self.lives.iter().rposition(|life| life.from <= at && at <= life.until)?;
+        let before = |(_, in_life, tick): &&(u64, usize, _)| {
+            *in_life < life || *in_life == life && *tick < at
+        };
+        let asked = self.ticks.iter().rev().find(before).map_or(0, |(tick, ..)| *tick);
+        let told = self.last.get(life).copied().unwrap_or(NEVER);
+        let person = self.persons.get(&offer.booking.person).copied().unwrap_or(NEVER);
+        let (what, outcome) = (What::Release(offer.booking.id), Outcome::Released);
         Some(Call { person, asked, told: told.max(asked), what, outcome })
     }
 

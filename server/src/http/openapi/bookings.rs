@@ -152,9 +152,12 @@ pub(super) fn first() -> Described {
             Code::SlotTaken,
             Code::PatientHasHold,
             Code::DayFull,
+            Code::HeldTooOften,
             Code::UnknownCampaign,
             Code::NotEligible,
             Code::NoDose,
+            Code::PartClosed,
+            Code::PartTaken,
             Code::IdempotencyKeyReused,
         ],
         ..booking(
@@ -163,7 +166,8 @@ pub(super) fn first() -> Described {
             "Hold the first free slot",
             "Of several calendars, or of all at a place: one hold, never two. Of those that are \
              free at the same instant it is any. `slot_taken` without `alternatives` says that \
-             nothing is free.",
+             nothing is free. What a rule of one calendar keeps from the patient is passed over; \
+             that is said where no calendar has anything else.",
         )
     }
 }

@@ -165,7 +165,7 @@ pub(super) fn link_calendar() -> Described {
             "Make a private link to a calendar's file",
             "A calendar program that is given its address shows the standing appointments of the \
              last 30 days and those to come, 2,000 at most, and follows moves and cancellations. \
-             No patient is named.",
+             No patient is named. The address is told once.",
         )
     }
 }
