@@ -98,6 +98,8 @@ struct Teller<'a> {
     lay: HashMap<HoldId, Vec<(Timestamp, CalendarId)>>,
     /// Where each part came to lie, in order.
     parts: HashMap<HoldId, Vec<parts::Lay>>,
+    /// The entry by which each hold was given back.
+    released_in: HashMap<HoldId, Sequence>,
     /// The appointment that was cancelled in one step with each.
     cancelled_with: HashMap<HoldId, HoldId>,
     persons: HashMap<&'a PersonId, u64>,
@@ -118,14 +120,15 @@ impl<'a> Teller<'a> {
             spans: HashMap::new(),
             lay: HashMap::new(),
             parts: HashMap::new(),
+            released_in: HashMap::new(),
             cancelled_with: HashMap::new(),
             persons: HashMap::new(),
             ticks: Vec::with_capacity(2 * records.len()),
             last: vec![NEVER; lives.len()],
             lives,
         };
-        for (_, events) in &model.entries {
-            events.iter().for_each(|event| teller.learn(event));
+        for (sequence, events) in &model.entries {
+            events.iter().for_each(|event| teller.learn(*sequence, event));
             teller.learn_parts(events);
             teller.learn_pair(events);
         }
@@ -154,8 +157,11 @@ impl<'a> Teller<'a> {
         teller
     }
 
-    fn learn(&mut self, event: &'a Event) {
+    fn learn(&mut self, sequence: Sequence, event: &'a Event) {
         match event {
+            Event::Released { booking, .. } => {
+                self.released_in.insert(booking.id, sequence);
+            }
             Event::CalendarCreated { calendar, definition, .. }
             | Event::CalendarChanged { calendar, definition, .. } => {
                 let lanes = definition.lanes;

@@ -41,8 +41,9 @@ impl Teller<'_> {
     }
 
     fn turn_given_back(&self, offer: &Told) -> Option<Call> {
-        let at = offer.settled_at?;
-        let life = self.lives.iter().rposition(|life| life.from <= at && at <= life.until)?;
+        let (at, entry) = (offer.settled_at?, *self.released_in.get(&offer.booking.id)?);
+        // Clocks jump back between lives, and entries do not.
+        let life = self.lives.partition_point(|life| life.tail < entry);
         let before = |(_, in_life, tick): &&(u64, usize, _)| {
             *in_life < life || *in_life == life && *tick < at
         };
