@@ -150,7 +150,7 @@ clippy: setup ## Step of test: clippy.
 	$(call step,clippy,cargo clippy --workspace $(faults) --all-targets $(LOCKED) -- -D warnings)
 
 test-core: setup ## Step of test: the engine without RocksDB.
-	$(call step,test-core,cargo test -p creneau --no-default-features --features testing $(LOCKED))
+	$(call step,test-core,cargo test -p creneau --no-default-features --features testing $(LOCKED) --lib --test integration)
 
 test-all: setup ## Step of test: all packages.
 	$(call step,test-all,cargo test --workspace $(faults) $(LOCKED))
