@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::harness::{Ended, GENERATOR, Served, folder, run};
 use super::proxy::{Lie, Proxy, VICTIMS};
 
-/// Everybody wants the same few slots of calendars with one lane.
+/// Everybody wants the same two slots of calendars with one lane, so that many are refused.
 const SCENARIO: &str = r#"
 name = "lies"
 seed = 3
@@ -32,6 +32,7 @@ calendars = 1
 min_ms = 0
 max_ms = 40
 [search]
+slots = 2
 tries = 5
 [calendars]
 count = 3
