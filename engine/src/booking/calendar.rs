@@ -60,6 +60,9 @@ impl Live {
     }
 }
 
+const EVER: Timestamp = Timestamp::from_millis(i64::MIN);
+const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
+
 /// How a booking came to occupy its lane no more.
 #[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -93,12 +96,14 @@ pub struct Calendar {
     schedule: Schedule,
     version: u32,
     last: Timestamp,
-    live: BTreeMap<HoldId, Live>,
+    /// In boxes: the nodes of a tree are half empty where keys ascend, as these do.
+    live: BTreeMap<HoldId, Box<Live>>,
     /// What occupies each lane: start to (occupied until, whose).
     lanes: BTreeMap<(u16, Timestamp), (Timestamp, HoldId)>,
     deadlines: BTreeSet<(Timestamp, HoldId)>,
     holds_of: BTreeMap<PersonId, BTreeSet<HoldId>>,
-    by_end: BTreeSet<(Timestamp, HoldId)>,
+    /// No appointment is over before.
+    first_end: Timestamp,
     ended: BTreeMap<HoldId, Ending>,
     ended_order: VecDeque<HoldId>,
     lapses: Lapses,
@@ -170,7 +175,7 @@ impl Calendar {
             lanes: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             holds_of: BTreeMap::new(),
-            by_end: BTreeSet::new(),
+            first_end: NEVER,
             ended: BTreeMap::new(),
             ended_order: VecDeque::new(),
             lapses: Lapses::default(),
@@ -188,7 +193,7 @@ impl Calendar {
             definition: self.schedule.definition().clone(),
             version: self.version,
             last: self.last,
-            live: self.live.values().cloned().collect(),
+            live: self.live().cloned().collect(),
             ended: self.ended_order.iter().filter_map(ended).collect(),
             lapses: self.lapses.all(),
             late: self.late,
@@ -242,13 +247,13 @@ impl Calendar {
 
     /// Everything that occupies a lane, by identifier.
     pub fn live(&self) -> impl Iterator<Item = &Live> {
-        self.live.values()
+        self.live.values().map(Box::as_ref)
     }
 
     /// A booking that occupies a lane.
     #[must_use]
     pub fn live_booking(&self, id: HoldId) -> Option<&Live> {
-        self.live.get(&id)
+        self.live.get(&id).map(Box::as_ref)
     }
 
     /// How a booking ended, while the calendar itself remembers it.
@@ -293,21 +298,20 @@ impl Calendar {
     /// The live holds of a person, by identifier.
     pub fn holds_of(&self, person: &PersonId) -> impl Iterator<Item = &Live> {
         let holds = self.holds_of.get(person).into_iter().flatten();
-        holds.filter_map(|hold| self.live.get(hold))
+        holds.filter_map(|hold| self.live_booking(*hold))
     }
 
     /// What occupies a lane and starts at `from` or later, and before `until`: lane by lane.
     pub fn starting_in(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = &Live> {
         let mut lane = 0;
         let lanes = std::iter::from_fn(move || {
-            let first = (lane, Timestamp::from_millis(i64::MIN));
-            let (&(found, _), _) = self.lanes.range(first..).next()?;
+            let (&(found, _), _) = self.lanes.range((lane, EVER)..).next()?;
             lane = found.saturating_add(1);
             Some(self.lanes.range((found, from)..(found, until.max(from))))
         });
         // A lane of the highest number there is would be found again and again.
         let lanes = lanes.take(self.lanes.len());
-        lanes.flatten().filter_map(|(_, (_, hold))| self.live.get(hold))
+        lanes.flatten().filter_map(|(_, (_, hold))| self.live_booking(*hold))
     }
 
     /// The earliest deadline of a live hold.
@@ -320,7 +324,7 @@ impl Calendar {
     pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Live> {
         let now = if planted::is(Bug::ExpiryLate) { now.plus_ms(-1) } else { now };
         let due = self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now);
-        due.take(limits::EXPIRIES_PER_ENTRY_MAX).filter_map(|(_, hold)| self.live.get(hold))
+        due.take(limits::EXPIRIES_PER_ENTRY_MAX).filter_map(|(_, hold)| self.live_booking(*hold))
     }
 
     /// Whether a lane is free from `start` until `until`, `except` left aside.
@@ -332,7 +336,7 @@ impl Calendar {
         until: Timestamp,
         except: Option<HoldId>,
     ) -> bool {
-        let before = (lane, Timestamp::from_millis(i64::MIN))..(lane, until);
+        let before = (lane, EVER)..(lane, until);
         let start = if planted::is(Bug::TouchingOverlaps) { start.plus_ms(-1) } else { start };
         // What lies in a lane is disjoint, so the search ends at the first that is over in time.
         let mut overlapping =
@@ -343,7 +347,7 @@ impl Calendar {
     /// Live bookings of now and later that do not lie within the hours, by their start.
     #[must_use]
     pub fn outside(&self, now: Timestamp) -> Vec<&Live> {
-        let coming = || self.live.values().filter(|live| now < live.booking.span.occupied_until);
+        let coming = || self.live().filter(|live| now < live.booking.span.occupied_until);
         let first = coming().map(|live| live.booking.span.start).min();
         let last = coming().map(|live| live.booking.span.occupied_until).max();
         let (Some(first), Some(last)) = (first, last) else { return Vec::new() };
@@ -482,11 +486,9 @@ impl Calendar {
                 self.deadlines.insert((*deadline, id));
                 self.holds_of.entry(booking.person.clone()).or_default().insert(id);
             }
-            Status::Booked => {
-                self.by_end.insert((span.occupied_until, id));
-            }
+            Status::Booked => self.first_end = self.first_end.min(span.occupied_until),
         }
-        self.live.insert(id, Live { booking, status, mark: None });
+        self.live.insert(id, Box::new(Live { booking, status, mark: None }));
     }
 
     /// What was held stays where it is and is an appointment from now on.
@@ -498,16 +500,14 @@ impl Calendar {
         };
         debug_assert_eq!(live.booking, *booking, "a hold is confirmed as it stands");
         let held = std::mem::replace(&mut live.status, Status::Booked);
-        self.by_end.insert((booking.span.occupied_until, id));
+        self.first_end = self.first_end.min(booking.span.occupied_until);
         self.forget_hold(booking, &held);
     }
 
     fn free(&mut self, id: HoldId) {
-        let Some(Live { booking, status, .. }) = self.live.remove(&id) else { return };
+        let Some(live) = self.live.remove(&id) else { return };
+        let Live { booking, status, .. } = *live;
         self.lanes.remove(&(booking.span.lane, booking.span.start));
-        if status == Status::Booked {
-            self.by_end.remove(&(booking.span.occupied_until, id));
-        }
         self.forget_hold(&booking, &status);
     }
 
@@ -551,14 +551,41 @@ impl Calendar {
         let over = self.last.plus_ms(-limits::PAST_REMEMBERED_MS);
         let early = i64::from(planted::is(Bug::PastForgottenEarly));
         let over = over.plus_ms(2 * early * limits::PAST_REMEMBERED_MS);
-        for _ in 0..limits::FORGOTTEN_PER_EVENT_MAX {
-            match self.by_end.first() {
-                Some(&(end, id)) if end < over => {
-                    self.free(id);
-                    self.wishes.forget_instead_of(id.into());
-                }
-                _ => break,
-            }
+        if over <= self.first_end {
+            return;
         }
+        let (past, first_end) = self.over_before(over);
+        self.first_end = first_end;
+        for (_, id) in past {
+            self.free(id);
+            self.wishes.forget_instead_of(id.into());
+        }
+    }
+
+    /// The appointments that are over before `over`, the first ones, as many as one event lets go
+    /// of; and when the first of the others is over.
+    fn over_before(&self, over: Timestamp) -> (Vec<(Timestamp, HoldId)>, Timestamp) {
+        const MAX: usize = limits::FORGOTTEN_PER_EVENT_MAX;
+        let (mut past, mut others) = (Vec::new(), NEVER);
+        let mut lane = Some(0);
+        while let Some((&(found, _), _)) =
+            lane.and_then(|lane| self.lanes.range((lane, EVER)..).next())
+        {
+            // What lies in a lane is disjoint: it ends in the order in which it starts.
+            let ends = self.lanes.range((found, EVER)..=(found, NEVER)).map(|(_, end)| *end);
+            let booked = |(_, id): &(_, HoldId)| {
+                self.live_booking(*id).is_some_and(|live| live.status == Status::Booked)
+            };
+            let mut ends = ends.filter(booked).peekable();
+            for _ in 0..MAX {
+                past.extend(ends.next_if(|(end, _)| *end < over));
+            }
+            others = ends.peek().map_or(others, |(end, _)| others.min(*end));
+            lane = found.checked_add(1);
+        }
+        past.sort_unstable();
+        let left = past.split_off(MAX.min(past.len()));
+        others = left.first().map_or(others, |(end, _)| others.min(*end));
+        (past, others)
     }
 }

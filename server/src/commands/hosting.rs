@@ -1,11 +1,12 @@
 //! A server's life: from its port to its last answer.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use creneau::{Engine, Error, Opening, SystemWallClock, WallClock};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -64,12 +65,35 @@ pub(super) async fn bind(
     insecure: bool,
 ) -> Result<TcpListener, Failure> {
     let addresses = addresses(listen, options, insecure)?;
-    TcpListener::bind(&*addresses).await.map_err(|error| {
+    listen_on(&addresses).map_err(|error| {
         Failure::failed(format!(
             "failed to listen on {listen}: {error}; choose another port with --listen, or \
              127.0.0.1:0 for any free one"
         ))
     })
+}
+
+/// Connections that the system may have ready before they are accepted, if it allows so many
+/// (`net.core.somaxconn`). Whoever comes beyond them is heard seconds later, or never.
+const BACKLOG: u32 = 4_096;
+
+/// Listens on the first of the addresses that can be had.
+fn listen_on(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
+    let listen = |address: &SocketAddr| {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A port whose last connections have just ended is free.
+        socket.set_reuseaddr(true)?;
+        socket.bind(*address)?;
+        socket.listen(BACKLOG)
+    };
+    let mut last = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    for address in addresses {
+        match listen(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// The address that was taken, with its real port.
