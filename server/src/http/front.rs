@@ -80,7 +80,8 @@ impl Front {
         let route = Route::new(request.method(), template);
         let tally = watch.meters.begin(route);
         let span = traces::begin(route, request.headers());
-        let response = span.follow(self.serve(place, found, request)).await;
+        // In a box: it would be moved as a whole again and again.
+        let response = span.follow(Box::pin(self.serve(place, found, request))).await;
         let code = response.extensions().get::<Named>().map_or(FINE, |named| named.0);
         let took = tally.answered(response.status().as_u16(), code);
         log(route, response.status(), code, took, watch.limits.slow_request);
