@@ -1,6 +1,6 @@
 //! What a practice and its patients live through: holds, appointments, moves, hours.
 
-use super::super::{Change, Guard, GuardScope, Rejection};
+use super::super::{Calendar, Change, Guard, GuardScope, Rejection};
 use super::world::{HOLD_MS, World, at};
 use super::{daily, definition, intervals, reason};
 use crate::limits;
@@ -324,4 +324,43 @@ fn with(set: impl FnOnce(&mut super::Definition)) -> super::Definition {
     let mut definition = definition("08:00-12:00 14:00-18:00");
     set(&mut definition);
     definition
+}
+
+/// Eight at a time, the first to end before the others, whatever their lane; and a calendar that was
+/// kept and read again lets go of the same.
+#[test]
+fn what_is_long_over_is_let_go_of_in_the_order_in_which_it_ended() {
+    let mut lanes = definition("08:00-12:00 14:00-18:00");
+    lanes.lanes = 2;
+    let mut world = World::of(lanes);
+    let names: Vec<String> = (0..14).map(|number| format!("p{number}")).collect();
+    for (number, who) in names.iter().enumerate() {
+        // Ten in the first lane from eight on, four in the second from ten past eight on.
+        let (lane, minute) = if number < 10 { (0, number * 15) } else { (1, number * 15 - 140) };
+        let when = format!("{:02}:{:02}", 8 + minute / 60, minute % 60);
+        world.hold_for(who, "visit", &when, lane).is("Held");
+        world.confirm(who).is("Confirmed");
+    }
+    let mut ends: Vec<_> = names.iter().map(|who| (world.span(who).unwrap().end, who)).collect();
+    ends.sort_unstable();
+    let order: Vec<&String> = ends.into_iter().map(|(_, who)| who).collect();
+    let left = |world: &World| names.iter().filter(|who| world.span(who).is_some()).count();
+
+    world.wait_until("01-05 08:00");
+    world.hold("ana", "01-05 09:00").is("Held");
+    assert_eq!(left(&world), names.len(), "less than a day ago");
+    world.wait_until("01-06 08:00");
+    for expected in [6, 0, 0] {
+        let kept = Calendar::restored(world.calendar().snapshot()).unwrap();
+        let told = world.release("ana");
+        let (mut kept, events) = (kept, told.0.unwrap());
+        for event in &events {
+            kept.apply(event);
+        }
+        assert_eq!(kept.snapshot(), world.calendar().snapshot());
+        assert_eq!(left(&world), expected);
+        assert!(order[names.len() - expected..].iter().all(|who| world.span(who).is_some()));
+        world.hold("ana", "01-06 09:00").is("Held");
+        world.cancel("nobody").is("UnknownAppointment");
+    }
 }
