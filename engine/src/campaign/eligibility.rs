@@ -232,10 +232,10 @@ impl Campaign {
             if number <= vaccine.doses && found.vaccine != vaccine.id {
                 return Err(Ineligible::OtherVaccine { vaccine: found.vaccine.clone() });
             }
-            vaccine.check_interval(found.at, start, number, start)?;
+            vaccine.check_interval(found.at, start, number, true)?;
         }
         if let Some(after) = all().find(|record| record.number == number.saturating_add(1)) {
-            vaccine.check_interval(start, after.at, after.number, start)?;
+            vaccine.check_interval(start, after.at, after.number, false)?;
         }
         Ok(())
     }
@@ -266,17 +266,17 @@ impl Vaccine {
     }
 
     /// Whether dose `number` may be given at `second` after one at `first`. What is said of it is
-    /// said of the one of the two that is `asked` for.
+    /// said of the one of the two that is asked for. Their instants do not tell which: they may be
+    /// the same.
     fn check_interval(
         &self,
         first: Timestamp,
         second: Timestamp,
         number: u8,
-        asked: Timestamp,
+        second_asked: bool,
     ) -> Result<(), Ineligible> {
         let (least, most) = self.days_before(number);
         let days = days_between(first, second);
-        let second_asked = asked == second;
         let half = DAY_MS / 2;
         if days < least {
             return Err(if second_asked {

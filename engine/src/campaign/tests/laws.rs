@@ -166,7 +166,9 @@ proptest! {
     fn an_interval_is_told_to_the_millisecond(
         campaign in a_campaign(), facts in some_facts(), first in instant(), other in instant(),
         second_asked in any::<bool>(), boosted in any::<bool>(),
+        at_once in proptest::bool::weighted(0.2),
     ) {
+        let other = if at_once { first } else { other };
         let vaccine = vaccine_id("v");
         let doses = campaign.vaccines[0].doses;
         let first_number = if boosted { doses } else { 1 };
