@@ -326,8 +326,8 @@ fn with(set: impl FnOnce(&mut super::Definition)) -> super::Definition {
     definition
 }
 
-/// Eight at a time, the first to end before the others, whatever their lane; and a calendar that was
-/// kept and read again lets go of the same.
+/// Eight at a time, the first to end before the others, whatever their lane; and a calendar that
+/// was kept and read again lets go of the same.
 #[test]
 fn what_is_long_over_is_let_go_of_in_the_order_in_which_it_ended() {
     let mut lanes = definition("08:00-12:00 14:00-18:00");
